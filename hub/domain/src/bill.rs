@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::code::Coded;
+use crate::code::{Code, Coded};
 use crate::date::{Period, When};
 use crate::ids::Identifier;
+use crate::message::Supporting;
 use crate::money::{Amount, Quantity};
 use crate::party::Party;
 
@@ -118,6 +119,9 @@ pub struct Diagnosis {
     /// When it began or was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
+    /// When it was put on record, where that is told beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<When>,
     /// The group that the sender's grouper put it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Coded>,
@@ -132,9 +136,12 @@ pub struct Procedure {
     pub seq: Option<u32>,
     /// What was done.
     pub coded: Coded,
-    /// When.
+    /// When, or when it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
+    /// When it ended, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<When>,
     /// Principal, secondary…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Coded>,
@@ -202,6 +209,9 @@ pub struct Line {
     /// Of what unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// The unit's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_code: Option<Code>,
     /// The price of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<Amount>,
@@ -253,6 +263,12 @@ pub struct Line {
     /// Drugs: days that the quantity lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days_supply: Option<u32>,
+    /// Whether the sender takes the line back: it stands here for the record and is not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<bool>,
+    /// What the sender says of the line beyond the fields here, each part named by its category.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub particulars: Vec<Supporting>,
     /// Parts of the line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Line>,

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::bill::Bill;
-use crate::code::Coded;
+use crate::code::{Code, Coded};
 use crate::date::{Date, Period, When};
 use crate::ids::Identifier;
 use crate::money::{Amount, Currency, Quantity};
@@ -48,6 +48,8 @@ pub struct Head {
     pub member: Member,
     /// Who asks.
     pub provider: Option<Party>,
+    /// Where it was done or is to be done, where that is named beside the provider.
+    pub facility: Option<Party>,
     /// The vendor or office that sends it for the provider.
     pub submitted_by: Option<Party>,
     /// The person who did it.
@@ -216,6 +218,9 @@ pub struct Cancel {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Coded>,
+    /// The order that is taken back, where the sender repeats it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prescription: Option<Prescription>,
 }
 
 /// An earlier message that this one belongs to.
@@ -275,6 +280,12 @@ pub struct Supporting {
     /// The unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// The unit's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_code: Option<Code>,
+    /// Its value, where it is an identifier or a reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<Identifier>,
     /// Its value, where it is money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
@@ -376,6 +387,7 @@ wire! {
     language: Option<String>, "Option::is_none";
     member: Member, "is_nobody";
     provider: Option<Party>, "Option::is_none";
+    facility: Option<Party>, "Option::is_none";
     submitted_by: Option<Party>, "Option::is_none";
     actor: Option<Party>, "Option::is_none";
     recipient: Option<Party>, "Option::is_none";

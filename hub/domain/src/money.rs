@@ -39,7 +39,7 @@ impl Amount {
     }
 
     /// Whether this is nothing at all.
-    pub fn is_zero(self) -> bool {
+    pub fn is_zero(&self) -> bool {
         self.0 == 0
     }
 
@@ -304,8 +304,7 @@ impl Currency {
         let day = date.to_string();
         let mut rows = EXPONENTS.iter().filter(|row| row.currency == self.as_str());
         let first = rows.next().map_or(2, |row| row.digits);
-        rows.filter(|row| row.from <= day.as_str())
-            .last()
+        rows.rfind(|row| row.from <= day.as_str())
             .map_or(first, |row| row.digits)
     }
 }
@@ -490,6 +489,19 @@ impl Quantity {
         round_half_up(
             self.0.mantissa() * i128::from(price.get()),
             10_i128.pow(self.0.scale()),
+        )
+    }
+
+    /// Billionths.
+    pub(crate) fn nano(self) -> i128 {
+        self.0.mantissa() * 10_i128.pow(Self::MAX_SCALE - self.0.scale().min(Self::MAX_SCALE))
+    }
+
+    /// `self ×` a price in billionths of the smallest unit, rounded half-up.
+    pub(crate) fn times_nano(self, price: i128) -> Amount {
+        round_half_up(
+            self.0.mantissa().saturating_mul(price),
+            10_i128.pow(self.0.scale() + 9),
         )
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::code::Coded;
 use crate::date::{Period, When};
 use crate::ids::Identifier;
+use crate::message::Supporting;
 
 /// The insured person a message is about. `Debug` shows nothing of the person.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +127,9 @@ pub struct CoverageReference {
     /// As the sender sees it: active, cancelled…
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// What the sender says of the cover beyond the fields here, each part named by its category.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub particulars: Vec<Supporting>,
 }
 
 /// A class printed on a card: group, plan, class, with its value and name.

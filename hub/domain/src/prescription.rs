@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bill::{Bill, Diagnosis, Line};
+use crate::bill::{Bill, Diagnosis, Encounter, Line};
 use crate::code::Coded;
 use crate::date::{Period, When};
 use crate::ids::Identifier;
+use crate::message::Supporting;
 use crate::money::{Amount, Quantity};
 use crate::party::Party;
 
@@ -25,6 +26,9 @@ pub struct Prescription {
     /// Who is to hand it out, where it is addressed to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispenser: Option<Party>,
+    /// The visit or stay in which it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encounter: Option<Encounter>,
     /// What for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnoses: Vec<Diagnosis>,
@@ -49,6 +53,15 @@ pub struct PrescriptionLine {
     /// As the sender sees it: active, cancelled, draft…
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// Why it has that status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<Coded>,
+    /// When it was written, where that differs from the prescription's date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authored: Option<When>,
+    /// From when to when it may be dispensed, where that differs from the prescription's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<Period>,
     /// Order, proposal, plan…
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
@@ -58,6 +71,9 @@ pub struct PrescriptionLine {
     /// The sender's categories: outpatient, repeat, discharge…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Coded>,
+    /// Once, for long, by repeated dispensing, in the sender's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Coded>,
     /// How to take it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dosage: Vec<Dosage>,
@@ -88,6 +104,9 @@ pub struct PrescriptionLine {
     /// The price of one, where the sender names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<Amount>,
+    /// What the sender says of the line beyond the fields here, each part named by its category.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub particulars: Vec<Supporting>,
 }
 
 /// Whether another product may be given.
@@ -153,6 +172,9 @@ pub struct Dosage {
     /// The least and the most per dose; both the same for a fixed dose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doses: Vec<Measure>,
+    /// Whether the dose was ordered or calculated, in the sender's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dose_kind: Option<Coded>,
     /// Speed of an infusion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Ratio>,

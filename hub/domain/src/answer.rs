@@ -1,0 +1,149 @@
+//! What the hub answers to a message that it took.
+
+use serde::{Deserialize, Serialize};
+
+use crate::date::{Date, Instant};
+use crate::decision::Decision;
+use crate::ids::{MessageId, ParticipantId, PlanId};
+use crate::message::Kind;
+use crate::reason::Reason;
+
+/// The hub's answer to one message. It is stored with the message, and a repeat gets the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The hub's id of the message.
+    pub id: MessageId,
+    /// The kind of the message.
+    pub kind: Kind,
+    /// How far it has come.
+    pub state: State,
+    /// When the hub took it.
+    pub received_at: Instant,
+    /// When this answer was made.
+    pub answered_at: Instant,
+    /// What concerns the whole message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
+    /// The member's covers, as asked by an eligibility question and found for any other message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<CoverAnswer>,
+    /// The shares, where there is a bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// An admission's introduction letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Letter>,
+    /// Codes that the common scheme does not know: the place in the message, kept and queued for mapping.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped: Vec<String>,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Taken, with nothing to decide.
+    Recorded,
+    /// Taken; insurers are being asked.
+    Consulting,
+    /// Taken; an insurer or a person has still to decide. What it needs stays reserved.
+    Pended,
+    /// Decided.
+    Decided,
+    /// Taken back.
+    Cancelled,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: &'static [State] = &[
+        State::Recorded,
+        State::Consulting,
+        State::Pended,
+        State::Decided,
+        State::Cancelled,
+    ];
+
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Recorded => "recorded",
+            State::Consulting => "consulting",
+            State::Pended => "pended",
+            State::Decided => "decided",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<State> {
+        State::ALL
+            .iter()
+            .copied()
+            .find(|state| state.as_str() == text)
+    }
+
+    /// Whether a message may go from this state to `next`. One table for every face.
+    pub fn may_become(self, next: State) -> bool {
+        let allowed: &[State] = match self {
+            State::Recorded | State::Decided => &[State::Cancelled],
+            State::Consulting => &[State::Pended, State::Decided],
+            State::Pended => &[State::Decided, State::Cancelled],
+            State::Cancelled => &[],
+        };
+        allowed.contains(&next)
+    }
+}
+
+/// One cover of the member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverAnswer {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// The plan and its version in force.
+    pub plan: PlanId,
+    /// Its version in force on the day, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// Whether it is in force on the day.
+    pub active: bool,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The first day.
+    pub start: Date,
+    /// The last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+}
+
+/// The introduction letter of an admission: the paper form of its reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letter {
+    /// Its number.
+    pub number: String,
+    /// The last day on which it counts.
+    pub valid_until: Date,
+    /// What it does not cover, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn what_is_taken_back_stays_so() {
+        assert!(
+            State::ALL
+                .iter()
+                .all(|next| !State::Cancelled.may_become(*next))
+        );
+        assert!(State::Pended.may_become(State::Decided));
+        assert!(!State::Decided.may_become(State::Pended));
+    }
+}

@@ -1,0 +1,253 @@
+//! The parties that the hub talks to, and what it exchanges with insurers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bill::BillClass;
+use crate::date::Instant;
+use crate::ids::{DeliveryId, Identifier, MessageId, ParticipantId};
+use crate::message::Kind;
+use crate::money::{Amount, Currency};
+use crate::party::Sector;
+
+/// A party that the hub talks to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participant {
+    /// The name in the hub.
+    pub id: ParticipantId,
+    /// The name people know it by.
+    pub title: String,
+    /// What it is to the hub.
+    pub role: Role,
+    /// How its messages name it: licence numbers, facility codes, senders' URIs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<Identifier>,
+    /// The currency of amounts whose message names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// A provider's owner, where tariffs differ by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<Sector>,
+    /// The insurers in whose networks a provider is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<ParticipantId>,
+    /// How an insurer is reached, and how the hub answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Contract>,
+}
+
+/// What a participant is to the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Treats members and sends messages.
+    Provider,
+    /// Pays.
+    Insurer,
+    /// Watches.
+    Regulator,
+    /// Runs the hub.
+    Operator,
+}
+
+impl Role {
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Provider => "provider",
+            Role::Insurer => "insurer",
+            Role::Regulator => "regulator",
+            Role::Operator => "operator",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Role> {
+        [
+            Role::Provider,
+            Role::Insurer,
+            Role::Regulator,
+            Role::Operator,
+        ]
+        .into_iter()
+        .find(|role| role.as_str() == text)
+    }
+}
+
+/// How an insurer is reached, and how the hub answers for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Who decides.
+    pub mode: AnswerMode,
+    /// How long a consulted insurer has.
+    #[serde(default = "default_deadline_ms")]
+    pub deadline_ms: u64,
+    /// What the hub may answer in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandInTerms>,
+    /// Where it listens; `None` for an insurer that only pulls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+fn default_deadline_ms() -> u64 {
+    2_000
+}
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerMode {
+    /// The hub's computation is the insurer's answer.
+    Delegated,
+    /// The insurer is asked, with the hub's computation as a proposal.
+    Consulted,
+    /// As consulted; a silent insurer is answered for within limits.
+    StandIn,
+}
+
+/// What the hub may answer in an insurer's place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandInTerms {
+    /// The most for one visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_visit: Option<Amount>,
+    /// The most for one member on one day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<Amount>,
+    /// Only for bills of these classes; for all where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<BillClass>,
+}
+
+/// Where and how an insurer listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// By which transport.
+    pub transport: Transport,
+    /// The address.
+    pub url: String,
+    /// The certificate authority that its server certificate goes back to, as PEM; the web's own where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
+    /// The secret that webhooks are signed with ("whsec_…").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// A transport from the hub to an insurer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// The insurer's own gRPC service.
+    Grpc,
+    /// Signed webhooks.
+    Rest,
+}
+
+/// Something owed to one insurer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id; the same at every attempt.
+    pub id: DeliveryId,
+    /// To whom.
+    pub insurer: ParticipantId,
+    /// What is to be done with it.
+    pub purpose: Purpose,
+    /// The message it is about.
+    pub message: MessageId,
+    /// The kind of the message.
+    pub kind: Kind,
+    /// Deliveries of one claim go in this order, one after the other.
+    pub sequence: i64,
+    /// When it became owed.
+    pub created_at: Instant,
+    /// The document, as JSON: `{"message": …, "answer": …}`.
+    pub document: String,
+}
+
+/// What an insurer is to do with a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Decide, now.
+    Decide,
+    /// Take note of what was decided.
+    Decided,
+    /// Decide, later: what the hub could not decide in its place, or answered in its place for acceptance.
+    Review,
+    /// Take note that the message was taken back.
+    Cancelled,
+}
+
+impl Purpose {
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Decide => "decide",
+            Purpose::Decided => "decided",
+            Purpose::Review => "review",
+            Purpose::Cancelled => "cancelled",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Purpose> {
+        [
+            Purpose::Decide,
+            Purpose::Decided,
+            Purpose::Review,
+            Purpose::Cancelled,
+        ]
+        .into_iter()
+        .find(|purpose| purpose.as_str() == text)
+    }
+}
+
+/// An insurer's decision on a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InsurerDecision {
+    /// The hub's id of the message.
+    pub message: MessageId,
+    /// The insurer's own reference; a repeat with the same one has no further effect.
+    pub reference: String,
+    /// What it says.
+    pub verdict: InsurerVerdict,
+    /// Its amounts, line by line, where it adjusts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<DecidedLine>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What an insurer says to a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InsurerVerdict {
+    /// As proposed.
+    Approve,
+    /// Other amounts on some lines.
+    Adjust,
+    /// Nothing.
+    Refuse,
+    /// Later.
+    Pend,
+}
+
+/// An insurer's amount for one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecidedLine {
+    /// The line.
+    pub seq: u32,
+    /// What the insurer pays of it.
+    pub amount: Amount,
+    /// Why, in the insurer's codes or words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}

@@ -1,0 +1,47 @@
+//! Step 6: is a pre-authorisation needed, and there?
+
+use super::{Judging, Verdict, input};
+use crate::money::Amount;
+use crate::plan::AuthorisationRule;
+use crate::reason::Reason;
+
+/// What was authorised is capped where quantities and prices are.
+pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
+    let Some(benefit) = judging.benefit else {
+        return Verdict::Go;
+    };
+    if judging.line.authorisation.is_some() {
+        return Verdict::Go;
+    }
+    match &benefit.authorisation {
+        AuthorisationRule::Pay => Verdict::Go,
+        AuthorisationRule::Refuse => Verdict::Refuse(Reason::AuthorisationMissing),
+        AuthorisationRule::Pend => {
+            judging.pended = true;
+            let rule = judging.rule(benefit.id.as_str());
+            judging.note(
+                6,
+                Reason::AuthorisationPended,
+                rule,
+                Amount::ZERO,
+                Amount::ZERO,
+                Vec::new(),
+            );
+            Verdict::Go
+        }
+        AuthorisationRule::Penalty { rate } => {
+            let inputs = vec![input("rate", judging.rate), input("penalty_rate", rate)];
+            judging.rate = judging.rate.max(*rate);
+            let rule = judging.rule(benefit.id.as_str());
+            judging.note(
+                6,
+                Reason::AuthorisationPenalty,
+                rule,
+                Amount::ZERO,
+                Amount::ZERO,
+                inputs,
+            );
+            Verdict::Go
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Step 2: is there a cover on the service date?
+
+use super::{Judging, Verdict};
+use crate::reason::Reason;
+
+pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
+    let (cover, plan, line) = (judging.terms.cover, judging.terms.plan, judging.line);
+    if plan.currency != judging.case.currency {
+        return Verdict::Refuse(Reason::CurrencyDiffers);
+    }
+    if line.date < cover.start || cover.end.is_some_and(|end| end < line.date) {
+        return Verdict::Refuse(Reason::CoverInactive);
+    }
+    if cover.suspended {
+        return Verdict::Refuse(Reason::CoverSuspended);
+    }
+    let age = judging
+        .case
+        .person
+        .birth_date
+        .map(|birth| line.date.age_since(birth));
+    let aged_out = plan
+        .age_out
+        .iter()
+        .any(|row| row.relationship == cover.relationship && age.is_some_and(|age| age >= row.age));
+    if aged_out {
+        Verdict::Refuse(Reason::AgedOut)
+    } else {
+        Verdict::Go
+    }
+}

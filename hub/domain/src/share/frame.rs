@@ -1,0 +1,151 @@
+//! Which remainders a bill may touch: found before anything is locked, so that a store locks them in one order.
+
+use super::{BillLine, Case, OpenLimit};
+use crate::limit::{self, LimitNeed};
+use crate::money::Amount;
+use crate::plan::{Benefit, LimitKind};
+
+/// A case with its lines in order of judgement, the benefit of each before each insurer, and the remainders
+/// that they may touch.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    pub(super) case: &'a Case<'a>,
+    /// Lines in the order of (date, sequence).
+    pub(super) order: Vec<usize>,
+    /// What each line asks: as billed, else by the first tariff that prices it.
+    pub(super) billed: Vec<Option<Amount>>,
+    /// For each line, for each cover.
+    pub(super) places: Vec<Vec<Place<'a>>>,
+    needs: Vec<LimitNeed>,
+}
+
+/// A line before an insurer.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) benefit: Option<&'a Benefit>,
+    /// Limits of the plan (by index) and the remainder of each; `None` for a limit on the line itself.
+    limits: Vec<(usize, Option<usize>)>,
+}
+
+impl<'a> Frame<'a> {
+    /// Finds the benefits and remainders of a case.
+    pub fn new(case: &'a Case<'a>) -> Frame<'a> {
+        let mut order: Vec<usize> = (0..case.lines.len()).collect();
+        order.sort_by_key(|&at| case.lines.get(at).map(|line| (line.date, line.seq)));
+        let mut needs = Needs::default();
+        let places = case
+            .lines
+            .iter()
+            .map(|line| needs.places(case, line))
+            .collect();
+        let billed = case
+            .lines
+            .iter()
+            .map(|line| line.billed.or_else(|| tariff_price(case, line)))
+            .collect();
+        Frame {
+            case,
+            order,
+            billed,
+            places,
+            needs: needs.found,
+        }
+    }
+
+    /// The remainders that the bill may touch. [`Frame::split`] takes what is left of each, in this order.
+    pub fn needs(&self) -> &[LimitNeed] {
+        &self.needs
+    }
+
+    /// The limits of a line before an insurer, with what is left of each.
+    pub(super) fn open_limits(
+        &self,
+        line: usize,
+        cover: usize,
+        left: &[i64],
+    ) -> Vec<OpenLimit<'a>> {
+        let place = self.places.get(line).and_then(|places| places.get(cover));
+        let plan = self.case.covers.get(cover).map(|terms| terms.plan);
+        let (Some(place), Some(plan)) = (place, plan) else {
+            return Vec::new();
+        };
+        let open = |&(at, slot): &(usize, Option<usize>)| {
+            let limit = plan.limits.get(at)?;
+            let left = slot.map_or(limit.ceiling, |slot| left.get(slot).copied().unwrap_or(0));
+            Some(OpenLimit { limit, slot, left })
+        };
+        place.limits.iter().filter_map(open).collect()
+    }
+}
+
+fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
+    let tariffs = case
+        .covers
+        .iter()
+        .flat_map(|terms| [terms.contract, terms.tariff])
+        .flatten();
+    let tariffs = tariffs.chain(case.base.map(|(_, tariff)| tariff));
+    let price = tariffs
+        .filter_map(|tariff| tariff.unit_price(line.system, line.code, case.sector))
+        .next();
+    price.map(|price| price.times(line.quantity))
+}
+
+#[derive(Default)]
+struct Needs {
+    found: Vec<LimitNeed>,
+    /// (cover, limit, date) → remainder: lines of one day share theirs.
+    known: Vec<((usize, usize, crate::date::Date), Option<usize>)>,
+}
+
+impl Needs {
+    fn places<'a>(&mut self, case: &'a Case<'a>, line: &BillLine<'a>) -> Vec<Place<'a>> {
+        let mut places = Vec::with_capacity(case.covers.len());
+        for (cover, terms) in case.covers.iter().enumerate() {
+            let benefit = terms.plan.benefit(line.system, line.code);
+            let mut limits = Vec::new();
+            for (at, limit) in terms.plan.limits.iter().enumerate() {
+                let used = benefit.is_some_and(|benefit| match limit.kind {
+                    LimitKind::Ceiling => benefit.limits.contains(&limit.id),
+                    LimitKind::Deductible => benefit.deductible,
+                    LimitKind::OutOfPocket => true,
+                });
+                if used {
+                    limits.push((at, self.slot(case, cover, at, line)));
+                }
+            }
+            places.push(Place { benefit, limits });
+        }
+        places
+    }
+
+    fn slot(
+        &mut self,
+        case: &Case<'_>,
+        cover: usize,
+        at: usize,
+        line: &BillLine<'_>,
+    ) -> Option<usize> {
+        let place = (cover, at, line.date);
+        if let Some((_, slot)) = self.known.iter().find(|(known, _)| *known == place) {
+            return *slot;
+        }
+        let terms = case.covers.get(cover)?;
+        let need = limit::need(
+            terms.plan,
+            terms.plan.limits.get(at)?,
+            terms.cover,
+            line.date,
+            case.visit,
+        );
+        let slot = need.map(|need| {
+            let known = self.found.iter().position(|found| found.key == need.key);
+            known.unwrap_or_else(|| {
+                self.found.push(need);
+                self.found.len() - 1
+            })
+        });
+        self.known.push((place, slot));
+        slot
+    }
+}

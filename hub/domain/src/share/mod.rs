@@ -1,0 +1,218 @@
+//! The share computation: a bill split among base insurer, supplementary insurers and member.
+//!
+//! Pure: the same case and remainders give the same shares, trace and draws for ever. It is done in two
+//! strokes. [`Frame::new`] says which remainders a bill may touch, so that a store can lock and load them in
+//! one go; [`Frame::split`] does the fifteen steps on what is left of them. Steps 2–8 judge one line for one
+//! insurer and are the registry [`RULES`], one file each; steps 9–15 work across lines and insurers and are
+//! one function.
+//!
+//! Groups that are judged as one bill (packages, multiple procedures) are formed before a [`Frame`] is made:
+//! to it a group is a line.
+
+mod authorisation;
+mod benefit;
+mod conditions;
+mod eligibility;
+mod exclusion;
+mod frame;
+mod price;
+mod quantity;
+mod split;
+mod waiting;
+
+pub use frame::Frame;
+pub use split::{Draw, Split};
+
+use std::borrow::Cow;
+
+use crate::bill::EncounterClass;
+use crate::coverage::{Cover, Person};
+use crate::date::Date;
+use crate::decision::TraceEntry;
+use crate::money::{Amount, Currency, Quantity, Rate};
+use crate::party::Sector;
+use crate::plan::{BasePlan, Benefit, LimitKind, LimitUnit, Plan};
+use crate::reason::Reason;
+use crate::tariff::Tariff;
+
+/// Everything that a split rests on, beside the remainders.
+#[derive(Debug, Clone)]
+pub struct Case<'a> {
+    /// The currency of every amount of the bill.
+    pub currency: Currency,
+    /// The member.
+    pub person: Person,
+    /// The visit or stay, by a key that all its bills share.
+    pub visit: &'a str,
+    /// How the member is treated.
+    pub class: Option<EncounterClass>,
+    /// Who owns the facility.
+    pub sector: Option<Sector>,
+    /// The base insurer's plan and tariff; `None` where base insurance is not used.
+    pub base: Option<(&'a BasePlan, &'a Tariff)>,
+    /// The supplementary covers, in the order in which they pay.
+    pub covers: Vec<CoverTerms<'a>>,
+    /// The lines, in any order.
+    pub lines: Vec<BillLine<'a>>,
+}
+
+/// A supplementary cover with the documents that it goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct CoverTerms<'a> {
+    /// The cover.
+    pub cover: &'a Cover,
+    /// The plan in force.
+    pub plan: &'a Plan,
+    /// The tariff that the plan recognises.
+    pub tariff: Option<&'a Tariff>,
+    /// The price list of the insurer's contract with this provider.
+    pub contract: Option<&'a Tariff>,
+}
+
+/// A line as the rules see it.
+#[derive(Debug, Clone)]
+pub struct BillLine<'a> {
+    /// The sender's number.
+    pub seq: u32,
+    /// The code system of the service. Empty where the line names none.
+    pub system: &'a str,
+    /// The code of the service. Empty where the line names none.
+    pub code: &'a str,
+    /// The day of service.
+    pub date: Date,
+    /// How many.
+    pub quantity: Quantity,
+    /// What is asked for all of them; `None` where the sender names no price.
+    pub billed: Option<Amount>,
+    /// What the base insurer really paid, where it is known.
+    pub base_paid: Option<Amount>,
+    /// A government subsidy.
+    pub subsidy: Amount,
+    /// For each cover, whether the provider is in its network.
+    pub in_network: Vec<bool>,
+    /// The reference price of one, where the sender's side knows it; else the tariff's.
+    pub reference_price: Option<Amount>,
+    /// Whether a substitute was ruled out, and that was approved.
+    pub substitution_refused: bool,
+    /// The pre-authorisation that covers the line.
+    pub authorisation: Option<AuthorisedLine>,
+    /// A circumstance that lifts exclusions.
+    pub circumstance: Option<&'a str>,
+}
+
+/// How much of a line was authorised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuthorisedLine {
+    /// The most units.
+    pub quantity: Option<Quantity>,
+    /// The most money.
+    pub amount: Option<Amount>,
+}
+
+/// What a rule says to a line.
+pub(crate) enum Verdict {
+    /// The next rule may speak.
+    Go,
+    /// This insurer pays nothing for the line.
+    Refuse(Reason),
+}
+
+/// A rule judges one line for one insurer and notes what it changes.
+pub(crate) type Rule = fn(&mut Judging<'_>) -> Verdict;
+
+/// Steps 2 to 8. Order is meaning: the first refusal counts.
+pub(crate) const RULES: &[Rule] = &[
+    eligibility::apply,
+    benefit::apply,
+    exclusion::apply,
+    waiting::apply,
+    conditions::apply,
+    authorisation::apply,
+    quantity::apply,
+    price::apply,
+];
+
+/// One line before one insurer.
+pub(crate) struct Judging<'a> {
+    pub(crate) case: &'a Case<'a>,
+    pub(crate) line: &'a BillLine<'a>,
+    pub(crate) billed: Amount,
+    pub(crate) terms: &'a CoverTerms<'a>,
+    pub(crate) in_network: bool,
+    /// The remainders that the line may use, with what is left of each.
+    pub(crate) limits: Vec<OpenLimit<'a>>,
+    pub(crate) benefit: Option<&'a Benefit>,
+    /// The member's rate.
+    pub(crate) rate: Rate,
+    /// The quantity that is covered.
+    pub(crate) quantity: Quantity,
+    /// What is billed for the covered quantity.
+    pub(crate) asked: Amount,
+    /// What the agreed price leaves of it.
+    pub(crate) by_price: Amount,
+    /// What is recognised.
+    pub(crate) allowed: Amount,
+    /// Whether the line waits for the insurer's word.
+    pub(crate) pended: bool,
+    pub(crate) trace: Vec<TraceEntry>,
+}
+
+/// A limit that a line may use.
+pub(crate) struct OpenLimit<'a> {
+    pub(crate) limit: &'a crate::plan::Limit,
+    /// The remainder it belongs to; `None` for a limit on the line itself.
+    pub(crate) slot: Option<usize>,
+    pub(crate) left: i64,
+}
+
+impl<'a> Judging<'a> {
+    /// Notes a step that changed an amount.
+    pub(crate) fn note(
+        &mut self,
+        step: u8,
+        reason: Reason,
+        rule: Option<String>,
+        before: Amount,
+        after: Amount,
+        inputs: Vec<(Cow<'static, str>, String)>,
+    ) {
+        let insurer = Some(self.terms.plan.insurer.clone());
+        self.trace.push(TraceEntry {
+            step,
+            insurer,
+            reason,
+            rule,
+            before,
+            after,
+            inputs,
+        });
+    }
+
+    /// How the trace names a rule of the plan: "plan/version#part".
+    pub(crate) fn rule(&self, part: &str) -> Option<String> {
+        Some(format!(
+            "{}/{}#{part}",
+            self.terms.plan.id, self.terms.plan.version
+        ))
+    }
+
+    /// What is left of all money limits of a kind together: the least of them.
+    pub(crate) fn left_of(&self, kind: LimitKind) -> Option<Amount> {
+        let limits = self
+            .limits
+            .iter()
+            .filter(|open| open.limit.kind == kind && open.limit.unit == LimitUnit::Money);
+        limits
+            .map(|open| open.left.max(0))
+            .min()
+            .map(|left| Amount::new(left).unwrap_or(Amount::MAX))
+    }
+}
+
+/// An input of a trace entry.
+pub(crate) fn input(
+    name: &'static str,
+    value: impl std::fmt::Display,
+) -> (Cow<'static, str>, String) {
+    (Cow::Borrowed(name), value.to_string())
+}

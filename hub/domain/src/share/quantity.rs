@@ -1,0 +1,41 @@
+//! Step 7: how much of the quantity is covered.
+
+use super::{Judging, Verdict, input};
+use crate::money::Quantity;
+use crate::plan::LimitUnit;
+use crate::reason::Reason;
+
+/// The least of what is asked, the benefit's maximum, what was authorised, and the room in each count limit.
+pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
+    let line = judging.line;
+    let asked = line.quantity;
+    let maximum = judging.benefit.and_then(|benefit| benefit.max_quantity);
+    let authorised = line
+        .authorisation
+        .and_then(|authorised| authorised.quantity);
+    let counts = judging
+        .limits
+        .iter()
+        .filter(|open| open.limit.unit != LimitUnit::Money);
+    let room = counts
+        .map(|open| Quantity::whole(u32::try_from(open.left.max(0)).unwrap_or(u32::MAX)))
+        .min();
+    let covered = [maximum, authorised, room]
+        .into_iter()
+        .flatten()
+        .fold(asked, Ord::min);
+    if covered.is_zero() {
+        return Verdict::Refuse(Reason::QuantityUsed);
+    }
+    judging.quantity = covered;
+    judging.asked = covered.part_of(asked, judging.billed);
+    if covered < asked {
+        let rule = judging
+            .benefit
+            .and_then(|benefit| judging.rule(benefit.id.as_str()));
+        let inputs = vec![input("asked", asked), input("covered", covered)];
+        let (before, after) = (judging.billed, judging.asked);
+        judging.note(7, Reason::QuantityCapped, rule, before, after, inputs);
+    }
+    Verdict::Go
+}

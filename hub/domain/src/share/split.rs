@@ -1,0 +1,476 @@
+//! Steps 9 to 15: across lines and insurers.
+
+use super::{BillLine, CoverTerms, Frame, Judging, RULES, Verdict, input};
+use crate::decision::{InsurerShare, LineShare, TraceEntry};
+use crate::money::{Amount, Quantity, Rate, round_half_up};
+use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
+use crate::reason::Reason;
+
+/// The shares of a bill and what they use up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The lines, in the order in which they were judged.
+    pub lines: Vec<LineShare>,
+    /// What is used of the frame's remainders, line by line.
+    pub draws: Vec<Draw>,
+}
+
+/// So much of a remainder is used by a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// The remainder, by its place among the frame's needs.
+    pub need: usize,
+    /// The sender's number of the line.
+    pub seq: u32,
+    /// How much is used, in the remainder's unit.
+    pub amount: i64,
+}
+
+/// What an insurer would pay for a line if it were alone.
+struct Alone<'a> {
+    judged: Judging<'a>,
+    refused: Option<Reason>,
+    /// N: what it would pay.
+    share: Amount,
+    /// What of the deductible is used.
+    deductible: Amount,
+    /// What counts towards the out-of-pocket maximum.
+    out_of_pocket: Amount,
+}
+
+impl<'a> Frame<'a> {
+    /// Splits the bill, with `left` of each of [`Frame::needs`].
+    ///
+    /// For each line: base + written off + Σ supplementary + member = billed, every part ≥ 0; no remainder
+    /// goes below 0; a later line never changes an earlier one's shares.
+    pub fn split(&self, left: &[i64]) -> Split {
+        let mut left = left.to_vec();
+        let mut split = Split {
+            lines: Vec::with_capacity(self.order.len()),
+            draws: Vec::new(),
+        };
+        for &at in &self.order {
+            if let Some(line) = self.case.lines.get(at) {
+                let share = self.split_line(at, line, &mut left, &mut split.draws);
+                split.lines.push(share);
+            }
+        }
+        split
+    }
+
+    fn split_line(
+        &self,
+        at: usize,
+        line: &'a BillLine<'a>,
+        left: &mut [i64],
+        draws: &mut Vec<Draw>,
+    ) -> LineShare {
+        let Some(billed) = self.billed.get(at).copied().flatten() else {
+            return unpriced(line, self);
+        };
+        let mut trace = Vec::new();
+        let (base, subsidy) = self.base_share(line, billed, &mut trace);
+        let covers = 0..self.case.covers.len();
+        let mut alone: Vec<Alone<'_>> = covers
+            .filter_map(|cover| self.judge(at, cover, line, billed, base, left))
+            .collect();
+
+        let payers = alone.iter().filter(|one| one.refused.is_none());
+        let allowed = payers
+            .map(|one| one.judged.allowed)
+            .max()
+            .unwrap_or_default();
+        let mut open = allowed - base.min(allowed);
+        let mut paid_before = Amount::ZERO;
+        let mut shares = Vec::with_capacity(alone.len());
+        for one in &mut alone {
+            let paid = coordinate(one, open, paid_before);
+            draw(one, paid, left, draws);
+            open -= paid;
+            paid_before += paid;
+            shares.push(InsurerShare {
+                insurer: one.judged.terms.plan.insurer.clone(),
+                amount: paid,
+                allowed: if one.refused.is_some() {
+                    Amount::ZERO
+                } else {
+                    one.judged.allowed
+                },
+                benefit: one.judged.benefit.map(|benefit| benefit.id.clone()),
+                refused: one.refused,
+                pended: one.judged.pended && one.refused.is_none(),
+            });
+            trace.append(&mut one.judged.trace);
+        }
+        let written_off = written_off(&alone, base);
+        if !written_off.is_zero() {
+            trace.push(step(15, Reason::WrittenOff, Amount::ZERO, written_off));
+        }
+        // Step 15: the member is the residual.
+        let member = billed - written_off - base - paid_before;
+        debug_assert!(
+            member >= Amount::ZERO,
+            "INVARIANT: the member never pays less than nothing"
+        );
+        let reasons = reasons(&trace, &alone);
+        LineShare {
+            seq: line.seq,
+            billed,
+            allowed,
+            base,
+            subsidy,
+            supplementary: shares,
+            written_off,
+            member,
+            reasons,
+            trace,
+        }
+    }
+
+    /// Step 9: what the base insurer pays, subsidy included, never over what was billed.
+    fn base_share(
+        &self,
+        line: &BillLine<'_>,
+        billed: Amount,
+        trace: &mut Vec<TraceEntry>,
+    ) -> (Amount, Amount) {
+        let (insured, reason) = match (line.base_paid, self.case.base) {
+            (Some(paid), _) => (paid, Reason::BasePaid),
+            (None, None) => (Amount::ZERO, Reason::BaseComputed),
+            (None, Some((plan, tariff))) => {
+                let price = tariff.unit_price(line.system, line.code, self.case.sector);
+                let rate = plan
+                    .rate(line.system, line.code, self.case.class)
+                    .unwrap_or(Rate::ZERO);
+                let amount = price.map_or(Amount::ZERO, |price| {
+                    rate.share_of(price.times(line.quantity))
+                });
+                (amount, Reason::BaseComputed)
+            }
+        };
+        let insured = insured.min(billed).or_zero();
+        let subsidy = line.subsidy.min(billed - insured).or_zero();
+        if !insured.is_zero() {
+            trace.push(step(9, reason, Amount::ZERO, insured));
+        }
+        if !subsidy.is_zero() {
+            trace.push(step(9, Reason::Subsidised, insured, insured + subsidy));
+        }
+        (insured + subsidy, subsidy)
+    }
+
+    /// Steps 2 to 13 for one insurer, as if it were alone.
+    fn judge(
+        &self,
+        at: usize,
+        cover: usize,
+        line: &'a BillLine<'a>,
+        billed: Amount,
+        base: Amount,
+        left: &[i64],
+    ) -> Option<Alone<'a>> {
+        let terms = self.case.covers.get(cover)?;
+        let mut judged = Judging {
+            case: self.case,
+            line,
+            billed,
+            terms,
+            in_network: line.in_network.get(cover).copied().unwrap_or(true),
+            limits: self.open_limits(at, cover, left),
+            benefit: self
+                .places
+                .get(at)
+                .and_then(|places| places.get(cover))
+                .and_then(|place| place.benefit),
+            rate: Rate::ZERO,
+            quantity: Quantity::ZERO,
+            asked: Amount::ZERO,
+            by_price: Amount::ZERO,
+            allowed: Amount::ZERO,
+            pended: false,
+            trace: Vec::new(),
+        };
+        for rule in RULES {
+            if let Verdict::Refuse(reason) = rule(&mut judged) {
+                judged.note(
+                    step_of(reason),
+                    reason,
+                    None,
+                    billed,
+                    Amount::ZERO,
+                    Vec::new(),
+                );
+                return Some(Alone {
+                    judged,
+                    refused: Some(reason),
+                    share: Amount::ZERO,
+                    deductible: Amount::ZERO,
+                    out_of_pocket: Amount::ZERO,
+                });
+            }
+        }
+        let base = base.min(judged.allowed);
+        let cost = CostShare::of(&mut judged);
+        let share = by_mode(&mut judged, &cost, base);
+        let share = relieve(&mut judged, share, base);
+        let out_of_pocket = judged.allowed - base - share;
+        let share = limit(&mut judged, share);
+        Some(Alone {
+            judged,
+            refused: None,
+            share,
+            deductible: cost.deductible,
+            out_of_pocket,
+        })
+    }
+}
+
+/// The step that a refusal belongs to.
+fn step_of(reason: Reason) -> u8 {
+    match reason {
+        Reason::NoBenefit => 3,
+        Reason::Excluded => 4,
+        Reason::Waiting | Reason::AgeOutside | Reason::SexOutside => 5,
+        Reason::AuthorisationMissing => 6,
+        Reason::QuantityUsed => 7,
+        _ => 2,
+    }
+}
+
+/// Step 10: what the plan leaves with the member, exact: a number over the rate's denominator.
+struct CostShare {
+    deductible: Amount,
+    exact: i128,
+    denominator: i128,
+}
+
+impl CostShare {
+    /// `d = min(A, deductible left)`; `F = d + copay + rate × (A − d)`, not over A.
+    fn of(judged: &mut Judging<'_>) -> CostShare {
+        let (allowed, denominator) = (judged.allowed, judged.rate.denominator());
+        let deductible = judged
+            .left_of(LimitKind::Deductible)
+            .unwrap_or_default()
+            .min(allowed);
+        let copay = judged.benefit.map_or(Amount::ZERO, |benefit| benefit.copay);
+        let fixed = i128::from((deductible + copay).get()) * denominator;
+        let exact = (fixed + judged.rate.of(allowed - deductible))
+            .min(i128::from(allowed.get()) * denominator);
+        let mut so_far = Amount::ZERO;
+        let rounded = round_half_up(exact, denominator);
+        let rule = judged
+            .benefit
+            .and_then(|benefit| judged.rule(benefit.id.as_str()));
+        let parts = [
+            (Reason::Deductible, deductible, Vec::new()),
+            (Reason::Copay, (deductible + copay).min(allowed), Vec::new()),
+            (
+                Reason::Coinsurance,
+                rounded,
+                vec![
+                    input("rate", judged.rate),
+                    input("of", allowed - deductible),
+                ],
+            ),
+        ];
+        for (reason, sum, inputs) in parts {
+            if sum > so_far {
+                judged.note(10, reason, rule.clone(), so_far, sum, inputs);
+                so_far = sum;
+            }
+        }
+        CostShare {
+            deductible,
+            exact,
+            denominator,
+        }
+    }
+}
+
+/// Step 11: franchise and base share meet; rounded half-up here, once per payer and line.
+fn by_mode(judged: &mut Judging<'_>, cost: &CostShare, base: Amount) -> Amount {
+    let exact = |amount: Amount| i128::from(amount.get()) * cost.denominator;
+    let (allowed, paid) = (exact(judged.allowed), exact(base));
+    let (share, mode) = match judged.terms.plan.mode {
+        Mode::Offset => (allowed - cost.exact.max(paid), "offset"),
+        Mode::Waive if base > Amount::ZERO => (allowed - paid, "waive"),
+        Mode::Waive => (allowed - cost.exact, "waive"),
+        Mode::Additive => ((allowed - paid - cost.exact).max(0), "additive"),
+    };
+    let share = round_half_up(share, cost.denominator);
+    let inputs = vec![
+        input("mode", mode),
+        input("base", base),
+        input("cost_share", round_half_up(cost.exact, cost.denominator)),
+    ];
+    let rule = judged.rule("mode");
+    let before = judged.allowed;
+    judged.note(11, Reason::Share, rule, before, share, inputs);
+    share
+}
+
+/// Step 12: beyond the out-of-pocket maximum the insurer pays the member's cost share.
+fn relieve(judged: &mut Judging<'_>, share: Amount, base: Amount) -> Amount {
+    let Some(most) = judged.left_of(LimitKind::OutOfPocket) else {
+        return share;
+    };
+    let raised = share.max(judged.allowed - base - most);
+    if raised > share {
+        let rule = limit_rule(judged, LimitKind::OutOfPocket);
+        judged.note(
+            12,
+            Reason::OutOfPocket,
+            rule,
+            share,
+            raised,
+            vec![input("left", most)],
+        );
+    }
+    raised
+}
+
+/// Step 13: not more than any remainder that applies.
+fn limit(judged: &mut Judging<'_>, share: Amount) -> Amount {
+    let Some(most) = judged.left_of(LimitKind::Ceiling) else {
+        return share;
+    };
+    if most < share {
+        let rule = limit_rule(judged, LimitKind::Ceiling);
+        judged.note(
+            13,
+            Reason::LimitReached,
+            rule,
+            share,
+            most,
+            vec![input("left", most)],
+        );
+    }
+    share.min(most)
+}
+
+/// The limit of a kind that leaves least.
+fn limit_rule(judged: &Judging<'_>, kind: LimitKind) -> Option<String> {
+    let limits = judged
+        .limits
+        .iter()
+        .filter(|open| open.limit.kind == kind && open.limit.unit == LimitUnit::Money);
+    let least = limits.min_by_key(|open| open.left)?;
+    judged.rule(least.limit.id.as_str())
+}
+
+/// Step 14: what the insurer pays after those before it, of what is still open.
+fn coordinate(one: &mut Alone<'_>, open: Amount, paid_before: Amount) -> Amount {
+    let by_contract = match one.judged.terms.plan.coordination {
+        Coordination::Standard => one.share,
+        Coordination::CarveOut => (one.share - paid_before).or_zero(),
+    };
+    let paid = by_contract.min(open).or_zero();
+    if paid < one.share {
+        let inputs = vec![input("paid_before", paid_before), input("open", open)];
+        let rule = one.judged.rule("coordination");
+        one.judged
+            .note(14, Reason::Coordinated, rule, one.share, paid, inputs);
+    }
+    paid
+}
+
+/// Step 8's other half: what the provider waives, by the most generous insurer in whose network it is.
+///
+/// What the base insurer pays over an agreed price lowers the write-off, not the provider's income.
+fn written_off(alone: &[Alone<'_>], base: Amount) -> Amount {
+    let agreed = || {
+        alone
+            .iter()
+            .filter(|one| one.refused.is_none() && one.judged.in_network)
+    };
+    let asked = agreed()
+        .map(|one| one.judged.asked)
+        .max()
+        .unwrap_or_default();
+    let by_price = agreed()
+        .map(|one| one.judged.by_price)
+        .max()
+        .unwrap_or_default();
+    (asked - by_price.max(base)).or_zero()
+}
+
+/// What to tell about a line, in the order of the steps, without repetition.
+fn reasons(trace: &[TraceEntry], alone: &[Alone<'_>]) -> Vec<Reason> {
+    let quiet = [Reason::BasePaid, Reason::BaseComputed, Reason::Share];
+    let refused = alone.iter().filter_map(|one| one.refused);
+    let noted = trace
+        .iter()
+        .map(|entry| entry.reason)
+        .filter(|reason| !quiet.contains(reason));
+    let mut reasons = Vec::new();
+    for reason in refused.chain(noted) {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+fn step(step: u8, reason: Reason, before: Amount, after: Amount) -> TraceEntry {
+    TraceEntry {
+        step,
+        insurer: None,
+        reason,
+        rule: None,
+        before,
+        after,
+        inputs: Vec::new(),
+    }
+}
+
+/// A line that nobody prices: nothing is asked, nothing is paid, and it is said.
+fn unpriced(line: &BillLine<'_>, frame: &Frame<'_>) -> LineShare {
+    let none = |terms: &CoverTerms<'_>| InsurerShare {
+        insurer: terms.plan.insurer.clone(),
+        amount: Amount::ZERO,
+        allowed: Amount::ZERO,
+        benefit: None,
+        refused: Some(Reason::NoPrice),
+        pended: false,
+    };
+    LineShare {
+        seq: line.seq,
+        billed: Amount::ZERO,
+        allowed: Amount::ZERO,
+        base: Amount::ZERO,
+        subsidy: Amount::ZERO,
+        supplementary: frame.case.covers.iter().map(none).collect(),
+        written_off: Amount::ZERO,
+        member: Amount::ZERO,
+        reasons: vec![Reason::NoPrice],
+        trace: Vec::new(),
+    }
+}
+
+/// Uses up the remainders of a line before an insurer: all of them together.
+fn draw(one: &Alone<'_>, paid: Amount, left: &mut [i64], draws: &mut Vec<Draw>) {
+    if one.refused.is_some() {
+        return;
+    }
+    for open in &one.judged.limits {
+        let used = match (open.limit.kind, open.limit.unit) {
+            (LimitKind::Deductible, _) => one.deductible.get(),
+            (LimitKind::OutOfPocket, _) => one.out_of_pocket.get(),
+            (LimitKind::Ceiling, LimitUnit::Money) => paid.get(),
+            (LimitKind::Ceiling, LimitUnit::Count | LimitUnit::Days) => {
+                one.judged.quantity.started_units()
+            }
+        };
+        let Some(slot) = open.slot.filter(|_| used > 0) else {
+            continue;
+        };
+        if let Some(left) = left.get_mut(slot) {
+            *left -= used;
+            draws.push(Draw {
+                need: slot,
+                seq: one.judged.line.seq,
+                amount: used,
+            });
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a service may cost: tariffs in money or in relative values, and price lists of a contract.
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+use crate::date::Date;
+use crate::ids::{ParticipantId, TariffId};
+use crate::money::{Amount, Currency, Quantity, round_half_up};
+use crate::party::Sector;
+
+/// A version of a tariff, or of the price list of one provider's contract with one insurer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Document", into = "Document")]
+pub struct Tariff {
+    document: Document,
+}
+
+/// The JSON form of a [`Tariff`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// The tariff over all its versions.
+    pub id: TariffId,
+    /// Counts up from 1.
+    pub version: u32,
+    /// The name people know it by.
+    pub title: String,
+    /// The currency of its prices and K values.
+    pub currency: Currency,
+    /// For services from this day.
+    pub from: Date,
+    /// To this day, where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Date>,
+    /// A contract's price list: whose, and with which insurer. A national tariff names neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Contract>,
+    /// What one relative value is worth, by sector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub k: Vec<KValues>,
+    /// The prices.
+    pub prices: Vec<Price>,
+}
+
+/// Between whom a price list was agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// The provider.
+    pub provider: ParticipantId,
+    /// The insurer.
+    pub insurer: ParticipantId,
+}
+
+/// What one relative value of each component is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KValues {
+    /// For facilities of this sector; for all others where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<Sector>,
+    /// The professional component.
+    pub professional: Amount,
+    /// The technical component.
+    #[serde(default)]
+    pub technical: Amount,
+    /// The anaesthesia component.
+    #[serde(default)]
+    pub anaesthesia: Amount,
+}
+
+/// The price of one service, in money or in relative values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// The service, in the common scheme.
+    pub code: Code,
+    /// For facilities of this sector; for all others where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<Sector>,
+    /// The price of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
+    /// The relative values, where the price is made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<RelativeValues>,
+    /// The reference price of the drug's generic group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Amount>,
+}
+
+/// The relative values of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelativeValues {
+    /// The professional component.
+    pub professional: Quantity,
+    /// The technical component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technical: Option<Quantity>,
+    /// The anaesthesia component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anaesthesia: Option<Quantity>,
+}
+
+/// The exact price of one, which may be a fraction of the smallest unit until it is multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitPrice {
+    /// Billionths of the smallest unit.
+    nano: i128,
+}
+
+const NANO: i128 = 1_000_000_000;
+
+impl UnitPrice {
+    /// A price in smallest units.
+    pub fn of(amount: Amount) -> Self {
+        Self {
+            nano: i128::from(amount.get()) * NANO,
+        }
+    }
+
+    /// The price of `quantity`, rounded half-up once.
+    pub fn times(self, quantity: Quantity) -> Amount {
+        quantity.times_nano(self.nano)
+    }
+
+    /// The price of one, rounded half-up.
+    pub fn rounded(self) -> Amount {
+        round_half_up(self.nano, NANO)
+    }
+}
+
+impl TryFrom<Document> for Tariff {
+    type Error = &'static str;
+
+    fn try_from(mut document: Document) -> Result<Self, Self::Error> {
+        if document.to.is_some_and(|to| to < document.from) {
+            return Err("the tariff ends before it begins");
+        }
+        for row in &document.prices {
+            let below_zero = [row.price, row.reference]
+                .into_iter()
+                .flatten()
+                .any(|amount| amount < Amount::ZERO);
+            if below_zero {
+                return Err("a price is below zero");
+            }
+            if row.relative.is_some() && document.k.is_empty() {
+                return Err("relative values need K values");
+            }
+        }
+        // Look-ups are by binary search; rows without a sector come first of their code.
+        document
+            .prices
+            .sort_by(|a, b| (&a.code, a.sector).cmp(&(&b.code, b.sector)));
+        let doubled = document
+            .prices
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if (&a.code, a.sector) == (&b.code, b.sector)));
+        if doubled {
+            Err("a service is priced twice for one sector")
+        } else {
+            Ok(Self { document })
+        }
+    }
+}
+
+impl From<Tariff> for Document {
+    fn from(tariff: Tariff) -> Self {
+        tariff.document
+    }
+}
+
+impl Tariff {
+    /// The tariff's document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Whether the version is in force on `date`.
+    pub fn covers_date(&self, date: Date) -> bool {
+        self.document.from <= date && self.document.to.is_none_or(|to| date <= to)
+    }
+
+    /// The price of one of a service in a sector; `None` where the tariff does not price it.
+    ///
+    /// A price in relative values is Σ components × K of the sector (professional, technical, anaesthesia).
+    pub fn unit_price(
+        &self,
+        system: &str,
+        code: &str,
+        sector: Option<Sector>,
+    ) -> Option<UnitPrice> {
+        let row = self.row(system, code, sector)?;
+        match (&row.price, &row.relative) {
+            (Some(price), _) => Some(UnitPrice::of(*price)),
+            (None, Some(values)) => self.by_relative_values(values, sector),
+            (None, None) => None,
+        }
+    }
+
+    /// The reference price of the generic group of a drug.
+    pub fn reference(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<Amount> {
+        self.row(system, code, sector)?.reference
+    }
+
+    fn row(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<&Price> {
+        let prices = &self.document.prices;
+        let start = prices.partition_point(|row| {
+            (row.code.system.as_str(), row.code.code.as_str()) < (system, code)
+        });
+        let same = |row: &&Price| row.code.system == system && row.code.code == code;
+        let rows = || prices.iter().skip(start).take_while(same);
+        rows()
+            .find(|row| sector.is_some() && row.sector == sector)
+            .or_else(|| rows().find(|row| row.sector.is_none()))
+    }
+
+    fn by_relative_values(
+        &self,
+        values: &RelativeValues,
+        sector: Option<Sector>,
+    ) -> Option<UnitPrice> {
+        let own = self.document.k.iter().find(|k| k.sector == sector);
+        let k = own.or_else(|| self.document.k.iter().find(|k| k.sector.is_none()))?;
+        let parts = [
+            (Some(values.professional), k.professional),
+            (values.technical, k.technical),
+            (values.anaesthesia, k.anaesthesia),
+        ];
+        let nano = parts
+            .into_iter()
+            .filter_map(|(value, worth)| Some(value?.nano() * i128::from(worth.get())))
+            .sum();
+        Some(UnitPrice { nano })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_relative_value_price_is_rounded_once_per_line() {
+        let tariff: Tariff = serde_json::from_str(
+            r#"{"id":"t","version":1,"title":"t","currency":"IRR","from":"2024-01-01",
+                "k":[{"professional":1001},{"sector":"private","professional":2001,"technical":500}],
+                "prices":[{"code":{"system":"rvu","code":"500"},"relative":{"professional":"2.5","technical":"0.333"}}]}"#,
+        )
+        .unwrap();
+        let price = |sector| tariff.unit_price("rvu", "500", sector).unwrap();
+        assert_eq!(
+            price(Some(Sector::Private)).times(Quantity::ONE),
+            Amount::new(5_169).unwrap()
+        );
+        assert_eq!(
+            price(None).times(Quantity::whole(2)),
+            Amount::new(5_005).unwrap()
+        );
+        assert_eq!(
+            price(Some(Sector::Charity)).rounded(),
+            Amount::new(2_503).unwrap()
+        );
+        assert_eq!(tariff.unit_price("rvu", "501", None), None);
+    }
+}
