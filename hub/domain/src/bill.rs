@@ -181,7 +181,7 @@ pub struct Payee {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The sender's number of the line, unique within its list.
+    /// The sender's number of the line, unique among the lines of its bill.
     pub seq: u32,
     /// The service, drug or thing.
     pub item: Coded,
@@ -286,13 +286,14 @@ pub struct BasePaid {
 }
 
 impl Line {
-    /// What is asked for the line: as stated, else the sum of its details, else price × factor × quantity.
+    /// What is asked for the line: as stated, else the sum of the details that stand, else price × factor × quantity.
     /// `None` where the line names no money at all.
     pub fn asked(&self) -> Option<Amount> {
         let by_details = || {
             let parts = self
                 .details
                 .iter()
+                .filter(|part| part.cancelled != Some(true))
                 .map(Line::asked)
                 .collect::<Option<Vec<_>>>()?;
             (!parts.is_empty()).then(|| parts.into_iter().sum())

@@ -59,22 +59,30 @@ pub fn check(message: &Message, today: Date) -> Vec<Problem> {
         real_day(birth, root.field("member").field("birth_date"), &mut found);
     }
     let place = root.field(message.kind().as_str());
-    let (body, lines): (&dyn Checked, usize) = match &message.body {
-        Body::Eligibility(part) => (part, part.bill.as_ref().map_or(0, Bill::line_count)),
-        Body::Estimate(part) => (part, part.line_count()),
-        Body::Prescription(part) => (part, part.lines.len()),
+    let bill = place.field("bill");
+    let (body, list, lines): (&dyn Checked, Place, usize) = match &message.body {
+        Body::Eligibility(part) => (part, bill, part.bill.as_ref().map_or(0, Bill::line_count)),
+        Body::Estimate(part) => (part, place, part.line_count()),
+        Body::Prescription(part) => (part, place, part.lines.len()),
         Body::Dispense(part) => (
             part,
+            place,
             part.lines.iter().map(|given| count(&given.line)).sum(),
         ),
-        Body::Admission(part) => (part, part.bill.line_count()),
-        Body::Preauthorization(part) => (part, part.bill.line_count()),
-        Body::Claim(part) => (part, part.bill.line_count()),
-        Body::Cancel(part) => (part, 0),
+        Body::Admission(part) => (part, bill, part.bill.line_count()),
+        Body::Preauthorization(part) => (part, bill, part.bill.line_count()),
+        Body::Claim(part) => (part, bill, part.bill.line_count()),
+        Body::Cancel(part) => (
+            part,
+            place,
+            part.prescription
+                .as_ref()
+                .map_or(0, |order| order.lines.len()),
+        ),
     };
     if lines > MAX_LINES {
         let detail = format!("a message has at most {MAX_LINES} lines, details counted");
-        found.add(ProblemCode::TooManyLines, place, detail);
+        found.add(ProblemCode::TooManyLines, list.field("lines"), detail);
         return found.problems;
     }
     head.examine(root, &mut found);
@@ -205,19 +213,18 @@ parts! {
     Accident { when kind place }
     Payee { kind party }
     Line {
-        seq item modifiers programmes category revenue serviced place quantity unit unit_code unit_price factor
-        billed base subsidy paid_by_member body_site sub_sites practitioners diagnoses procedures
-        supporting devices authorisation circumstance substitution_refused days_supply cancelled particulars
-        details
+        seq item modifiers programmes category revenue serviced place quantity unit unit_code
+        unit_price factor billed base subsidy paid_by_member body_site sub_sites practitioners
+        diagnoses procedures supporting devices authorisation circumstance substitution_refused
+        days_supply cancelled particulars details
     } => line
     BasePaid { paid confirmation }
     Prescription { authored valid prescriber dispenser encounter diagnoses lines } => prescription
     PrescriptionLine {
         seq identifiers item product status status_reason authored valid intent do_not_perform
-        categories course dosage quantity
-        first_fill days_supply repeats interval substitution reasons authorisation unit_price
-        particulars
-    }
+        categories course dosage quantity first_fill days_supply repeats interval substitution
+        reasons authorisation unit_price particulars
+    } => prescription_line
     Substitution { allowed coded reasons }
     Product { form pack ingredients batch expires }
     Ingredient { item strength active }
@@ -329,13 +336,26 @@ fn encounter(stay: &Encounter, place: Place, found: &mut Found) {
 }
 
 fn procedure(done: &Procedure, place: Place, found: &mut Found) {
+    let course = Period {
+        start: done.when.clone(),
+        end: done.until.clone(),
+    };
+    if course.is_reversed() {
+        let detail = "the end stands before the start";
+        found.add(ProblemCode::DateOrder, place.field("until"), detail);
+    }
     service(&done.when, place.field("when"), found);
+    service(&done.until, place.field("until"), found);
 }
 
 fn prescription(order: &Prescription, place: Place, found: &mut Found) {
     service(&order.authored, place.field("authored"), found);
     let numbers = order.lines.iter().map(|line| Some(line.seq));
     unique(numbers, place.field("lines"), "seq", found);
+}
+
+fn prescription_line(order: &PrescriptionLine, place: Place, found: &mut Found) {
+    service(&order.authored, place.field("authored"), found);
 }
 
 fn dispense(given: &Dispense, place: Place, found: &mut Found) {
@@ -377,8 +397,6 @@ fn bill(bill: &Bill, place: Place, found: &mut Found) {
 
 fn line(line: &Line, place: Place, found: &mut Found) {
     service_period(&line.serviced, place.field("serviced"), found);
-    let numbers = line.details.iter().map(|part| Some(part.seq));
-    unique(numbers, place.field("details"), "seq", found);
     if line.asked().is_some_and(|asked| asked > Amount::MAX) {
         let detail = "what the line comes to is larger than any real amount";
         found.add(ProblemCode::OutOfRange, place, detail);
@@ -425,6 +443,9 @@ fn links(line: &Line, place: Place, numbers: &Numbers, found: &mut Found) {
 }
 
 /// Whether no number stands twice in a list; `seq` is the pointer from an item to its number.
+///
+/// Details of a line are not held to it: nothing is answered or linked by their numbers, and real senders
+/// repeat them.
 fn unique(
     numbers: impl Iterator<Item = Option<u32>>,
     list: Place,
@@ -477,3 +498,6 @@ fn real_day(day: Date, place: Place, found: &mut Found) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod bill;
 pub mod check;
 pub mod code;
+pub mod concepts;
 pub mod coverage;
 pub mod date;
 pub mod decision;

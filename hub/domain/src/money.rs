@@ -510,9 +510,7 @@ impl Quantity {
         if whole.0.is_zero() || self == whole {
             return amount;
         }
-        let top = self.0.mantissa() * i128::from(amount.get()) * 10_i128.pow(whole.0.scale());
-        let bottom = whole.0.mantissa() * 10_i128.pow(self.0.scale());
-        round_half_up(top, bottom)
+        round_half_up(self.nano() * i128::from(amount.get()), whole.nano())
     }
 }
 

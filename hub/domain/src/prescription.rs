@@ -109,6 +109,29 @@ pub struct PrescriptionLine {
     pub particulars: Vec<Supporting>,
 }
 
+impl Prescription {
+    /// The bill that the orders would make: for an estimate of the shares before anything is handed out.
+    pub fn bill(&self) -> Bill {
+        let ordered = self
+            .lines
+            .iter()
+            .filter(|line| line.do_not_perform != Some(true));
+        let line = |order: &PrescriptionLine| Line {
+            seq: order.seq,
+            item: order.item.clone(),
+            quantity: order.quantity.as_ref().and_then(|measure| measure.value),
+            unit_price: order.unit_price,
+            authorisation: order.authorisation.clone(),
+            ..Line::default()
+        };
+        Bill {
+            class: Some(crate::bill::BillClass::Pharmacy),
+            lines: ordered.map(line).collect(),
+            ..Bill::default()
+        }
+    }
+}
+
 /// Whether another product may be given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

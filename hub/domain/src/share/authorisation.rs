@@ -15,6 +15,11 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     }
     match &benefit.authorisation {
         AuthorisationRule::Pay => Verdict::Go,
+        AuthorisationRule::Refuse | AuthorisationRule::Penalty { .. }
+            if judging.case.asks_leave =>
+        {
+            Verdict::Go
+        }
         AuthorisationRule::Refuse => Verdict::Refuse(Reason::AuthorisationMissing),
         AuthorisationRule::Pend => {
             judging.pended = true;

@@ -1,6 +1,7 @@
 //! Step 5, second part: the benefit's own conditions on the member.
 
 use super::{Judging, Verdict};
+use crate::party::Sex;
 use crate::reason::Reason;
 
 /// A condition that the member's record cannot answer is not held against the member.
@@ -19,7 +20,8 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
             return Verdict::Refuse(Reason::AgeOutside);
         }
     }
-    match (benefit.sex, person.sex) {
+    let known = person.sex.filter(|sex| *sex != Sex::Unknown);
+    match (benefit.sex, known) {
         (Some(wanted), Some(sex)) if wanted != sex => Verdict::Refuse(Reason::SexOutside),
         _ => Verdict::Go,
     }

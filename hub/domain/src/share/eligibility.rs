@@ -1,11 +1,19 @@
-//! Step 2: is there a cover on the service date?
+//! Step 2: is there a cover on the service date, in the bill's currency?
 
 use super::{Judging, Verdict};
 use crate::reason::Reason;
 
 pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let (cover, plan, line) = (judging.terms.cover, judging.terms.plan, judging.line);
-    if plan.currency != judging.case.currency {
+    let tariffs = [judging.terms.tariff, judging.terms.contract];
+    let tariffs = tariffs
+        .into_iter()
+        .flatten()
+        .map(|tariff| tariff.document().currency);
+    if tariffs
+        .chain([plan.currency])
+        .any(|currency| currency != judging.case.currency)
+    {
         return Verdict::Refuse(Reason::CurrencyDiffers);
     }
     if line.date < cover.start || cover.end.is_some_and(|end| end < line.date) {

@@ -1,7 +1,10 @@
 //! Which remainders a bill may touch: found before anything is locked, so that a store locks them in one order.
 
+use std::collections::HashMap;
+
 use super::{BillLine, Case, OpenLimit};
-use crate::limit::{self, LimitNeed};
+use crate::date::Date;
+use crate::limit::{self, LimitKey, LimitNeed};
 use crate::money::Amount;
 use crate::plan::{Benefit, LimitKind};
 
@@ -33,11 +36,14 @@ impl<'a> Frame<'a> {
         let mut order: Vec<usize> = (0..case.lines.len()).collect();
         order.sort_by_key(|&at| case.lines.get(at).map(|line| (line.date, line.seq)));
         let mut needs = Needs::default();
-        let places = case
-            .lines
-            .iter()
-            .map(|line| needs.places(case, line))
-            .collect();
+        let mut places: Vec<Vec<Place<'a>>> = Vec::new();
+        places.resize_with(case.lines.len(), Vec::new);
+        // In the order of judgement, so that the order of sending means nothing to the needs either.
+        for &at in &order {
+            if let (Some(line), Some(place)) = (case.lines.get(at), places.get_mut(at)) {
+                *place = needs.places(case, line);
+            }
+        }
         let billed = case
             .lines
             .iter()
@@ -85,17 +91,20 @@ fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
         .flat_map(|terms| [terms.contract, terms.tariff])
         .flatten();
     let tariffs = tariffs.chain(case.base.map(|(_, tariff)| tariff));
-    let price = tariffs
-        .filter_map(|tariff| tariff.unit_price(line.system, line.code, case.sector))
-        .next();
-    price.map(|price| price.times(line.quantity))
+    let mut prices = tariffs
+        .filter(|tariff| tariff.document().currency == case.currency)
+        .filter_map(|tariff| tariff.unit_price(line.system, line.code, case.sector));
+    let asked = prices.next()?.times(line.quantity);
+    // No real price times a real quantity comes to more.
+    (asked <= Amount::MAX).then_some(asked)
 }
 
 #[derive(Default)]
 struct Needs {
     found: Vec<LimitNeed>,
+    places: HashMap<LimitKey, usize>,
     /// (cover, limit, date) → remainder: lines of one day share theirs.
-    known: Vec<((usize, usize, crate::date::Date), Option<usize>)>,
+    known: HashMap<(usize, usize, Date), Option<usize>>,
 }
 
 impl Needs {
@@ -111,7 +120,15 @@ impl Needs {
                     LimitKind::OutOfPocket => true,
                 });
                 if used {
-                    limits.push((at, self.slot(case, cover, at, line)));
+                    let known = self.known.get(&(cover, at, line.date)).copied();
+                    let slot = known.unwrap_or_else(|| {
+                        let need =
+                            limit::need(terms.plan, limit, terms.cover, line.date, case.visit);
+                        let slot = need.map(|need| self.slot(need));
+                        self.known.insert((cover, at, line.date), slot);
+                        slot
+                    });
+                    limits.push((at, slot));
                 }
             }
             places.push(Place { benefit, limits });
@@ -119,33 +136,13 @@ impl Needs {
         places
     }
 
-    fn slot(
-        &mut self,
-        case: &Case<'_>,
-        cover: usize,
-        at: usize,
-        line: &BillLine<'_>,
-    ) -> Option<usize> {
-        let place = (cover, at, line.date);
-        if let Some((_, slot)) = self.known.iter().find(|(known, _)| *known == place) {
+    fn slot(&mut self, need: LimitNeed) -> usize {
+        if let Some(slot) = self.places.get(&need.key) {
             return *slot;
         }
-        let terms = case.covers.get(cover)?;
-        let need = limit::need(
-            terms.plan,
-            terms.plan.limits.get(at)?,
-            terms.cover,
-            line.date,
-            case.visit,
-        );
-        let slot = need.map(|need| {
-            let known = self.found.iter().position(|found| found.key == need.key);
-            known.unwrap_or_else(|| {
-                self.found.push(need);
-                self.found.len() - 1
-            })
-        });
-        self.known.push((place, slot));
+        let slot = self.found.len();
+        self.places.insert(need.key.clone(), slot);
+        self.found.push(need);
         slot
     }
 }

@@ -12,17 +12,22 @@
 mod authorisation;
 mod benefit;
 mod conditions;
+mod documents;
 mod eligibility;
 mod exclusion;
 mod frame;
+mod lines;
 mod price;
 mod quantity;
 mod split;
 mod waiting;
 
+pub use documents::{Authorised, CoverFacts, Documents, Left, Unjudged};
 pub use frame::Frame;
+pub use lines::{LineTerms, bill_day, bill_lines};
 pub use split::{Draw, Split};
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use crate::bill::EncounterClass;
@@ -50,6 +55,8 @@ pub struct Case<'a> {
     pub sector: Option<Sector>,
     /// The base insurer's plan and tariff; `None` where base insurance is not used.
     pub base: Option<(&'a BasePlan, &'a Tariff)>,
+    /// Whether leave is asked for the services: then it is not held against them that they have none yet.
+    pub asks_leave: bool,
     /// The supplementary covers, in the order in which they pay.
     pub covers: Vec<CoverTerms<'a>>,
     /// The lines, in any order.
@@ -67,6 +74,20 @@ pub struct CoverTerms<'a> {
     pub tariff: Option<&'a Tariff>,
     /// The price list of the insurer's contract with this provider.
     pub contract: Option<&'a Tariff>,
+    /// What the insurer itself has said to the bill.
+    pub said: Option<&'a InsurerSays>,
+}
+
+/// What an insurer has said to a bill, in place of the computation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InsurerSays {
+    /// As computed.
+    Approved,
+    /// These amounts, by line; as computed for the others. Never more than is still open, or than its limits leave.
+    Adjusted(Vec<(u32, Amount)>),
+    /// Nothing.
+    Refused,
 }
 
 /// A line as the rules see it.

@@ -1,6 +1,6 @@
 //! Steps 9 to 15: across lines and insurers.
 
-use super::{BillLine, CoverTerms, Frame, Judging, RULES, Verdict, input};
+use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict, input};
 use crate::decision::{InsurerShare, LineShare, TraceEntry};
 use crate::money::{Amount, Quantity, Rate, round_half_up};
 use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
@@ -30,7 +30,7 @@ pub struct Draw {
 struct Alone<'a> {
     judged: Judging<'a>,
     refused: Option<Reason>,
-    /// N: what it would pay.
+    /// N: what it would pay, within its limits once step 13 is done.
     share: Amount,
     /// What of the deductible is used.
     deductible: Amount,
@@ -84,6 +84,7 @@ impl<'a> Frame<'a> {
         let mut paid_before = Amount::ZERO;
         let mut shares = Vec::with_capacity(alone.len());
         for one in &mut alone {
+            limit(one, left);
             let paid = coordinate(one, open, paid_before);
             draw(one, paid, left, draws);
             open -= paid;
@@ -98,11 +99,13 @@ impl<'a> Frame<'a> {
                 },
                 benefit: one.judged.benefit.map(|benefit| benefit.id.clone()),
                 refused: one.refused,
-                pended: one.judged.pended && one.refused.is_none(),
+                pended: one.judged.pended && one.refused.is_none() && one.judged.terms.said.is_none(),
             });
             trace.append(&mut one.judged.trace);
         }
-        let written_off = written_off(&alone, base);
+        // Where the provider is in the network of one insurer and another recognises more than their price,
+        // that one pays first: nobody waives what somebody pays.
+        let written_off = written_off(&alone, base).min(billed - base - paid_before);
         if !written_off.is_zero() {
             trace.push(step(15, Reason::WrittenOff, Amount::ZERO, written_off));
         }
@@ -134,32 +137,54 @@ impl<'a> Frame<'a> {
         billed: Amount,
         trace: &mut Vec<TraceEntry>,
     ) -> (Amount, Amount) {
-        let (insured, reason) = match (line.base_paid, self.case.base) {
-            (Some(paid), _) => (paid, Reason::BasePaid),
-            (None, None) => (Amount::ZERO, Reason::BaseComputed),
-            (None, Some((plan, tariff))) => {
-                let price = tariff.unit_price(line.system, line.code, self.case.sector);
-                let rate = plan
-                    .rate(line.system, line.code, self.case.class)
-                    .unwrap_or(Rate::ZERO);
-                let amount = price.map_or(Amount::ZERO, |price| {
-                    rate.share_of(price.times(line.quantity))
-                });
-                (amount, Reason::BaseComputed)
-            }
+        let insured = match line.base_paid {
+            Some(paid) => step(9, Reason::BasePaid, Amount::ZERO, paid),
+            None => self.base_by_tariff(line),
         };
-        let insured = insured.min(billed).or_zero();
-        let subsidy = line.subsidy.min(billed - insured).or_zero();
-        if !insured.is_zero() {
-            trace.push(step(9, reason, Amount::ZERO, insured));
+        let insured = TraceEntry {
+            after: insured.after.min(billed).or_zero(),
+            ..insured
+        };
+        let paid = insured.after;
+        let subsidy = line.subsidy.min(billed - paid).or_zero();
+        if !paid.is_zero() {
+            trace.push(insured);
         }
         if !subsidy.is_zero() {
-            trace.push(step(9, Reason::Subsidised, insured, insured + subsidy));
+            trace.push(step(9, Reason::Subsidised, paid, paid + subsidy));
         }
-        (insured + subsidy, subsidy)
+        (paid + subsidy, subsidy)
     }
 
-    /// Steps 2 to 13 for one insurer, as if it were alone.
+    /// What the base insurer pays by its own tariff and rate; nothing where it does not price the service, or
+    /// not in the bill's currency.
+    fn base_by_tariff(&self, line: &BillLine<'_>) -> TraceEntry {
+        let nothing = step(9, Reason::BaseComputed, Amount::ZERO, Amount::ZERO);
+        let base = self
+            .case
+            .base
+            .filter(|(_, tariff)| tariff.document().currency == self.case.currency);
+        let Some((plan, tariff)) = base else {
+            return nothing;
+        };
+        let rate = plan.rate(line.system, line.code, self.case.class);
+        let price = tariff.unit_price(line.system, line.code, self.case.sector);
+        let (Some(rate), Some(price)) = (rate, price) else {
+            return nothing;
+        };
+        TraceEntry {
+            rule: Some(format!("{}/{}#{}", plan.id, plan.version, line.code)),
+            after: rate.share_of(price.times(line.quantity)),
+            inputs: vec![
+                input("rate", rate),
+                input("price", price.rounded()),
+                input("quantity", line.quantity),
+            ],
+            ..nothing
+        }
+    }
+
+    /// Steps 2 to 12 for one insurer, as if it were alone.
     fn judge(
         &self,
         at: usize,
@@ -192,14 +217,9 @@ impl<'a> Frame<'a> {
         };
         for rule in RULES {
             if let Verdict::Refuse(reason) = rule(&mut judged) {
-                judged.note(
-                    step_of(reason),
-                    reason,
-                    None,
-                    billed,
-                    Amount::ZERO,
-                    Vec::new(),
-                );
+                let (step, part) = (step_of(reason), judged.benefit.map(|own| own.id.as_str()));
+                let rule = judged.rule(part.unwrap_or_default());
+                judged.note(step, reason, rule, billed, Amount::ZERO, Vec::new());
                 return Some(Alone {
                     judged,
                     refused: Some(reason),
@@ -214,7 +234,6 @@ impl<'a> Frame<'a> {
         let share = by_mode(&mut judged, &cost, base);
         let share = relieve(&mut judged, share, base);
         let out_of_pocket = judged.allowed - base - share;
-        let share = limit(&mut judged, share);
         Some(Alone {
             judged,
             refused: None,
@@ -329,23 +348,24 @@ fn relieve(judged: &mut Judging<'_>, share: Amount, base: Amount) -> Amount {
     raised
 }
 
-/// Step 13: not more than any remainder that applies.
-fn limit(judged: &mut Judging<'_>, share: Amount) -> Amount {
-    let Some(most) = judged.left_of(LimitKind::Ceiling) else {
-        return share;
-    };
-    if most < share {
-        let rule = limit_rule(judged, LimitKind::Ceiling);
-        judged.note(
-            13,
-            Reason::LimitReached,
-            rule,
-            share,
-            most,
-            vec![input("left", most)],
-        );
+/// Step 13: not more than any remainder that applies, as it is now: an earlier insurer's share of the same
+/// line may have used it, where two covers of one account share it.
+fn limit(one: &mut Alone<'_>, left: &[i64]) {
+    for open in &mut one.judged.limits {
+        let now = open.slot.and_then(|slot| left.get(slot).copied());
+        open.left = now.unwrap_or(open.left);
     }
-    share.min(most)
+    let Some(most) = one.judged.left_of(LimitKind::Ceiling) else {
+        return;
+    };
+    let share = one.share;
+    if most < share {
+        let rule = limit_rule(&one.judged, LimitKind::Ceiling);
+        let inputs = vec![input("left", most)];
+        one.judged
+            .note(13, Reason::LimitReached, rule, share, most, inputs);
+        one.share = most;
+    }
 }
 
 /// The limit of a kind that leaves least.
@@ -358,7 +378,7 @@ fn limit_rule(judged: &Judging<'_>, kind: LimitKind) -> Option<String> {
     judged.rule(least.limit.id.as_str())
 }
 
-/// Step 14: what the insurer pays after those before it, of what is still open.
+/// Step 14: what the insurer pays after those before it, of what is still open; then what it said itself.
 fn coordinate(one: &mut Alone<'_>, open: Amount, paid_before: Amount) -> Amount {
     let by_contract = match one.judged.terms.plan.coordination {
         Coordination::Standard => one.share,
@@ -370,6 +390,52 @@ fn coordinate(one: &mut Alone<'_>, open: Amount, paid_before: Amount) -> Amount 
         let rule = one.judged.rule("coordination");
         one.judged
             .note(14, Reason::Coordinated, rule, one.share, paid, inputs);
+    }
+    if one.refused.is_some() {
+        Amount::ZERO
+    } else {
+        as_said(one, paid, open)
+    }
+}
+
+fn as_said(one: &mut Alone<'_>, computed: Amount, open: Amount) -> Amount {
+    let said = match one.judged.terms.said {
+        None | Some(InsurerSays::Approved) => return computed,
+        Some(InsurerSays::Refused) => {
+            one.refused = Some(Reason::InsurerRefused);
+            one.judged.note(
+                14,
+                Reason::InsurerRefused,
+                None,
+                computed,
+                Amount::ZERO,
+                Vec::new(),
+            );
+            return Amount::ZERO;
+        }
+        Some(InsurerSays::Adjusted(lines)) => {
+            lines.iter().find(|(seq, _)| *seq == one.judged.line.seq)
+        }
+    };
+    let Some((_, amount)) = said else {
+        return computed;
+    };
+    let most = one
+        .judged
+        .left_of(LimitKind::Ceiling)
+        .unwrap_or(Amount::MAX)
+        .min(open)
+        .or_zero();
+    let paid = (*amount).min(most).or_zero();
+    if paid != computed {
+        one.judged.note(
+            14,
+            Reason::InsurerAdjusted,
+            None,
+            computed,
+            paid,
+            vec![input("said", amount)],
+        );
     }
     paid
 }
@@ -461,10 +527,15 @@ fn draw(one: &Alone<'_>, paid: Amount, left: &mut [i64], draws: &mut Vec<Draw>) 
                 one.judged.quantity.started_units()
             }
         };
-        let Some(slot) = open.slot.filter(|_| used > 0) else {
+        let Some(slot) = open.slot else {
             continue;
         };
-        if let Some(left) = left.get_mut(slot) {
+        let Some(left) = left.get_mut(slot) else {
+            continue;
+        };
+        // What two covers of one account share is used once.
+        let used = used.min(*left);
+        if used > 0 {
             *left -= used;
             draws.push(Draw {
                 need: slot,

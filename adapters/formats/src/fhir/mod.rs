@@ -1,0 +1,71 @@
+//! FHIR R4 in its two syntaxes, JSON and XML.
+#![allow(dead_code, unused_imports, reason = "the reader is not joined yet")]
+
+#[cfg(test)]
+mod corpus;
+mod json;
+mod r4;
+mod read;
+mod render;
+mod tree;
+mod xml;
+
+use crate::{Format, peek};
+
+/// FHIR R4, either syntax.
+pub const FORMAT: Format = Format {
+    name: "fhir",
+    media_types: &[
+        "application/fhir+json",
+        "application/fhir+xml",
+        "application/json+fhir",
+        "application/xml+fhir",
+    ],
+    recognise,
+    read: read::read,
+    answer: render::answer,
+};
+
+/// The system of identifiers that are a FHIR reference as it was sent: `Patient/1`, a URL, a URN. They
+/// mean something within one sender alone, and an `id` in them may be used again for something else.
+pub const REFERENCE: &str = "urn:fhir:reference";
+
+/// The system of a cover's subscriber number where the sender names no issuer.
+pub const SUBSCRIBER: &str = "urn:fhir:subscriber-id";
+
+/// The system of a device's serial number.
+pub const SERIAL: &str = "urn:fhir:serial-number";
+
+/// The system of categories that are a path of R4's own elements: `Claim.fundsReserve`.
+pub const ELEMENT: &str = "urn:fhir:element";
+
+/// The system of categories that are the URL of an extension, with `#` before the name of each part of a
+/// complex one.
+pub const EXTENSION: &str = "urn:fhir:extension";
+
+/// HL7's system of request priorities, which R4 writes as bare codes.
+pub const PRIORITY: &str = "http://hl7.org/fhir/request-priority";
+
+/// How much of an XML body is looked at: comments and declarations may stand before the first element.
+const WINDOW: usize = 64 * 1024;
+
+fn recognise(body: &[u8]) -> bool {
+    peek::has_key(body, "resourceType") || is_fhir_xml(body)
+}
+
+/// Whether a body is XML whose first element is in FHIR's namespace, as far as its start shows.
+fn is_fhir_xml(body: &[u8]) -> bool {
+    if read::looks_like_json(body) {
+        return false;
+    }
+    // In UTF-16 every other byte is zero for the letters that matter here.
+    let window = body.get(..WINDOW).unwrap_or(body);
+    let text: Vec<u8> = window.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&text);
+    let mut tags = text.split('<').skip(1);
+    let root = tags.find(|tag| !tag.starts_with(['?', '!']));
+    root.and_then(|tag| tag.split('>').next())
+        .is_some_and(|tag| {
+            tag.contains("http://hl7.org/fhir\"") || tag.contains("http://hl7.org/fhir'")
+        })
+}

@@ -1,0 +1,211 @@
+//! Claim, in its three uses, into a bill and the message about it.
+
+use takmil_domain::bill::Bill;
+use takmil_domain::ids::Identifier;
+use takmil_domain::message::{
+    Body, Claim, Correlate, Head, Message, Preauthorization, Relation, Supporting,
+};
+use takmil_domain::party::CoverageReference;
+
+use super::bill::bill;
+use super::cursor::Cursor;
+use super::links::{correlate, identifier_in, named, names};
+use super::particulars::{fill, sweep};
+use super::parties::{cover, member, party};
+use super::values::{concept_at, identifiers, span, when};
+use crate::fhir::r4;
+
+/// Reads a Claim. A fault on the way is on the cursor's account.
+pub(super) fn read(c: Cursor) -> Message {
+    let (kind, wrap): (_, fn(Bill) -> Body) = match c.text("use") {
+        Some("preauthorization") => ("preauthorization", |bill| {
+            Body::Preauthorization(Preauthorization { bill })
+        }),
+        Some("predetermination") => ("estimate", Body::Estimate),
+        _ => ("claim", |bill| {
+            Body::Claim(Claim {
+                bill,
+                ..Claim::default()
+            })
+        }),
+    };
+    let base = if kind == "estimate" {
+        "/estimate".to_owned()
+    } else {
+        format!("/{kind}/bill")
+    };
+    let mut head = request(c);
+    head.occurred_on = c
+        .get("billablePeriod")
+        .and_then(|period| when(period, "start"))
+        .or(head.created.clone())
+        .and_then(|when| when.first_day());
+    if let Some(day) = head.occurred_on {
+        c.reader.day.set(day);
+    }
+    correlates(c, &mut head);
+    supporting(c, &mut head);
+    let bill = bill(c, &base);
+    sweep(c, "Claim", &mut head.supporting);
+    Message {
+        head,
+        body: wrap(bill),
+    }
+}
+
+/// What Claim and CoverageEligibilityRequest have in common.
+pub(super) fn request(c: Cursor) -> Head {
+    c.origin("");
+    let at = |key: &str, canonical: &str| {
+        let inner = c.get(key)?;
+        inner.origin(canonical);
+        party(inner)
+    };
+    let agent = c.extension("Extension-Provenance-agent");
+    let agent = agent.and_then(Cursor::value).and_then(party);
+    let created = c.get("created");
+    created
+        .into_iter()
+        .for_each(|inner| inner.origin("/created"));
+    Head {
+        identifiers: names(c),
+        status: c.text("status").map(Into::into),
+        priority: concept_at(c, "priority"),
+        created: when(c, "created"),
+        language: c.text("language").map(Into::into),
+        member: c
+            .get("patient")
+            .map(|patient| member(patient, "/member"))
+            .unwrap_or_default(),
+        provider: at("provider", "/provider"),
+        facility: at("facility", "/facility"),
+        actor: at("enterer", "/actor").or(agent),
+        recipient: at("insurer", "/recipient"),
+        coverages: insurances(c),
+        ..Head::default()
+    }
+}
+
+fn insurances(c: Cursor) -> Vec<CoverageReference> {
+    let structure = match c.kind() {
+        "Claim" => "Claim.insurance",
+        _ => "CoverageEligibilityRequest.insurance",
+    };
+    let insurance = |(index, insurance): (usize, Cursor)| {
+        let canonical = format!("/coverages/{index}");
+        insurance.origin(canonical.clone());
+        let coverage = insurance.get("coverage");
+        let mut cover = coverage.map(|c| cover(c, &canonical)).unwrap_or_default();
+        cover.order = insurance.count("sequence").or(cover.order);
+        cover.focal = insurance.flag("focal");
+        let numbers = insurance.items("preAuthRef").filter_map(Cursor::as_str);
+        cover.authorisations = numbers.map(Into::into).collect();
+        sweep(insurance, structure, &mut cover.particulars);
+        cover
+    };
+    c.items("insurance").enumerate().map(insurance).collect()
+}
+
+/// Earlier messages that a claim names.
+fn correlates(c: Cursor, head: &mut Head) {
+    let mut found = Vec::new();
+    let orders = &["MedicationRequest", "DeviceRequest", "VisionPrescription"];
+    if let Some(prescription) = c.get("prescription") {
+        found.extend(correlate(
+            prescription,
+            orders,
+            Relation::Prescription,
+            None,
+        ));
+        // England's prescriptions have a long and a short number, and neither is a reference.
+        let numbers = prescription.extension("Extension-DM-GroupIdentifier");
+        let numbers = numbers.into_iter().flat_map(|group| {
+            group.text("url");
+            group.items("extension").filter_map(identifier_in)
+        });
+        found.extend(numbers.map(|identifier| plain(Relation::Prescription, identifier)));
+    }
+    if let Some(original) = c.get("originalPrescription") {
+        let element = Some("Claim.originalPrescription");
+        found.extend(correlate(original, orders, Relation::Related, element));
+    }
+    if let Some(referral) = c.get("referral") {
+        found.extend(correlate(
+            referral,
+            &["ServiceRequest"],
+            Relation::Referral,
+            None,
+        ));
+    }
+    for related in c.items("related") {
+        found.extend(related_claim(related));
+    }
+    if let Some(replaced) = c
+        .extension("Extension-replacementOf")
+        .and_then(identifier_in)
+    {
+        found.push(plain(Relation::Replaces, replaced));
+    }
+    head.correlates = found;
+}
+
+/// A relation that says all there is to say.
+pub(super) fn plain(relation: Relation, identifier: Identifier) -> Correlate {
+    Correlate {
+        relation,
+        identifier,
+        coded: None,
+    }
+}
+
+fn related_claim(c: Cursor) -> Vec<Correlate> {
+    let claim = c.get("claim").and_then(|claim| named(claim, &["Claim"]));
+    let mut numbers: Vec<Identifier> = identifiers(c, "reference");
+    numbers.extend(claim);
+    if numbers.is_empty() {
+        // A relation to nothing that is named: left for the particulars.
+        return Vec::new();
+    }
+    let coded = concept_at(c, "relationship");
+    let says = coded.as_ref().and_then(|coded| coded.source.as_ref());
+    let relation = match says.map(|coding| coding.code.as_str()) {
+        Some("replaces") => Relation::Replaces,
+        _ => Relation::Related,
+    };
+    let correlate = |identifier| Correlate {
+        relation,
+        identifier,
+        coded: coded.clone(),
+    };
+    numbers.into_iter().map(correlate).collect()
+}
+
+fn supporting(c: Cursor, head: &mut Head) {
+    for (index, info) in c.items("supportingInfo").enumerate() {
+        info.origin(format!("/supporting/{index}"));
+        let mut part = Supporting {
+            seq: info.count("sequence"),
+            category: concept_at(info, "category"),
+            coded: concept_at(info, "code"),
+            timing: span(info, "timing"),
+            reason: concept_at(info, "reason"),
+            ..Supporting::default()
+        };
+        if let Some((suffix, value)) = info.choice("value") {
+            let structure = r4::named("Claim.supportingInfo");
+            let known = structure.and_then(|known| known.property(&format!("value{suffix}")));
+            if let Some((_, _, kind)) = known {
+                // A date or concept among the values would stand in the part already.
+                let mut value_part = Supporting::default();
+                fill(kind, value, &mut value_part);
+                part.quantity = value_part.quantity;
+                part.unit = value_part.unit;
+                part.unit_code = value_part.unit_code;
+                part.identifier = value_part.identifier;
+                part.text = value_part.text;
+                part.yes = value_part.yes;
+            }
+        }
+        head.supporting.push(part);
+    }
+}

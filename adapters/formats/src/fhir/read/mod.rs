@@ -1,0 +1,322 @@
+//! FHIR R4 into canonical messages: Claim of every type and use, CoverageEligibilityRequest,
+//! MedicationRequest, MedicationDispense, and Tasks that take something back; bare, in Bundles of every
+//! type that carries messages, and in Parameters.
+//!
+//! What the reader goes by:
+//!
+//! - References are resolved within the body, and what they lead to is folded into the message. One that
+//!   leads nowhere is kept as an identifier of the system [`REFERENCE`](super::REFERENCE) and never guessed at.
+//! - The `id` of a resource is told as the identifier `Type/id` of that same system, so that a later
+//!   message that refers to it literally finds it; of a party or cover only where it has no other.
+//! - What has a place in the canonical model is put there. What remains of the message's own resources, its
+//!   medications and covers, extensions of any profile included, becomes particulars that name the element
+//!   or extension they stood in. What remains of other resources, and every modifier extension that is not
+//!   known, is listed in `head.unread`; so is every number that had to be rounded.
+//! - A message is refused for what is wrong in its own resources or in those it takes part of, and never
+//!   for what is wrong in another entry.
+
+mod bill;
+mod cancel;
+mod claim;
+mod clinical;
+mod cursor;
+mod dispense;
+mod dosage;
+mod eligibility;
+mod frame;
+mod library;
+mod links;
+mod medication;
+mod particulars;
+mod parties;
+mod prescription;
+#[cfg(test)]
+mod tests;
+mod units;
+mod values;
+
+use std::collections::{BTreeSet, HashMap};
+
+use takmil_domain::message::Message;
+use takmil_domain::money::Currency;
+use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::text::digits;
+
+use self::cursor::{Account, Cursor, Reader, Shared};
+use self::library::{Form, Library};
+use self::units::{Kind, Unit, units};
+use super::tree::Node;
+use super::{json, r4, xml};
+use crate::{Context, MAX_LINES, MAX_PROBLEMS, Read, Reading};
+
+/// Reads a body, JSON or XML.
+///
+/// # Errors
+/// One problem of the whole body: not text, not well-formed, broken outside of its entries, or without a
+/// message in it.
+pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    let mut tree = if looks_like_json(body) {
+        json::parse(body)?
+    } else {
+        xml::parse(body)?
+    };
+    western_digits(&mut tree, false);
+    let library = Library::of(&tree);
+    let faults = faults(&tree, &library)?;
+    messages(&library, &faults, context)
+}
+
+/// Reads every message of a body but those that R4 has something against.
+fn messages(
+    library: &Library,
+    faults: &HashMap<usize, Vec<Problem>>,
+    context: &Context,
+) -> Result<Reading, Problem> {
+    let units = units(library);
+    if units.is_empty() {
+        let detail = "the body holds no resource that is a message to the hub";
+        return Err(Problem::new(ProblemCode::NoMessage, "", detail));
+    }
+    let mut neighbours: HashMap<usize, usize> = HashMap::new();
+    for unit in &units {
+        let count = neighbours.entry(unit.container).or_default();
+        *count = count.saturating_add(1);
+    }
+    let shared = Shared::default();
+    let mut used = BTreeSet::new();
+    let mut messages = Vec::new();
+    for unit in &units {
+        let alone = neighbours.get(&unit.container) == Some(&1);
+        let reader = Reader::new(library, context, &shared);
+        messages.push(message(unit, &reader, faults, alone));
+        used.extend(reader.used());
+        // One that was refused was looked at all the same.
+        used.extend(&unit.resources);
+    }
+    Ok(Reading {
+        messages,
+        unread: unused(library, &used),
+    })
+}
+
+/// Whether the first byte of a body is that of JSON rather than of XML.
+pub(super) fn looks_like_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    // UTF-16, which only XML may be in, starts with a byte order mark or has zeros between its letters.
+    !matches!(first, Some(b'<' | 0xfe | 0xff | 0))
+}
+
+/// What R4 has against the resources of a body, by resource.
+fn faults(tree: &Node, library: &Library) -> Result<HashMap<usize, Vec<Problem>>, Problem> {
+    let tops = library.resources.iter().enumerate();
+    let tops = tops.filter(|(index, resource)| resource.owner == *index);
+    let tops: HashMap<&str, usize> = tops
+        .map(|(index, resource)| (resource.pointer.as_str(), index))
+        .collect();
+    let mut faults: HashMap<usize, Vec<Problem>> = HashMap::new();
+    for finding in r4::check(tree) {
+        if !finding.fatal {
+            continue;
+        }
+        let pointer = finding.problem.pointer.clone();
+        let mut outer = Some(pointer.as_str());
+        let found = std::iter::from_fn(|| {
+            let here = outer?;
+            outer = here.rfind('/').and_then(|at| here.get(..at));
+            Some(here)
+        });
+        match found.filter_map(|place| tops.get(place)).next() {
+            Some(index) => faults.entry(*index).or_default().push(finding.problem),
+            None => return Err(finding.problem),
+        }
+    }
+    Ok(faults)
+}
+
+fn message<'a>(
+    unit: &Unit,
+    reader: &'a Reader<'a>,
+    faults: &HashMap<usize, Vec<Problem>>,
+    alone: bool,
+) -> Read {
+    let resources = &reader.library.resources;
+    let first = unit
+        .resources
+        .first()
+        .and_then(|index| resources.get(*index));
+    let place = first
+        .map(|resource| resource.pointer.clone())
+        .unwrap_or_default();
+    let refused = |mut problems: Vec<Problem>| {
+        problems.truncate(MAX_PROBLEMS);
+        Read {
+            place: place.clone(),
+            outcome: Err(problems),
+            origins: Vec::new(),
+        }
+    };
+    let wrong = |indices: &mut dyn Iterator<Item = &usize>| -> Vec<Problem> {
+        let found = indices.filter_map(|index| faults.get(index));
+        found.flatten().cloned().collect()
+    };
+    let problems = wrong(&mut unit.resources.iter());
+    if !problems.is_empty() {
+        return refused(problems);
+    }
+    let cursors: Vec<Cursor> = unit
+        .resources
+        .iter()
+        .filter_map(|index| reader.open(*index))
+        .collect();
+    if cursors.iter().map(|c| lines(c.node)).sum::<usize>() > MAX_LINES {
+        let detail = format!("a message has at most {MAX_LINES} lines, details counted");
+        return refused(vec![Problem::new(
+            ProblemCode::TooManyLines,
+            place.clone(),
+            detail,
+        )]);
+    }
+    let currency = cursors.iter().find_map(|c| announced_currency(c.node));
+    reader.currency.set(currency);
+    let Some(mut message) = composed(unit.kind, &cursors) else {
+        return refused(reader.close().problems);
+    };
+    if let Some(container) = reader.library.containers.get(unit.container) {
+        frame::complete(&mut message, container, reader, alone);
+    }
+    if reader.has_money.get() {
+        message.head.currency = reader.currency.get();
+    }
+    let Account {
+        unread,
+        origins,
+        problems,
+    } = reader.close();
+    let mut problems = problems;
+    let own: BTreeSet<usize> = unit.resources.iter().copied().collect();
+    problems.extend(wrong(&mut reader.used().difference(&own)));
+    if !problems.is_empty() {
+        return refused(problems);
+    }
+    attach(&mut message, reader, &origins);
+    message.head.unread = unread;
+    Read {
+        place,
+        outcome: Ok(message),
+        origins,
+    }
+}
+
+fn composed(kind: Kind, cursors: &[Cursor]) -> Option<Message> {
+    let first = *cursors.first()?;
+    Some(match kind {
+        Kind::Claim => claim::read(first),
+        Kind::Eligibility => eligibility::read(first),
+        Kind::Prescription => prescription::read(cursors),
+        Kind::CancelledPrescription => prescription::cancelled(cursors),
+        Kind::Dispense => dispense::read(cursors),
+        Kind::Task => cancel::read(first),
+    })
+}
+
+/// The documents met on the way; one that stands in the body is told by its place there.
+fn attach(message: &mut Message, reader: &Reader, origins: &[(String, String)]) {
+    let mut attachments = reader.attachments.take();
+    for (index, document) in attachments.iter_mut().enumerate() {
+        let canonical = format!("/attachments/{index}");
+        let inside = origins.iter().find(|(place, _)| *place == canonical);
+        if let Some((_, source)) = inside {
+            document.place.get_or_insert_with(|| source.clone());
+        }
+    }
+    message.head.attachments = attachments;
+}
+
+/// How many lines a resource will make: those of a bill with details and sub-details, else one.
+fn lines(node: &Node) -> usize {
+    fn below(node: &Node) -> usize {
+        let lists = ["item", "detail", "subDetail"];
+        let lines = lists.iter().flat_map(|key| node.list(key));
+        lines.map(|line| below(line).saturating_add(1)).sum()
+    }
+    below(node).max(1)
+}
+
+/// The first currency that an amount in the tree names: it is that of the amounts that name none.
+fn announced_currency(node: &Node) -> Option<Currency> {
+    match node {
+        Node::Array(items) => items.iter().find_map(announced_currency),
+        Node::Object(members) => {
+            let own = node
+                .get("value")
+                .and_then(|_| Currency::parse(node.text("currency")?));
+            own.or_else(|| {
+                members
+                    .iter()
+                    .find_map(|(_, inner)| announced_currency(inner))
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Digits of the region's scripts in dates, numbers, codes and references as ASCII digits. Words that
+/// people write and read are left as they are.
+fn western_digits(node: &mut Node, in_words: bool) {
+    match node {
+        Node::String(text) if !in_words && !text.is_ascii() => {
+            let plain = digits(text);
+            let is_token = |byte: u8| byte.is_ascii_graphic();
+            if plain.bytes().all(is_token) {
+                *text = plain.into();
+            }
+        }
+        Node::Array(items) => items
+            .iter_mut()
+            .for_each(|item| western_digits(item, in_words)),
+        Node::Object(members) => {
+            for (key, inner) in members {
+                western_digits(inner, is_words(key));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Elements that hold words.
+fn is_words(key: &str) -> bool {
+    matches!(
+        key,
+        "display"
+            | "text"
+            | "div"
+            | "given"
+            | "family"
+            | "prefix"
+            | "suffix"
+            | "line"
+            | "city"
+            | "name"
+            | "title"
+            | "valueString"
+            | "valueMarkdown"
+    )
+}
+
+/// Entries that are no message and that no message took part of.
+fn unused(library: &Library, used: &BTreeSet<usize>) -> Vec<String> {
+    let mut unread = Vec::new();
+    for container in &library.containers {
+        if container.form == Form::Bare {
+            continue;
+        }
+        let idle = container
+            .entries
+            .iter()
+            .filter(|(index, _)| !used.contains(index));
+        unread.extend(idle.map(|(_, entry)| entry.clone()));
+        unread.extend(container.loose.iter().cloned());
+    }
+    unread
+}

@@ -1,0 +1,154 @@
+//! The answer to a bill, a request for leave, an estimate or an admission: a ClaimResponse.
+//!
+//! A line that insurers refuse is decided like any other: it says so in the reason of their adjudication.
+//! `error` is for a message on which nothing could be decided, and then, as R4 wants it, nothing else is told.
+
+use takmil_domain::answer::{Answer, State};
+use takmil_domain::bill::{Bill, BillClass};
+use takmil_domain::message::{Kind, Message};
+use takmil_domain::reason::Reason;
+
+use super::adjudication::{Notes, Review, items, totals};
+use super::datatypes::{Object, coded, concept, days, described, reason, words};
+use super::head;
+use crate::Answered;
+use crate::fhir::tree::Node;
+
+/// HL7's types of claim.
+const CLAIM_TYPE: &str = "http://terminology.hl7.org/CodeSystem/claim-type";
+
+/// The ClaimResponse to a message that holds, or makes, a bill.
+pub(super) fn response(answered: &Answered<'_>) -> Node {
+    let Answered { message, answer } = *answered;
+    let outcome = outcome(answer);
+    let is_error = |reason: &Reason| outcome == "error" && reason.refuses();
+    let (errors, remarks): (Vec<Reason>, Vec<Reason>) =
+        head::reasons(answer).into_iter().partition(is_error);
+    let leave = leave(message, answer);
+    let number = leave.as_ref().map(|(number, _)| number.as_str());
+    let review = is_asking_leave(message).then_some(Review {
+        state: answer.state,
+        number,
+    });
+    let money = head::money(answered);
+    let mut notes = Notes::default();
+    let decision = answer.decision.as_ref();
+    let items = decision
+        .map(|decision| items(decision, money, &mut notes, review))
+        .unwrap_or_default();
+    for reason in remarks {
+        notes.number(reason);
+    }
+    head::opened("ClaimResponse", answer)
+        .put("type", kind(message))
+        .put("use", purpose(message))
+        .put("patient", head::patient(&message.head))
+        .put("created", answer.answered_at.to_string())
+        .put("insurer", head::insurer(&message.head, answer))
+        .maybe("requestor", head::requestor(&message.head))
+        .put("request", head::request(message, answer, "Claim"))
+        .put("outcome", outcome)
+        .put(
+            "disposition",
+            head::disposition(answered, head::standing(answer.state)),
+        )
+        .maybe("preAuthRef", number.and_then(words))
+        .maybe(
+            "preAuthPeriod",
+            leave.as_ref().map(|(_, period)| period.clone()),
+        )
+        .list("item", items)
+        .list(
+            "total",
+            decision
+                .map(|decision| totals(&decision.totals, money))
+                .unwrap_or_default(),
+        )
+        .list("processNote", notes.told().chain(exclusions(answer)))
+        .list("error", errors.into_iter().map(error))
+        .into()
+}
+
+/// How far the message has come, in R4's words.
+fn outcome(answer: &Answer) -> &'static str {
+    let mut lines = answer.decision.iter().flat_map(|decision| &decision.lines);
+    let refuses = |reason: &Reason| reason.refuses();
+    match answer.state {
+        State::Consulting | State::Pended => "queued",
+        State::Recorded if answer.decision.is_none() && answer.reasons.iter().any(refuses) => {
+            "error"
+        }
+        State::Decided if lines.any(|line| line.supplementary.iter().any(|share| share.pended)) => {
+            "partial"
+        }
+        State::Recorded | State::Decided | State::Cancelled => "complete",
+    }
+}
+
+/// Why nothing could be decided.
+pub(super) fn error(why: Reason) -> Node {
+    Object::new().put("code", reason(why)).into()
+}
+
+fn is_asking_leave(message: &Message) -> bool {
+    matches!(message.kind(), Kind::Preauthorization | Kind::Admission)
+}
+
+/// R4's word for what was asked. A hand-over of drugs with prices is a claim; an order of them asks what
+/// they would cost; an admission asks leave.
+fn purpose(message: &Message) -> &'static str {
+    match message.kind() {
+        Kind::Preauthorization | Kind::Admission => "preauthorization",
+        Kind::Claim | Kind::Dispense => "claim",
+        Kind::Estimate | Kind::Prescription | Kind::Eligibility | Kind::Cancel => {
+            "predetermination"
+        }
+    }
+}
+
+/// The type of the bill: as the sender coded it, else by the class of its provider.
+fn kind(message: &Message) -> Node {
+    let bill = message.bill();
+    let sent = |bill: &Bill| coded(bill.kinds.first()?);
+    let class = |bill: &Bill| Some(concept(CLAIM_TYPE, class(bill.class?), None));
+    let known = bill
+        .as_deref()
+        .and_then(|bill| sent(bill).or_else(|| class(bill)));
+    known.unwrap_or_else(|| Object::new().put("text", "not stated").into())
+}
+
+fn class(class: BillClass) -> &'static str {
+    match class {
+        BillClass::Professional => "professional",
+        BillClass::Institutional => "institutional",
+        BillClass::Pharmacy => "pharmacy",
+        BillClass::Oral => "oral",
+        BillClass::Vision => "vision",
+    }
+}
+
+/// The number and period of a leave that was given: later bills go by it.
+fn leave(message: &Message, answer: &Answer) -> Option<(String, Node)> {
+    let decision = answer.decision.as_ref()?;
+    let shares = decision.lines.iter().flat_map(|line| &line.supplementary);
+    let is_given = shares.into_iter().any(|share| share.refused.is_none());
+    if answer.state != State::Decided || !is_asking_leave(message) || !is_given {
+        return None;
+    }
+    let letter = answer.letter.as_ref();
+    let number = letter.map_or_else(|| answer.id.to_string(), |letter| letter.number.clone());
+    let until = letter
+        .map(|letter| letter.valid_until)
+        .or(decision.valid_until);
+    Some((number, days(answer.answered_at.day(), until)))
+}
+
+/// What an introduction letter says is not covered.
+fn exclusions(answer: &Answer) -> impl Iterator<Item = Node> {
+    let titles = answer.letter.iter().flat_map(|letter| &letter.exclusions);
+    titles.filter_map(|title| {
+        let text = words(&format!("Not covered: {title}"))?;
+        let note = Object::new().put("type", "print").put("text", text);
+        Some(note.into())
+    })
+}

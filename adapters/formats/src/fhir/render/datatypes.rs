@@ -1,0 +1,266 @@
+//! Canonical values as FHIR's datatypes. Whatever is written here R4 allows and XML can hold: what a value
+//! has beyond that is left out, and nothing is made up for it.
+
+use takmil_domain::code::{Coded, Coding};
+use takmil_domain::date::{Date, When};
+use takmil_domain::ids::Identifier;
+use takmil_domain::money::{Amount, Currency};
+use takmil_domain::reason::Reason;
+
+use crate::fhir::REFERENCE;
+use crate::fhir::r4::{self, Primitive};
+use crate::fhir::tree::Node;
+
+/// The code system of the hub's reasons.
+pub(super) const REASONS: &str = "urn:takmil:reason";
+
+/// The system of the hub's own names of insurers.
+pub(super) const PARTICIPANTS: &str = "urn:takmil:participant";
+
+/// The extension that names the insurer an amount belongs to.
+pub(super) const INSURER: &str = "urn:takmil:fhir:insurer";
+
+/// An object being put together. Nothing empty gets into it.
+#[derive(Default)]
+pub(super) struct Object(Vec<(Box<str>, Node)>);
+
+impl Object {
+    /// An empty element.
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty resource.
+    pub(super) fn resource(kind: &str) -> Self {
+        Self::new().put("resourceType", kind)
+    }
+
+    /// Adds a member.
+    pub(super) fn put(mut self, key: &str, value: impl Into<Node>) -> Self {
+        self.0.push((key.into(), value.into()));
+        self
+    }
+
+    /// Adds a member, where there is a value for it.
+    pub(super) fn maybe(self, key: &str, value: Option<impl Into<Node>>) -> Self {
+        match value {
+            Some(value) => self.put(key, value),
+            None => self,
+        }
+    }
+
+    /// Adds a list, where it has items.
+    pub(super) fn list(self, key: &str, items: impl IntoIterator<Item = Node>) -> Self {
+        let items: Vec<Node> = items.into_iter().collect();
+        let items = (!items.is_empty()).then_some(Node::Array(items));
+        self.maybe(key, items)
+    }
+}
+
+impl From<Object> for Node {
+    fn from(object: Object) -> Node {
+        Node::Object(object.0)
+    }
+}
+
+/// Words, without the characters that FHIR or XML forbids; none where nothing is left.
+pub(super) fn words(text: &str) -> Option<Node> {
+    let allowed = |letter: &char| match letter {
+        '\t' | '\n' | '\r' => true,
+        _ => !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}'),
+    };
+    let clean: String = text.chars().filter(allowed).collect();
+    (!clean.is_empty()).then(|| Node::from(clean))
+}
+
+/// The text as a value of `kind`, where it is one.
+pub(super) fn primitive(kind: Primitive, text: &str) -> Option<Node> {
+    let node = words(text)?;
+    kind.check(&node).is_ok().then_some(node)
+}
+
+/// A date or time as a `date`, where it is a date alone.
+pub(super) fn date(when: &When) -> Option<Node> {
+    primitive(Primitive::Date, when.as_str())
+}
+
+/// A date or time as a `dateTime`, or its day where FHIR would want its seconds or offset.
+pub(super) fn date_time(when: &When) -> Option<Node> {
+    let day = || Some(Node::from(when.day()?.to_string()));
+    primitive(Primitive::DateTime, when.as_str()).or_else(day)
+}
+
+/// The days from `start` to `end`.
+pub(super) fn days(start: Date, end: Option<Date>) -> Node {
+    Object::new()
+        .put("start", start.to_string())
+        .maybe("end", end.map(|end| end.to_string()))
+        .into()
+}
+
+/// How amounts are written: the currency, and how many digits it had after the point on the day.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Money {
+    currency: Currency,
+    exponent: u32,
+}
+
+impl Money {
+    /// Amounts of `currency` as it was on `day`.
+    pub(super) fn new(currency: Currency, day: Date) -> Self {
+        Self {
+            currency,
+            exponent: currency.exponent(day),
+        }
+    }
+
+    /// An amount.
+    pub(super) fn of(self, amount: Amount) -> Node {
+        self.units(amount.get())
+    }
+
+    /// An amount of so many smallest units.
+    pub(super) fn units(self, units: i64) -> Node {
+        let named = (self.currency != Currency::NONE).then(|| self.currency.as_str());
+        Object::new()
+            .put("value", Node::number(self.decimal(units)))
+            .maybe("currency", named)
+            .into()
+    }
+
+    /// An amount in words: "135.50 MAD".
+    pub(super) fn words(self, amount: Amount) -> String {
+        let value = self.decimal(amount.get());
+        match self.currency {
+            Currency::NONE => value,
+            currency => format!("{value} {currency}"),
+        }
+    }
+
+    /// Exact decimal digits. Limits may be larger than any amount, so this is plain text work.
+    fn decimal(self, units: i64) -> String {
+        let places = usize::try_from(self.exponent).unwrap_or(0);
+        let sign = if units < 0 { "-" } else { "" };
+        let digits = format!("{:0>1$}", units.unsigned_abs(), places.saturating_add(1));
+        match digits.split_at_checked(digits.len().saturating_sub(places)) {
+            Some((whole, part)) if !part.is_empty() => format!("{sign}{whole}.{part}"),
+            _ => format!("{sign}{digits}"),
+        }
+    }
+}
+
+/// A concept of one coding.
+pub(super) fn concept(system: &str, code: &str, display: Option<&str>) -> Node {
+    let coding = Object::new()
+        .put("system", system)
+        .put("code", code)
+        .maybe("display", display);
+    Object::new().list("coding", [coding.into()]).into()
+}
+
+/// A reason, with its meaning in words.
+pub(super) fn reason(reason: Reason) -> Node {
+    let coding = Object::new()
+        .put("system", REASONS)
+        .put("code", reason.code());
+    Object::new()
+        .list("coding", [coding.into()])
+        .put("text", reason.meaning())
+        .into()
+}
+
+/// A sender's concept, as it was given.
+pub(super) fn coded(coded: &Coded) -> Option<Node> {
+    let concept = Object::new()
+        .list("coding", coded.codings().filter_map(coding))
+        .maybe("text", coded.text.as_deref().and_then(words));
+    filled(concept)
+}
+
+fn coding(coding: &Coding) -> Option<Node> {
+    let code = coding.code.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = Object::new()
+        .maybe("system", primitive(Primitive::Uri, &coding.system))
+        .maybe("version", coding.version.as_deref().and_then(words))
+        .maybe("code", primitive(Primitive::Code, &code))
+        .maybe("display", coding.display.as_deref().and_then(words));
+    filled(parts)
+}
+
+/// An identifier as the sender gave it.
+pub(super) fn identifier(identifier: &Identifier) -> Option<Node> {
+    let value = words(&identifier.value)?;
+    let system = primitive(Primitive::Uri, &identifier.system);
+    Some(
+        Object::new()
+            .maybe("system", system)
+            .put("value", value)
+            .into(),
+    )
+}
+
+/// A participant under the hub's own name for it.
+pub(super) fn participant(name: &str) -> Node {
+    let identifier = Object::new().put("system", PARTICIPANTS).put("value", name);
+    Object::new()
+        .put("identifier", identifier)
+        .put("display", name)
+        .into()
+}
+
+/// The extension that names an insurer.
+pub(super) fn insurer(name: &str) -> Node {
+    let identifier = Object::new().put("system", PARTICIPANTS).put("value", name);
+    Object::new()
+        .put("url", INSURER)
+        .put("valueIdentifier", identifier)
+        .into()
+}
+
+/// A reference by what the sender's message names the target with: literally where it was sent so, and by
+/// its first number. `targets` are the resource types that R4 allows here.
+///
+/// References into the sender's own body (`#p1`, `urn:uuid:…`) lead nowhere from an answer; they are told
+/// only where there is nothing else to tell.
+pub(super) fn reference(identifiers: &[Identifier], targets: &[&str]) -> Option<Node> {
+    let number = identifiers
+        .iter()
+        .find(|known| known.system != REFERENCE)
+        .and_then(identifier);
+    let literal: Vec<&str> = identifiers
+        .iter()
+        .filter(|known| known.system == REFERENCE && leads_to(&known.value, targets))
+        .map(|known| known.value.as_str())
+        .collect();
+    let abroad = literal.iter().find(|text| !text.starts_with("urn:"));
+    let inner = literal.first().filter(|_| number.is_none());
+    let literal = abroad.or(inner).and_then(|text| words(text));
+    filled(
+        Object::new()
+            .maybe("reference", literal)
+            .maybe("identifier", number),
+    )
+}
+
+/// Whether a literal reference may stand where one of `targets` is wanted.
+fn leads_to(reference: &str, targets: &[&str]) -> bool {
+    let path = reference.split(['?', '#']).next().unwrap_or_default();
+    let path = path
+        .split_once("/_history/")
+        .map_or(path, |(before, _)| before);
+    let named = path
+        .rsplit('/')
+        .nth(1)
+        .filter(|kind| r4::resource(kind).is_some());
+    let fits = named.is_none_or(|kind| targets.is_empty() || targets.contains(&kind));
+    fits && !path.is_empty() && !reference.contains(char::is_whitespace)
+}
+
+/// A reference in words alone.
+pub(super) fn described(text: impl Into<Node>) -> Node {
+    Object::new().put("display", text).into()
+}
+
+fn filled(object: Object) -> Option<Node> {
+    (!object.0.is_empty()).then(|| object.into())
+}

@@ -1,0 +1,147 @@
+//! OperationOutcomes: what was wrong with a body, and what is told of a message that nothing was computed for.
+
+use takmil_domain::problem::ProblemCode;
+use takmil_domain::reason::Reason;
+
+use super::datatypes::{Object, REASONS, words};
+use super::head;
+use crate::fhir::r4;
+use crate::fhir::tree::Node;
+use crate::{Answered, Cause, Fault};
+
+/// The code system of the hub's problem codes.
+const PROBLEMS: &str = "urn:takmil:problem";
+
+/// What was wrong, with the place in `body` in FHIRPath; `body` is the root, as the pointers are.
+pub(super) fn refused(faults: &[Fault<'_>], body: &Node, id: Option<&str>) -> Node {
+    let issues = faults.iter().map(|fault| issue(fault, body));
+    let unnamed = faults.is_empty().then(|| {
+        let issue = Object::new()
+            .put("severity", "error")
+            .put("code", "exception");
+        issue.into()
+    });
+    Object::resource("OperationOutcome")
+        .maybe("id", id)
+        .list("issue", issues.chain(unnamed))
+        .into()
+}
+
+fn issue(fault: &Fault<'_>, body: &Node) -> Node {
+    let coding = Object::new()
+        .put("system", PROBLEMS)
+        .put("code", fault.code);
+    let details = Object::new()
+        .list("coding", [coding.into()])
+        .put("text", fault.meaning);
+    let path = Some(r4::expression(body, fault.pointer)).filter(|path| !path.is_empty());
+    Object::new()
+        .put("severity", "error")
+        .put("code", issue_type(fault.cause))
+        .put("details", details)
+        .maybe("diagnostics", words(fault.detail))
+        .list("expression", path.as_deref().and_then(words))
+        .into()
+}
+
+/// HL7's word for a cause, from its list of issue types.
+fn issue_type(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Body(problem) => body_issue_type(problem),
+        Cause::Request => "invalid",
+        Cause::Credentials => "login",
+        Cause::Forbidden => "forbidden",
+        Cause::NotFound => "not-found",
+        Cause::Unsupported => "not-supported",
+        Cause::Conflict => "conflict",
+        Cause::Duplicate => "duplicate",
+        Cause::Timeout => "timeout",
+        Cause::Throttled => "throttled",
+        Cause::Busy => "transient",
+        Cause::Internal => "exception",
+    }
+}
+
+fn body_issue_type(problem: ProblemCode) -> &'static str {
+    match problem {
+        ProblemCode::NotText
+        | ProblemCode::Malformed
+        | ProblemCode::ControlCharacter
+        | ProblemCode::TooMany
+        | ProblemCode::Unknown
+        | ProblemCode::WrongType => "structure",
+        ProblemCode::TooLarge | ProblemCode::TooDeep | ProblemCode::TooManyLines => "too-long",
+        ProblemCode::UnknownFormat | ProblemCode::NoMessage | ProblemCode::WrongKind => {
+            "not-supported"
+        }
+        ProblemCode::Missing => "required",
+        ProblemCode::BadValue
+        | ProblemCode::BadDate
+        | ProblemCode::BadIdentifier
+        | ProblemCode::Negative
+        | ProblemCode::OutOfRange
+        | ProblemCode::UnknownCurrency => "value",
+        ProblemCode::DateOrder | ProblemCode::MixedCurrency | ProblemCode::DuplicateLine => {
+            "invariant"
+        }
+        ProblemCode::DanglingReference => "not-found",
+    }
+}
+
+/// What is told of a message without shares: that it was taken and under which number, every reason, and the
+/// places of codes that wait to be mapped.
+pub(super) fn told(answered: &Answered<'_>) -> Node {
+    let answer = answered.answer;
+    let taken = Object::new()
+        .put("severity", "information")
+        .put("code", "informational")
+        .put(
+            "details",
+            Object::new().put(
+                "text",
+                head::disposition(answered, head::standing(answer.state)),
+            ),
+        )
+        .put(
+            "diagnostics",
+            format!("the hub has the message as {}", answer.id),
+        );
+    let unmapped = answer.unmapped.iter().map(|place| {
+        noted("warning", "code-invalid", Reason::CodeUnmapped).maybe(
+            "diagnostics",
+            words(&format!("in the canonical message at {place}")),
+        )
+    });
+    let is_told_by_place =
+        |reason: &Reason| *reason == Reason::CodeUnmapped && !answer.unmapped.is_empty();
+    let reasons = head::reasons(answer).into_iter();
+    let reasons = reasons
+        .filter(|reason| !is_told_by_place(reason))
+        .map(|reason| {
+            if reason.refuses() {
+                noted("warning", "business-rule", reason)
+            } else {
+                noted("information", "informational", reason)
+            }
+        });
+    let issues = [taken].into_iter().chain(reasons).chain(unmapped);
+    Object::resource("OperationOutcome")
+        .put("id", answer.id.to_string())
+        .list("issue", issues.map(Node::from))
+        .into()
+}
+
+fn noted(severity: &str, code: &str, reason: Reason) -> Object {
+    let coding = Object::new()
+        .put("system", REASONS)
+        .put("code", reason.code());
+    Object::new()
+        .put("severity", severity)
+        .put("code", code)
+        .put(
+            "details",
+            Object::new()
+                .list("coding", [coding.into()])
+                .put("text", reason.meaning()),
+        )
+}

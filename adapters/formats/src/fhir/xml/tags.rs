@@ -1,0 +1,341 @@
+//! The tags of an XML body one by one: its encoding, what may stand between tags, namespaces and
+//! attributes. Everything of XML that FHIR has no use for is refused here.
+
+use super::{FHIR, SCHEMA_INSTANCE, XHTML, is_forbidden, is_name};
+use crate::fhir::json::MAX_NODES;
+use crate::fhir::tree::{Node, Place};
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::name::ResolveResult;
+use quick_xml::{Error, NsReader, XmlVersion};
+use std::borrow::Cow;
+use takmil_domain::problem::{Problem, ProblemCode};
+
+/// How many attributes a tag may have. FHIR needs three and a few namespaces; XML compares each with
+/// all others.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// The namespace that an element is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    Fhir,
+    Xhtml,
+    Other,
+}
+
+/// A start tag with what its namespace resolved to and where it starts.
+pub(super) struct Start<'a> {
+    pub(super) tag: BytesStart<'a>,
+    pub(super) space: Space,
+    pub(super) at: usize,
+}
+
+impl Start<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.tag.local_name().into_inner()
+    }
+}
+
+/// What follows inside the element that is open.
+pub(super) enum Next<'a> {
+    Start(Start<'a>),
+    /// The end of the element, or of the body where no element is open.
+    End,
+}
+
+/// A body that is being read.
+pub(super) struct Tags<'a> {
+    /// The whole body.
+    pub(super) text: &'a str,
+    encoding: &'static str,
+    reader: NsReader<&'a [u8]>,
+    open: usize,
+    elements: usize,
+    /// Where the first character stands that XML cannot hold.
+    forbidden: Option<usize>,
+}
+
+impl<'a> Tags<'a> {
+    pub(super) fn new(text: &'a str, encoding: &'static str) -> Self {
+        let mut reader = NsReader::from_str(text);
+        let config = reader.config_mut();
+        config.expand_empty_elements = true;
+        config.check_comments = true;
+        let forbidden = text.find(is_forbidden);
+        Self {
+            text,
+            encoding,
+            reader,
+            open: 0,
+            elements: 0,
+            forbidden,
+        }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn problem(&self, code: ProblemCode, place: &Place<'_>, what: &str) -> Problem {
+        let at = self.at();
+        let before = self.text.as_bytes().get(..at).unwrap_or_default();
+        let line = before
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            .saturating_add(1);
+        Problem::new(
+            code,
+            place.pointer(),
+            format!("{what} (line {line}, before byte {})", at.saturating_add(1)),
+        )
+    }
+
+    pub(super) fn malformed(&self, place: &Place<'_>, what: &str) -> Problem {
+        self.problem(ProblemCode::Malformed, place, what)
+    }
+
+    fn syntax(&self, place: &Place<'_>, error: &Error) -> Problem {
+        let what = match error {
+            Error::IllFormed(_) => {
+                "the tags do not match, or something stands where XML does not allow it"
+            }
+            Error::InvalidAttr(_) => "an attribute is not well-formed or stands twice",
+            Error::Escape(_) => {
+                "an entity is not one of XML's five, or a character reference is wrong"
+            }
+            Error::Namespace(_) => "a namespace's prefix is declared wrongly or not at all",
+            _ => "the body is not well-formed XML",
+        };
+        self.malformed(place, what)
+    }
+
+    /// The next tag; what stands between tags is let pass or refused here.
+    pub(super) fn next(&mut self, place: &Place<'_>) -> Result<Next<'a>, Problem> {
+        loop {
+            let at = self.at();
+            let event = self.event(place)?;
+            let refused = match event {
+                Event::Start(tag) => return self.start(tag, at, place).map(Next::Start),
+                Event::End(_) => {
+                    self.open = self.open.saturating_sub(1);
+                    return Ok(Next::End);
+                }
+                Event::Eof if self.open == 0 => return Ok(Next::End),
+                Event::Text(text)
+                    if text.chars().all(|character| " \t\r\n".contains(character)) =>
+                {
+                    continue;
+                }
+                Event::Comment(_) => continue,
+                Event::Decl(declaration) if at == 0 => {
+                    self.declaration(&declaration)?;
+                    continue;
+                }
+                Event::Eof => "the body ends before its last end tag",
+                Event::DocType(_) => "a document type declaration is not allowed",
+                Event::PI(_) | Event::Decl(_) => "a processing instruction is not allowed",
+                _ => "text stands where FHIR has elements and attributes only",
+            };
+            return Err(self.malformed(place, refused));
+        }
+    }
+
+    fn event(&mut self, place: &Place<'_>) -> Result<Event<'a>, Problem> {
+        let event = self
+            .reader
+            .read_event()
+            .map_err(|error| self.syntax(place, &error))?;
+        if self
+            .forbidden
+            .is_some_and(|forbidden| forbidden < self.at())
+        {
+            // The tag that holds it, if it is one, is not on the path yet.
+            let name = match &event {
+                Event::Start(tag) => tag.local_name().into_inner().to_owned(),
+                _ => String::new(),
+            };
+            let inner = place.key(&name);
+            let place = if name.is_empty() || !is_name(&name) {
+                place
+            } else {
+                &inner
+            };
+            let what = "the body holds a control character that XML does not allow";
+            return Err(self.problem(ProblemCode::ControlCharacter, place, what));
+        }
+        Ok(event)
+    }
+
+    fn start(
+        &mut self,
+        tag: BytesStart<'a>,
+        at: usize,
+        place: &Place<'_>,
+    ) -> Result<Start<'a>, Problem> {
+        self.open = self.open.saturating_add(1);
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > MAX_NODES {
+            return Err(self.problem(
+                ProblemCode::TooLarge,
+                place,
+                "the body holds more elements than the hub reads",
+            ));
+        }
+        let mut attributes = tag.attributes();
+        if attributes.with_checks(false).nth(MAX_ATTRIBUTES).is_some() {
+            let what = "a tag has more attributes than the hub reads";
+            return Err(self.problem(ProblemCode::TooLarge, place, what));
+        }
+        let (resolved, _) = self.reader.resolver().resolve_element(tag.name());
+        let space = match resolved {
+            ResolveResult::Bound(space) if space.into_inner() == FHIR => Space::Fhir,
+            ResolveResult::Bound(space) if space.into_inner() == XHTML => Space::Xhtml,
+            ResolveResult::Bound(_) | ResolveResult::Unbound => Space::Other,
+            ResolveResult::Unknown(_) => {
+                return Err(self.malformed(place, "a namespace's prefix is not declared"));
+            }
+        };
+        Ok(Start { tag, space, at })
+    }
+
+    fn declaration(&self, declaration: &BytesDecl<'_>) -> Result<(), Problem> {
+        let version = declaration
+            .version()
+            .map_err(|error| self.syntax(&Place::ROOT, &error))?;
+        if version != "1.0" {
+            return Err(self.malformed(&Place::ROOT, "XML must be of version 1.0"));
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(declared)) if declared.eq_ignore_ascii_case(self.encoding) => Ok(()),
+            Some(_) => {
+                let what = format!(
+                    "the body is {}, but declares another encoding",
+                    self.encoding
+                );
+                Err(self.problem(ProblemCode::NotText, &Place::ROOT, &what))
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, place: &Place<'_>) -> Result<(), Problem> {
+        match self.next(place)? {
+            Next::End => Ok(()),
+            Next::Start(_) => {
+                Err(self.malformed(place, "more follows after the end of the element"))
+            }
+        }
+    }
+
+    /// The attributes that are neither namespaces nor hints at a schema.
+    pub(super) fn attributes(
+        &self,
+        start: &Start<'_>,
+        place: &Place<'_>,
+    ) -> Result<Vec<(Box<str>, Node)>, Problem> {
+        let mut found = Vec::new();
+        for attribute in start.tag.attributes() {
+            let attribute =
+                attribute.map_err(|error| self.syntax(place, &Error::InvalidAttr(error)))?;
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            match self.reader.resolver().resolve_attribute(attribute.key) {
+                (ResolveResult::Unbound, _) => {}
+                (ResolveResult::Bound(space), _) if space.into_inner() == SCHEMA_INSTANCE => {
+                    continue;
+                }
+                _ => {
+                    return Err(self.problem(
+                        ProblemCode::Unknown,
+                        place,
+                        "an attribute is not one of FHIR's",
+                    ));
+                }
+            }
+            if attribute.value.contains('<') {
+                return Err(self.malformed(place, "an attribute holds a raw <"));
+            }
+            let value = attribute.normalized_value(XmlVersion::Explicit1_0);
+            let value = value.map_err(|error| self.syntax(place, &error))?;
+            if value.contains(is_forbidden) {
+                let what = "an attribute holds a control character that XML does not allow";
+                return Err(self.problem(ProblemCode::ControlCharacter, place, what));
+            }
+            found.push((attribute.key.into_inner().into(), Node::from(&*value)));
+        }
+        Ok(found)
+    }
+
+    /// Walks to the end of the XHTML element that is open.
+    pub(super) fn xhtml(&mut self, place: &Place<'_>) -> Result<(), Problem> {
+        let outside = self.open.saturating_sub(1);
+        while self.open > outside {
+            let at = self.at();
+            match self.event(place)? {
+                Event::Start(tag) => {
+                    let start = self.start(tag, at, place)?;
+                    self.attributes(&start, place)?;
+                    if start.space != Space::Xhtml {
+                        let what = "a narrative holds an element that is not XHTML";
+                        return Err(self.problem(ProblemCode::Unknown, place, what));
+                    }
+                }
+                Event::End(_) => self.open = self.open.saturating_sub(1),
+                Event::GeneralRef(entity) if is_plain(&entity) => {}
+                Event::Text(_) | Event::CData(_) | Event::Comment(_) => {}
+                Event::GeneralRef(_) => {
+                    return Err(self.malformed(place, "an entity is not one of XML's five"));
+                }
+                _ => {
+                    return Err(self.malformed(
+                        place,
+                        "a narrative holds more than XHTML's elements and text",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The body's text and the name of its encoding.
+pub(super) fn decode(body: &[u8]) -> Result<(Cow<'_, str>, &'static str), Problem> {
+    let not_text = |detail: &str| Problem::new(ProblemCode::NotText, "", detail);
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (units, rest) = bytes.as_chunks::<2>();
+        let text: Option<String> = char::decode_utf16(units.iter().map(|pair| unit(*pair)))
+            .collect::<Result<_, _>>()
+            .ok();
+        let text = text.filter(|text| rest.is_empty() && !text.starts_with('\0'));
+        Ok((
+            Cow::Owned(text.ok_or_else(|| not_text("the body starts as UTF-16 and is not"))?),
+            "UTF-16",
+        ))
+    };
+    match body {
+        [0xff, 0xfe, rest @ ..] => return wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => return wide(rest, u16::from_be_bytes),
+        [0, _, ..] | [_, 0, ..] => return Err(not_text("UTF-16 needs a byte order mark")),
+        _ => {}
+    }
+    let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((Cow::Borrowed(text), "UTF-8")),
+        Err(error) => {
+            let byte = error.valid_up_to().saturating_add(1);
+            Err(not_text(&format!(
+                "XML must be UTF-8 or UTF-16; byte {byte} is neither"
+            )))
+        }
+    }
+}
+
+/// Whether a reference in text is one of XML's five entities or a character that XML can hold.
+fn is_plain(entity: &BytesRef<'_>) -> bool {
+    match entity.resolve_char_ref() {
+        Ok(Some(character)) => !is_forbidden(character),
+        Ok(None) => matches!(&**entity, "lt" | "gt" | "amp" | "quot" | "apos"),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! A provider's wire format ⇄ canonical message. Pure: no I/O, no clock, no store.
+//!
+//! Whatever arrives goes through [`recognise`] and [`read`]. A format is one folder and one line in
+//! [`FORMATS`]; it turns bytes into [`Message`]s and says where in the bytes each of them stands. What
+//! must hold in every format (dates in order, links that lead somewhere, amounts that can be real) is
+//! checked here, once, after reading. No format may guess what a sender did not say.
+
+use takmil_domain::check::check;
+use takmil_domain::date::Date;
+use takmil_domain::message::Message;
+use takmil_domain::money::Currency;
+use takmil_domain::problem::{Problem, ProblemCode};
+
+pub use answer::{Answered, Cause, Fault, Outcome, Reply, Written};
+pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
+
+mod answer;
+pub mod fhir;
+pub mod native;
+mod peek;
+
+/// The largest body that is read, 16 MiB: a claim of [`MAX_LINES`] lines with a kilobyte or more for
+/// each. Anything larger is an attachment, which goes by reference.
+pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How deeply objects and lists may be nested. The deepest message of real senders is near 25; the bound
+/// keeps every recursive walk over a body far from the end of a thread's stack.
+pub const MAX_DEPTH: usize = 64;
+
+/// Every format that the hub reads. Where two recognise a body and its media type does not settle it,
+/// the first wins.
+pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT];
+
+/// A wire format.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// The name in configuration, on the command line and in the record of a message.
+    pub name: &'static str,
+    /// The media types that senders use for it, in lower case and without parameters.
+    pub media_types: &'static [&'static str],
+    /// Whether a body looks like this format. Cheap: it reads no more than the body's first 64 KiB.
+    pub recognise: fn(&[u8]) -> bool,
+    /// Reads a body into messages.
+    ///
+    /// A problem of the whole body (not text, not well-formed, no message in it) is the error. What is
+    /// wrong with one message is that message's outcome and leaves the others alone.
+    pub read: fn(&[u8], &Context) -> Result<Reading, Problem>,
+    /// Puts what is to be told about a body into the form that its sender expects: one answer for a message
+    /// that is the whole body, a collection for a body that is one. Never fails.
+    pub answer: fn(&Reply<'_>) -> Written,
+}
+
+/// What a reader must know that the body does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The currency of a message that names none, by agreement with its sender.
+    pub default_currency: Option<Currency>,
+    /// The day on which the message arrived.
+    pub today: Date,
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// Its messages, in the order in which they stand.
+    pub messages: Vec<Read>,
+    /// Pointers to whatever is part of no message: kept in the original, never invented.
+    pub unread: Vec<String>,
+}
+
+/// One message of a body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// Where the message stands: a JSON pointer into the body, empty where it is the whole body.
+    pub place: String,
+    /// The message, or everything that is wrong with it; the problems' pointers lead into the body.
+    pub outcome: Result<Message, Vec<Problem>>,
+    /// Which place of the body a part of the message was read from: (pointer into the canonical JSON,
+    /// pointer into the body). Empty where the body is canonical itself.
+    pub origins: Vec<(String, String)>,
+}
+
+impl Read {
+    /// The place in the body that `canonical`, a pointer into the message's canonical JSON, was read from.
+    ///
+    /// It is the origin of the longest part of the pointer that has one: as near as the reader knows.
+    /// Where there are no origins at all the body is canonical, and the pointer holds from [`Read::place`] on.
+    pub fn locate(&self, canonical: &str) -> String {
+        if self.origins.is_empty() {
+            return format!("{}{canonical}", self.place);
+        }
+        let leads_to = |prefix: &str| {
+            let rest = canonical.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.origins
+            .iter()
+            .filter(|(prefix, _)| leads_to(prefix))
+            .max_by_key(|(prefix, _)| prefix.len())
+            .map_or_else(|| self.place.clone(), |(_, source)| source.clone())
+    }
+}
+
+/// The format of a body: the one that its content shows, and among several of those (or where the content
+/// shows none) the one that claims the media type.
+pub fn recognise(media_type: Option<&str>, body: &[u8]) -> Option<&'static Format> {
+    let essence = media_type
+        .and_then(|text| text.split(';').next())
+        .map(|text| text.trim().to_ascii_lowercase());
+    let claims = |format: &&Format| {
+        essence
+            .as_deref()
+            .is_some_and(|essence| format.media_types.contains(&essence))
+    };
+    let shown: Vec<&'static Format> = FORMATS
+        .iter()
+        .filter(|format| (format.recognise)(body))
+        .collect();
+    match shown.first() {
+        Some(first) => Some(shown.iter().copied().find(claims).unwrap_or(first)),
+        None => FORMATS.iter().find(claims),
+    }
+}
+
+/// Reads a body in `format` and checks every message that was read.
+///
+/// # Errors
+/// One [`Problem`] of the whole body: too large, or as [`Format::read`] says.
+pub fn read(format: &Format, body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    if body.len() > MAX_BODY_BYTES {
+        let detail = format!("a body has at most {MAX_BODY_BYTES} bytes");
+        return Err(Problem::new(ProblemCode::TooLarge, "", detail));
+    }
+    let mut reading = (format.read)(body, context)?;
+    for read in &mut reading.messages {
+        let Ok(message) = &read.outcome else { continue };
+        let mut problems = check(message, context.today);
+        for problem in &mut problems {
+            problem.pointer = read.locate(&problem.pointer);
+        }
+        if !problems.is_empty() {
+            read.outcome = Err(problems);
+        }
+    }
+    Ok(reading)
+}

@@ -1,0 +1,57 @@
+//! Every sample of a format, read and compared with what it was read as when a person last looked at it.
+//! `UPDATE_GOLDEN=1` writes the results anew.
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use takmil_domain::problem::Problem;
+use takmil_formats::{Read, Reading, read, recognise};
+
+/// What a body was read as.
+fn shown(result: &Result<Reading, Problem>) -> Value {
+    let message = |read: &Read| match &read.outcome {
+        Ok(message) => json!({"place": read.place, "message": message}),
+        Err(problems) => json!({"place": read.place, "problems": problems}),
+    };
+    match result {
+        Ok(reading) => {
+            let messages: Vec<Value> = reading.messages.iter().map(message).collect();
+            json!({"messages": messages, "unread": reading.unread})
+        }
+        Err(problem) => json!({ "problem": problem }),
+    }
+}
+
+fn samples(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.to_string_lossy().ends_with(".out.json"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_native_sample_is_read_as_before() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/native");
+    let bless = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let samples = samples(&folder);
+    assert!(samples.len() >= 10, "samples are missing");
+    for path in samples {
+        let body = std::fs::read(&path).unwrap();
+        let format = recognise(None, &body).unwrap();
+        assert_eq!(format.name, "native", "{}", path.display());
+        let result = read(format, &body, &crate::context());
+        let text = format!(
+            "{}\n",
+            serde_json::to_string_pretty(&shown(&result)).unwrap()
+        );
+        let golden = path.with_extension("out.json");
+        if bless {
+            std::fs::write(&golden, text).unwrap();
+        } else {
+            let expected = std::fs::read_to_string(&golden).unwrap();
+            assert_eq!(text, expected, "{}", path.display());
+        }
+    }
+}

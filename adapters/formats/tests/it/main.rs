@@ -1,0 +1,24 @@
+//! The formats as their users see them: bodies in, messages or problems out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod answers;
+mod draw;
+mod golden;
+mod native;
+mod refusals;
+
+use takmil_domain::date::Date;
+use takmil_formats::Context;
+
+/// The day on which every test body arrives.
+fn context() -> Context {
+    Context {
+        default_currency: None,
+        today: Date::parse("2026-11-21").unwrap(),
+    }
+}

@@ -1,0 +1,127 @@
+//! From the hub to its insurers: gRPC and signed webhooks, without state.
+//!
+//! A call is made once: deadlines, retries, order and what an answer means belong to the engine. An insurer is an
+//! entry in the store; only one that speaks neither wire as it is gets a folder of its own here.
+
+mod decision;
+mod error;
+pub mod grpc;
+mod pool;
+pub mod rest;
+mod tls;
+
+use std::time::Duration;
+
+use takmil_domain::answer::Answer;
+use takmil_domain::date::Instant;
+use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Transport};
+
+pub use decision::StatedDecision;
+pub use error::TransportError;
+
+/// The ways to insurers. What it holds is connections alone; a clone shares them.
+#[derive(Clone)]
+pub struct Transports {
+    grpc: grpc::Caller,
+    rest: rest::Caller,
+}
+
+/// An insurer's word that it keeps a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The insurer's own reference, where it gave one.
+    pub reference: Option<String>,
+    /// Whether the insurer says that it had the delivery before.
+    pub repeated: bool,
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transports {
+    /// Ways without a connection yet.
+    ///
+    /// Makes ring the process's provider of cryptography, where it has none.
+    pub fn new() -> Self {
+        // An error says that there is one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            grpc: grpc::Caller::default(),
+            rest: rest::Caller::default(),
+        }
+    }
+
+    /// Asks an insurer to decide on `proposal`, which is the answer of the delivery's own message.
+    ///
+    /// `deadline` bounds the whole call, connection included; `now` is the time that a webhook is signed with.
+    /// The decision is of the asked message, in its currency, about its lines, with amounts of zero or more;
+    /// whether its amounts fit the bill is not checked.
+    ///
+    /// # Errors
+    /// [`TransportError`], which says whether asking again can help.
+    pub async fn decide(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        proposal: &Answer,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<InsurerDecision, TransportError> {
+        let call = async {
+            match endpoint.transport {
+                Transport::Grpc => {
+                    self.grpc
+                        .decide(endpoint, delivery, proposal, deadline)
+                        .await
+                }
+                Transport::Rest => self.rest.decide(endpoint, delivery, deadline, now).await,
+            }
+        };
+        let stated = within(deadline, call).await?;
+        stated.fit(proposal).map_err(TransportError::Garbled)
+    }
+
+    /// Hands an insurer something to take note of, or to decide later.
+    ///
+    /// `deadline` bounds the whole call, connection included; `now` is the time that a webhook is signed with.
+    ///
+    /// # Errors
+    /// [`TransportError`], which says whether sending again can help. The insurer may have taken the delivery all
+    /// the same, where the answer was lost: it recognises a repeat by the delivery's id.
+    pub async fn deliver(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        let call = async {
+            match endpoint.transport {
+                Transport::Grpc => self.grpc.deliver(endpoint, delivery, deadline).await,
+                Transport::Rest => self.rest.deliver(endpoint, delivery, now).await,
+            }
+        };
+        within(deadline, call).await
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, TransportError> {
+    let silent = |_| {
+        Err(TransportError::Silent {
+            waited_ms: milliseconds(deadline),
+        })
+    };
+    tokio::time::timeout(deadline, call)
+        .await
+        .unwrap_or_else(silent)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,133 @@
+//! The bodies of the REST wire, in the core's own JSON names.
+//!
+//! A request, to `/decide` and `/deliver` alike (`deadline_ms` only to the first):
+//! ```json
+//! {"delivery": "0190…", "insurer": "asia", "purpose": "decide", "message": "0190…", "kind": "claim",
+//!  "sequence": 1, "created_at": "2026-11-21T08:30:00Z", "deadline_ms": 2000,
+//!  "document": {"message": {}, "answer": {}}}
+//! ```
+//! The answer to `/decide`; `currency`, `total`, `lines` and `note` may be missing:
+//! ```json
+//! {"message": "0190…", "reference": "A-17", "verdict": "adjust", "currency": "IRR", "total": 219240,
+//!  "lines": [{"seq": 1, "amount": 219240, "reasons": ["over agreed price"]}], "note": "…"}
+//! ```
+//! The answer to `/deliver` is empty, or a receipt:
+//! ```json
+//! {"reference": "A-17", "repeated": false}
+//! ```
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::error::Category;
+use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
+use takmil_domain::message::Kind;
+use takmil_domain::money::{Amount, Currency};
+use takmil_domain::participant::{DecidedLine, Delivery, InsurerDecision, InsurerVerdict, Purpose};
+use takmil_domain::problem::{Problem, ProblemCode};
+
+use crate::Receipt;
+use crate::decision::{MAX_REFERENCE, StatedDecision, text};
+use crate::error::TransportError;
+
+#[derive(Serialize)]
+struct Request<'a> {
+    delivery: DeliveryId,
+    insurer: &'a ParticipantId,
+    purpose: Purpose,
+    message: MessageId,
+    kind: Kind,
+    sequence: i64,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_ms: Option<u64>,
+    document: Value,
+}
+
+/// The body that carries a delivery; `deadline_ms` where a decision is waited for.
+pub(crate) fn request(
+    delivery: &Delivery,
+    deadline_ms: Option<u64>,
+) -> Result<Vec<u8>, TransportError> {
+    let request = Request {
+        delivery: delivery.id,
+        insurer: &delivery.insurer,
+        purpose: delivery.purpose,
+        message: delivery.message,
+        kind: delivery.kind,
+        sequence: delivery.sequence,
+        created_at: delivery.created_at.to_string(),
+        deadline_ms,
+        document: serde_json::from_str(&delivery.document)?,
+    };
+    Ok(serde_json::to_vec(&request)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionBody {
+    message: MessageId,
+    reference: String,
+    verdict: InsurerVerdict,
+    #[serde(default)]
+    currency: Option<Currency>,
+    #[serde(default)]
+    total: Option<Amount>,
+    #[serde(default)]
+    lines: Vec<DecidedLine>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Reads a decision.
+///
+/// # Errors
+/// A [`Problem`]: with a pointer where the decision is one but is not sound, with line and column where it is none.
+pub fn decision(body: &[u8]) -> Result<StatedDecision, Problem> {
+    let stated: DecisionBody = serde_json::from_slice(body).map_err(unreadable)?;
+    let decision = InsurerDecision {
+        message: stated.message,
+        reference: stated.reference,
+        verdict: stated.verdict,
+        lines: stated.lines,
+        note: stated.note,
+    };
+    StatedDecision::new(decision, stated.currency, stated.total)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiptBody {
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    repeated: bool,
+}
+
+/// Reads a receipt. A body that is no JSON object is none: the status alone said that the delivery was taken.
+pub(crate) fn receipt(body: &[u8]) -> Result<Receipt, Problem> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Ok(Receipt::default());
+    }
+    let stated: ReceiptBody = serde_json::from_slice(body).map_err(unreadable)?;
+    let reference = stated.reference.filter(|reference| !reference.is_empty());
+    text(
+        reference.as_deref().unwrap_or(""),
+        MAX_REFERENCE,
+        "/reference",
+    )?;
+    Ok(Receipt {
+        reference,
+        repeated: stated.repeated,
+    })
+}
+
+/// Where an answer is not what it should be. What stands there is not repeated: it may name a person.
+fn unreadable(error: serde_json::Error) -> Problem {
+    let code = match error.classify() {
+        Category::Data => ProblemCode::BadValue,
+        Category::Io | Category::Syntax | Category::Eof => ProblemCode::Malformed,
+    };
+    let (line, column) = (error.line(), error.column());
+    let detail = format!("not what the wire asks for, at line {line}, column {column}");
+    Problem::new(code, "", detail)
+}

@@ -1,0 +1,177 @@
+//! The REST wire: webhooks to the insurer, signed by the Standard Webhooks scheme.
+//!
+//! `POST {url}/decide` asks for a decision, `POST {url}/deliver` hands over something to keep; [`json`] has the
+//! bodies. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
+//! (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
+//! dots, under the secret of the insurer's entry).
+//!
+//! Redirects are not followed and no proxy is used: where a delivery goes is what the entry says.
+
+pub mod json;
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, ClientBuilder, StatusCode, Url, redirect};
+use standardwebhooks::{
+    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
+};
+use takmil_domain::date::Instant;
+use takmil_domain::participant::{Delivery, Endpoint};
+use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_proto::MAX_DECISION_BYTES;
+
+use crate::decision::StatedDecision;
+use crate::error::TransportError;
+use crate::pool::Pool;
+use crate::{Receipt, milliseconds, tls};
+
+/// How long a connection may take to be made; a call's own deadline may be shorter.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection that nobody used for so long is closed, before a firewall on the way forgets it.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The REST transport.
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    clients: Pool<Client>,
+}
+
+impl Caller {
+    pub(crate) async fn decide(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<StatedDecision, TransportError> {
+        let body = json::request(delivery, Some(milliseconds(deadline)))?;
+        let answer = self.post(endpoint, "decide", delivery, body, now).await?;
+        json::decision(&answer).map_err(TransportError::Garbled)
+    }
+
+    pub(crate) async fn deliver(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        let body = json::request(delivery, None)?;
+        let answer = self.post(endpoint, "deliver", delivery, body, now).await?;
+        json::receipt(&answer).map_err(TransportError::Garbled)
+    }
+
+    /// Signs and sends a body, and returns the body of a success.
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        action: &str,
+        delivery: &Delivery,
+        body: Vec<u8>,
+        now: Instant,
+    ) -> Result<Vec<u8>, TransportError> {
+        let url = address(endpoint, action)?;
+        let client = self.clients.get(endpoint, || client(endpoint))?;
+        let id = delivery.id.to_string();
+        let seconds = now.0.div_euclid(1_000_000);
+        let signature = sign(endpoint, &id, seconds, &body)?;
+        let request = client
+            .post(url)
+            .header("content-type", "application/json")
+            .header(HEADER_WEBHOOK_ID, id)
+            .header(HEADER_WEBHOOK_TIMESTAMP, seconds)
+            .header(HEADER_WEBHOOK_SIGNATURE, signature)
+            .body(body);
+        let response = request.send().await.map_err(broken)?;
+        if !response.status().is_success() {
+            return Err(refused(response.status()));
+        }
+        bounded(response).await
+    }
+}
+
+fn address(endpoint: &Endpoint, action: &str) -> Result<Url, TransportError> {
+    let base = endpoint.url.trim_end_matches('/');
+    let url = Url::parse(&format!("{base}/{action}"))
+        .map_err(|_| TransportError::endpoint("the url is not one"))?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err(TransportError::endpoint("the url is not http or https"))
+    }
+}
+
+fn sign(
+    endpoint: &Endpoint,
+    id: &str,
+    seconds: i64,
+    body: &[u8],
+) -> Result<String, TransportError> {
+    let secret = endpoint
+        .secret
+        .as_deref()
+        .ok_or_else(|| TransportError::endpoint("webhooks need a secret to be signed with"))?;
+    let signed = Webhook::new(secret).and_then(|hook| hook.sign(id, seconds, body));
+    signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
+}
+
+fn client(endpoint: &Endpoint) -> Result<Client, TransportError> {
+    let builder = Client::builder()
+        .user_agent(concat!("takmil/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE);
+    let secured = endpoint.url.starts_with("https:");
+    let (builder, fault) = match &endpoint.ca_pem {
+        Some(ca_pem) => (trusting(builder, ca_pem)?, "ca_pem cannot be used"),
+        None if secured => (builder, tls::NO_ROOTS),
+        // Nothing is trusted where nothing has to be, so that a machine without root certificates does.
+        None => (builder.tls_certs_only([]), "no client can be made"),
+    };
+    builder.build().map_err(|_| TransportError::endpoint(fault))
+}
+
+fn trusting(builder: ClientBuilder, ca_pem: &str) -> Result<ClientBuilder, TransportError> {
+    let authorities = tls::authorities(ca_pem)?;
+    let authorities: Result<Vec<_>, _> = authorities
+        .iter()
+        .map(|authority| Certificate::from_der(authority))
+        .collect();
+    let authorities = authorities.map_err(|_| TransportError::endpoint("ca_pem cannot be used"))?;
+    Ok(builder.tls_certs_only(authorities))
+}
+
+async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, TransportError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if body.len().saturating_add(chunk.len()) > MAX_DECISION_BYTES {
+            let detail = "the answer is larger than a decision may be";
+            let problem = Problem::new(ProblemCode::TooLarge, "", detail);
+            return Err(TransportError::Garbled(problem));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A failure of the network. The whole call's deadline is watched elsewhere, so that a timeout in here is one of
+/// connecting.
+fn broken(error: reqwest::Error) -> TransportError {
+    TransportError::unreachable(&error.without_url())
+}
+
+/// Sorts a status that is no success: what may pass by itself is asked again, the rest is somebody's work.
+fn refused(status: StatusCode) -> TransportError {
+    let passing = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::CONFLICT
+            | StatusCode::LOCKED
+            | StatusCode::TOO_EARLY
+            | StatusCode::TOO_MANY_REQUESTS
+    ) || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
+    TransportError::Refused {
+        status: format!("http {}", status.as_u16()),
+        permanent: !passing,
+    }
+}

@@ -1,0 +1,83 @@
+//! Why a run could not be made.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a run could not be made. An answer that is a refusal is a figure of the run, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("{path} cannot be used")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// The system refused a socket or a process.
+    #[error("{what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// A command of the hub's binary failed.
+    #[error("`takmil {arguments}` failed: {said}")]
+    Command {
+        /// What it was asked to do.
+        arguments: String,
+        /// What it printed, or how it ended.
+        said: String,
+    },
+    /// The hub did not come up.
+    #[error("the hub did not become ready within {waited_s} s; its log ends: {log}")]
+    NotReady {
+        /// How long it was waited for.
+        waited_s: u64,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The conversation over HTTP broke off.
+    #[error("the conversation with the hub broke off")]
+    Http(#[from] hyper::Error),
+    /// A request could not be formed.
+    #[error("a request cannot be formed")]
+    Request(#[from] hyper::http::Error),
+    /// An answer is not what an admission's answer must be.
+    #[error("an answer is not as expected: {0}")]
+    Answer(String),
+    /// An answer did not come.
+    #[error("requests were still unanswered {waited_s} s after the end of their run")]
+    Unanswered {
+        /// How long it was waited for them.
+        waited_s: u64,
+    },
+    /// The certificate of a TLS run could not be made or used.
+    #[error("the certificate of the run cannot be made: {0}")]
+    Certificate(String),
+    /// The kernel does not tell of the hub's process.
+    #[error("the kernel tells nothing of process {pid}")]
+    NoProcess {
+        /// The process.
+        pid: u32,
+    },
+    /// A task of the generator was lost.
+    #[error("a task of the load generator was lost")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Names the file of an input or output error.
+    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |cause| Error::File { path, cause }
+    }
+
+    /// Names what the system refused.
+    pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+        move |cause| Error::System { what, cause }
+    }
+}

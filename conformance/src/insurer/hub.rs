@@ -1,0 +1,142 @@
+//! An insurer's side of the hub's own service: covers, decisions, and deliveries from behind a firewall.
+
+use std::time::Duration;
+
+use takmil_proto::v1::deliveries_request::Request as Said;
+use takmil_proto::v1::hub_service_client::HubServiceClient;
+use takmil_proto::{MAX_DELIVERY_BYTES, v1};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig};
+use tonic::{Request, Status, Streaming};
+
+use crate::Error;
+use crate::tls::use_ring;
+
+/// How long a connection to the hub may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Acknowledgements that may wait to be sent: as many as the largest credit.
+const MAX_WAITING: usize = 1_000;
+
+/// A client of the hub's service for insurers. Connects when it is first used; a clone shares the connection.
+#[derive(Clone)]
+pub struct HubClient {
+    service: HubServiceClient<Channel>,
+    authorization: MetadataValue<Ascii>,
+}
+
+impl HubClient {
+    /// A client with an insurer's key. `ca_pem` is the authority that the hub's certificate goes back to; the
+    /// machine's own where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] where address, authority or key cannot be used.
+    pub fn new(url: &str, ca_pem: Option<&str>, key: &str) -> Result<Self, Error> {
+        use_ring();
+        let unusable = |error: &dyn std::fmt::Display| Error::Hub(error.to_string());
+        let target = Channel::from_shared(url.to_owned()).map_err(|error| unusable(&error))?;
+        let mut target = target.connect_timeout(CONNECT).tcp_nodelay(true);
+        if target.uri().scheme_str() == Some("https") {
+            let trust = ClientTlsConfig::new();
+            let trust = match ca_pem {
+                Some(ca_pem) => trust.ca_certificate(Certificate::from_pem(ca_pem)),
+                None => trust.with_native_roots(),
+            };
+            target = target.tls_config(trust).map_err(|error| unusable(&error))?;
+        }
+        let service = HubServiceClient::new(target.connect_lazy());
+        Ok(Self {
+            service: service.max_decoding_message_size(MAX_DELIVERY_BYTES),
+            authorization: format!("Bearer {key}")
+                .parse()
+                .map_err(|_| Error::Hub("the key is not ASCII".to_owned()))?,
+        })
+    }
+
+    /// Registers covers; one result each, in their order.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream. What was answered before it is lost: send again.
+    pub async fn upsert_coverages(
+        &self,
+        coverages: Vec<v1::Coverage>,
+    ) -> Result<Vec<v1::UpsertCoveragesResponse>, Status> {
+        let rows = coverages.into_iter().map(|coverage| {
+            let coverage = Some(coverage);
+            v1::UpsertCoveragesRequest { coverage }
+        });
+        let rows = self.signed(tokio_stream::iter(rows));
+        let results = self.service.clone().upsert_coverages(rows).await?;
+        results.into_inner().collect().await
+    }
+
+    /// Submits decisions; one result each, in their order.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream. What was answered before it is lost: send again.
+    pub async fn submit_decisions(
+        &self,
+        decisions: Vec<v1::InsurerDecision>,
+    ) -> Result<Vec<v1::SubmitDecisionsResponse>, Status> {
+        let rows = decisions.into_iter().map(|decision| {
+            let decision = Some(decision);
+            v1::SubmitDecisionsRequest { decision }
+        });
+        let rows = self.signed(tokio_stream::iter(rows));
+        let results = self.service.clone().submit_decisions(rows).await?;
+        results.into_inner().collect().await
+    }
+
+    /// Opens a delivery stream that has at most `credit` deliveries unacknowledged.
+    ///
+    /// # Errors
+    /// The status with which the hub refuses the stream.
+    pub async fn deliveries(&self, credit: u32) -> Result<DeliveryStream, Status> {
+        let (said, rows) = mpsc::channel(MAX_WAITING);
+        let rows = self.signed(ReceiverStream::new(rows));
+        let subscribe = Said::Subscribe(v1::Subscribe { credit });
+        say(&said, subscribe).await?;
+        let incoming = self.service.clone().deliveries(rows).await?;
+        let incoming = incoming.into_inner();
+        Ok(DeliveryStream { said, incoming })
+    }
+
+    fn signed<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let key = self.authorization.clone();
+        request.metadata_mut().insert("authorization", key);
+        request
+    }
+}
+
+/// Deliveries as they come, to be acknowledged one by one. Dropping it ends the stream.
+pub struct DeliveryStream {
+    said: mpsc::Sender<v1::DeliveriesRequest>,
+    incoming: Streaming<v1::DeliveriesResponse>,
+}
+
+impl DeliveryStream {
+    /// The next delivery, when there is one; `None` where the hub has ended the stream.
+    ///
+    /// # Errors
+    /// The status with which the stream broke.
+    pub async fn next(&mut self) -> Result<Option<v1::DeliveriesResponse>, Status> {
+        self.incoming.message().await
+    }
+
+    /// Acknowledges a delivery, which gives its credit back.
+    ///
+    /// # Errors
+    /// That the stream is gone.
+    pub async fn acknowledge(&self, ack: v1::DeliveryAck) -> Result<(), Status> {
+        say(&self.said, Said::Ack(ack)).await
+    }
+}
+
+async fn say(to: &mpsc::Sender<v1::DeliveriesRequest>, said: Said) -> Result<(), Status> {
+    let request = Some(said);
+    let sent = to.send(v1::DeliveriesRequest { request }).await;
+    sent.map_err(|_| Status::unavailable("the delivery stream has ended"))
+}

@@ -1,0 +1,11 @@
+//! The parties outside the hub, as programs: insurers that listen and answer as scripted, providers that ask.
+//!
+//! They meet the hub on the network alone, as its real partners do: nothing here knows what the hub is made of.
+
+mod error;
+pub mod insurer;
+pub mod provider;
+mod server;
+pub mod tls;
+
+pub use error::Error;

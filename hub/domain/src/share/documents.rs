@@ -1,0 +1,427 @@
+//! The documents of one bill in one piece: for the command line, simulations and tests, where no hub knows the
+//! covers, versions and remainders. What they say is judged as any admission is, by [`Frame`].
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{AuthorisedLine, Case, CoverTerms, Frame, LineTerms, Split, bill_day, bill_lines};
+use crate::bill::{Bill, Line};
+use crate::coverage::{Cover, Person};
+use crate::date::{Date, When};
+use crate::decision::{Basis, DecidedBy, Decision, Remainder, Totals};
+use crate::ids::{AccountId, LimitCode, MemberId, ParticipantId, TariffId};
+use crate::limit::LimitNeed;
+use crate::message::{Head, Kind, Message};
+use crate::money::{Amount, Currency, Quantity};
+use crate::party::InsurerRole;
+use crate::plan::{BasePlan, Plan, Relationship};
+use crate::problem::{Problem, ProblemCode};
+use crate::reason::Reason;
+use crate::tariff::Tariff;
+
+/// Everything that a bill is judged by, beside the bill itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// The supplementary insurers' plans, in the order in which they pay: one plan an insurer, in the version
+    /// that is in force.
+    pub plans: Vec<Plan>,
+    /// The base insurer's plan; none where base insurance is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BasePlan>,
+    /// The tariffs that the plans name, and the price lists of the provider's contracts. Of several versions
+    /// the latest that is in force on the bill's day counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tariffs: Vec<Tariff>,
+    /// The member's covers. Without one, a plan covers the member from its first day to its last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<CoverFacts>,
+    /// The insurers in whose network the provider is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out_of_network: Vec<ParticipantId>,
+    /// What was authorised, by the number that lines name. A line whose number is not here has no authorisation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorisations: Vec<Authorised>,
+    /// What is left of limits. The others are whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remainders: Vec<Left>,
+}
+
+/// A member's cover with one insurer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverFacts {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// The first day.
+    pub start: Date,
+    /// The last day, where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+    /// Whether payments are suspended.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Whether the member came from another supplementary cover without a gap.
+    #[serde(default)]
+    pub prior_cover: bool,
+    /// The relation to the principal.
+    #[serde(default)]
+    pub relationship: Relationship,
+    /// How many members the policy's group has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_size: Option<u32>,
+}
+
+/// What a pre-authorisation allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorised {
+    /// Its number.
+    pub number: String,
+    /// The most units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+    /// The most money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+}
+
+/// What is left of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// Whose plan it belongs to.
+    pub insurer: ParticipantId,
+    /// The limit.
+    pub limit: LimitCode,
+    /// The stretch, as a decision's remainders name it. Needed where a bill touches several of one limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stretch: Option<String>,
+    /// How much: smallest units of the currency, or a number.
+    pub left: i64,
+}
+
+/// Why a bill could not be judged; each problem with a pointer into the part that it is in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unjudged {
+    /// The documents contradict themselves, or lack one that the bill needs.
+    #[error("the documents cannot be used")]
+    Documents(Vec<Problem>),
+    /// The message is none that can be judged.
+    #[error("the message cannot be judged")]
+    Message(Vec<Problem>),
+}
+
+impl From<Vec<Plan>> for Documents {
+    /// Plans alone, in the order in which they pay.
+    fn from(plans: Vec<Plan>) -> Documents {
+        Documents {
+            plans,
+            ..Documents::default()
+        }
+    }
+}
+
+impl Documents {
+    /// The shares of a message's bill.
+    ///
+    /// # Errors
+    /// [`Unjudged`] with everything that stands in the way.
+    pub fn judge(&self, message: &Message) -> Result<Decision, Unjudged> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            return Err(Unjudged::Documents(problems));
+        }
+        let missing = |pointer: &str, detail: &str| {
+            let problem = Problem::new(ProblemCode::Missing, pointer, detail);
+            Unjudged::Message(vec![problem])
+        };
+        let head = &message.head;
+        let bill = message.bill();
+        let bill = bill
+            .as_deref()
+            .ok_or_else(|| missing("", "the message has no bill"))?;
+        let day = first_day(bill, head)
+            .ok_or_else(|| missing("/occurred_on", "nothing in the message names a day"))?;
+        self.split(message.kind(), head, bill, day)
+            .map_err(Unjudged::Documents)
+    }
+
+    fn split(
+        &self,
+        kind: Kind,
+        head: &Head,
+        bill: &Bill,
+        day: Date,
+    ) -> Result<Decision, Vec<Problem>> {
+        let covers: Vec<Cover> = self.plans.iter().map(|plan| self.cover(plan)).collect();
+        let encounter = bill.encounter.as_ref();
+        let visit = encounter.and_then(|encounter| encounter.identifiers.first());
+        let facility = [&head.facility, &head.provider].into_iter().flatten();
+        let case = Case {
+            currency: head.currency.unwrap_or(Currency::NONE),
+            person: Person {
+                birth_date: head.member.birth_date.as_ref().and_then(When::first_day),
+                sex: head.member.sex,
+            },
+            visit: visit.map_or("", |identifier| identifier.value.as_str()),
+            class: encounter.and_then(|encounter| encounter.class),
+            sector: facility.filter_map(|party| party.sector).next(),
+            base: self.base(day)?,
+            asks_leave: kind == Kind::Preauthorization,
+            covers: self.terms(&covers, day)?,
+            lines: bill_lines(bill, head, day, |line| self.line_terms(line)),
+        };
+        let frame = Frame::new(&case);
+        let left = self.left(frame.needs())?;
+        let split = frame.split(&left);
+        Ok(Decision {
+            currency: case.currency,
+            totals: Totals::of(&split.lines),
+            remainders: remainders(frame.needs(), &left, &split),
+            basis: self.basis(),
+            decided_by: DecidedBy::Hub,
+            reasons: reasons(bill, &split),
+            valid_until: None,
+            lines: split.lines,
+        })
+    }
+
+    fn cover(&self, plan: &Plan) -> Cover {
+        let facts = self.covers.iter().find(|own| own.insurer == plan.insurer);
+        // One member with one cover an insurer: the insurer alone tells remainders apart.
+        Cover {
+            account: AccountId(Uuid::nil()),
+            member: MemberId(Uuid::nil()),
+            insurer: plan.insurer.clone(),
+            role: InsurerRole::Supplementary,
+            order: 1,
+            relationship: facts.map(|own| own.relationship).unwrap_or_default(),
+            plan: plan.id.clone(),
+            start: facts.map_or(plan.from, |own| own.start),
+            end: facts.map_or(plan.to, |own| own.end),
+            suspended: facts.is_some_and(|own| own.suspended),
+            prior_cover: facts.is_some_and(|own| own.prior_cover),
+            group_size: facts.and_then(|own| own.group_size),
+        }
+    }
+
+    fn terms<'a>(
+        &'a self,
+        covers: &'a [Cover],
+        day: Date,
+    ) -> Result<Vec<CoverTerms<'a>>, Vec<Problem>> {
+        let terms = |(at, (plan, cover)): (usize, (&'a Plan, &'a Cover))| {
+            let named = plan.tariff.as_ref();
+            let tariff = named.map(|id| self.named_tariff(id, day, format!("/plans/{at}/tariff")));
+            Ok(CoverTerms {
+                cover,
+                plan,
+                tariff: tariff.transpose()?,
+                contract: self.contract(&plan.insurer, day),
+                said: None,
+            })
+        };
+        let rows = self.plans.iter().zip(covers).enumerate();
+        rows.map(terms).collect()
+    }
+
+    fn base(&self, day: Date) -> Result<Option<(&BasePlan, &Tariff)>, Vec<Problem>> {
+        let Some(plan) = &self.base else {
+            return Ok(None);
+        };
+        if day < plan.from || plan.to.is_some_and(|to| to < day) {
+            let detail = format!("this version is not in force on {day}");
+            return Err(vec![Problem::new(ProblemCode::BadValue, "/base", detail)]);
+        }
+        let tariff = self.named_tariff(&plan.tariff, day, "/base/tariff".to_owned())?;
+        Ok(Some((plan, tariff)))
+    }
+
+    fn named_tariff(
+        &self,
+        id: &TariffId,
+        day: Date,
+        pointer: String,
+    ) -> Result<&Tariff, Vec<Problem>> {
+        let named = self.tariffs.iter().filter(|own| own.document().id == *id);
+        latest(named, day).ok_or_else(|| {
+            let detail = format!("no tariff {id} is in force on {day}");
+            vec![Problem::new(
+                ProblemCode::DanglingReference,
+                pointer,
+                detail,
+            )]
+        })
+    }
+
+    fn contract(&self, insurer: &ParticipantId, day: Date) -> Option<&Tariff> {
+        let with_insurer = |own: &&Tariff| {
+            let contract = own.document().contract.as_ref();
+            contract.is_some_and(|contract| contract.insurer == *insurer)
+        };
+        latest(self.tariffs.iter().filter(with_insurer), day)
+    }
+
+    fn line_terms(&self, line: &Line) -> LineTerms {
+        let of_line = |own: &&Authorised| line.authorisation.as_ref() == Some(&own.number);
+        let authorised = self.authorisations.iter().find(of_line);
+        let in_network = |plan: &Plan| !self.out_of_network.contains(&plan.insurer);
+        LineTerms {
+            in_network: self.plans.iter().map(in_network).collect(),
+            authorisation: authorised.map(|own| AuthorisedLine {
+                quantity: own.quantity,
+                amount: own.amount,
+            }),
+        }
+    }
+
+    /// What is left of each of `needs`.
+    fn left(&self, needs: &[LimitNeed]) -> Result<Vec<i64>, Vec<Problem>> {
+        let mut left: Vec<i64> = needs.iter().map(|need| need.ceiling).collect();
+        let mut problems = Vec::new();
+        for (at, row) in self.remainders.iter().enumerate() {
+            let named = |need: &&LimitNeed| {
+                need.key.insurer == row.insurer
+                    && need.key.code == row.limit
+                    && row
+                        .stretch
+                        .as_ref()
+                        .is_none_or(|own| need.key.stretch == *own)
+            };
+            let stretches: Vec<&str> = needs
+                .iter()
+                .filter(named)
+                .map(|need| need.key.stretch.as_str())
+                .collect();
+            if stretches.len() > 1 {
+                let detail = format!("which stretch: {}?", stretches.join(", "));
+                let pointer = format!("/remainders/{at}/stretch");
+                problems.push(Problem::new(ProblemCode::Missing, pointer, detail));
+            }
+            for (slot, need) in left.iter_mut().zip(needs) {
+                if named(&need) {
+                    *slot = row.left;
+                }
+            }
+        }
+        if problems.is_empty() {
+            Ok(left)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn basis(&self) -> Vec<Basis> {
+        let base = self.base.iter().map(|own| Basis {
+            insurer: own.insurer.clone(),
+            plan: own.id.clone(),
+            version: own.version,
+        });
+        let plans = self.plans.iter().map(|own| Basis {
+            insurer: own.insurer.clone(),
+            plan: own.id.clone(),
+            version: own.version,
+        });
+        base.chain(plans).collect()
+    }
+
+    /// Everything that is wrong with the documents, whatever bill they are for.
+    fn problems(&self) -> Vec<Problem> {
+        let bad =
+            |pointer: String, detail: &str| Problem::new(ProblemCode::BadValue, pointer, detail);
+        let mut problems = Vec::new();
+        for (at, plan) in self.plans.iter().enumerate() {
+            let faults = plan.faults().into_iter();
+            problems.extend(faults.map(|(place, fault)| bad(format!("/plans/{at}{place}"), fault)));
+            let earlier = self.plans.iter().take(at);
+            if earlier.into_iter().any(|own| own.insurer == plan.insurer) {
+                let detail = "an earlier plan is of the same insurer";
+                problems.push(bad(format!("/plans/{at}/insurer"), detail));
+            }
+        }
+        for (at, row) in self.authorisations.iter().enumerate() {
+            if row.amount.is_some_and(|amount| amount < Amount::ZERO) {
+                problems.push(bad(format!("/authorisations/{at}/amount"), "below zero"));
+            }
+        }
+        for (at, row) in self.remainders.iter().enumerate() {
+            if !(0..=Amount::MAX.get()).contains(&row.left) {
+                let detail = "outside any real remainder";
+                problems.push(bad(format!("/remainders/{at}/left"), detail));
+            }
+        }
+        problems.extend(self.strangers());
+        problems
+    }
+
+    /// Rows that name an insurer or a limit that no plan has.
+    fn strangers(&self) -> Vec<Problem> {
+        let plan = |insurer: &ParticipantId| self.plans.iter().find(|own| own.insurer == *insurer);
+        let stranger = |pointer: String, detail: &str| {
+            Problem::new(ProblemCode::DanglingReference, pointer, detail)
+        };
+        let nobody = "no plan is of this insurer";
+        let mut problems = Vec::new();
+        for (at, row) in self.covers.iter().enumerate() {
+            if plan(&row.insurer).is_none() {
+                problems.push(stranger(format!("/covers/{at}/insurer"), nobody));
+            }
+        }
+        for (at, insurer) in self.out_of_network.iter().enumerate() {
+            if plan(insurer).is_none() {
+                problems.push(stranger(format!("/out_of_network/{at}"), nobody));
+            }
+        }
+        for (at, row) in self.remainders.iter().enumerate() {
+            match plan(&row.insurer) {
+                None => problems.push(stranger(format!("/remainders/{at}/insurer"), nobody)),
+                Some(plan) if plan.limits.iter().all(|own| own.id != row.limit) => {
+                    let pointer = format!("/remainders/{at}/limit");
+                    problems.push(stranger(pointer, "the insurer's plan has no such limit"));
+                }
+                Some(_) => {}
+            }
+        }
+        problems
+    }
+}
+
+/// The day a bill is about: as it says, else the first day of any of its lines.
+fn first_day(bill: &Bill, head: &Head) -> Option<Date> {
+    let lines = bill.lines.iter().filter_map(|line| line.serviced.as_ref());
+    let days = lines.flat_map(|period| [&period.start, &period.end]);
+    let earliest = || days.flatten().filter_map(When::first_day).min();
+    bill_day(bill, head).or_else(earliest)
+}
+
+fn latest<'a>(tariffs: impl Iterator<Item = &'a Tariff>, day: Date) -> Option<&'a Tariff> {
+    tariffs
+        .filter(|tariff| tariff.covers_date(day))
+        .max_by_key(|tariff| tariff.document().version)
+}
+
+fn remainders(needs: &[LimitNeed], left: &[i64], split: &Split) -> Vec<Remainder> {
+    let mut after = left.to_vec();
+    for draw in &split.draws {
+        if let Some(left) = after.get_mut(draw.need) {
+            *left -= draw.amount;
+        }
+    }
+    let rows = needs.iter().zip(left.iter().zip(&after));
+    rows.map(|(need, (before, after))| Remainder::of(need, need.ceiling, *before, *after))
+        .collect()
+}
+
+fn reasons(bill: &Bill, split: &Split) -> Vec<Reason> {
+    let unpriced = |line: &crate::decision::LineShare| line.reasons.contains(&Reason::NoPrice);
+    let billed: Amount = split.lines.iter().map(|line| line.billed).sum();
+    let mut reasons = Vec::new();
+    if !split.lines.is_empty() && split.lines.iter().all(unpriced) {
+        reasons.push(Reason::NotPriced);
+    }
+    if bill.total.is_some_and(|total| total != billed) {
+        reasons.push(Reason::TotalDiffers);
+    }
+    reasons
+}

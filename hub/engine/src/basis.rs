@@ -1,0 +1,330 @@
+//! What a decision rests on, frozen when its message was taken: kept with it, so that it can be derived again.
+
+use serde::{Deserialize, Serialize};
+
+use takmil_domain::bill::{Bill, EncounterClass};
+use takmil_domain::coverage::{Cover, Person};
+use takmil_domain::date::Date;
+use takmil_domain::decision::Basis as PlanVersion;
+use takmil_domain::ids::{MemberId, MessageId, ParticipantId, PlanId, TariffId};
+use takmil_domain::message::{Head, Kind};
+use takmil_domain::money::{Amount, Currency, Quantity};
+use takmil_domain::party::{InsurerRole, Sector};
+use takmil_domain::share::{AuthorisedLine, Case, CoverTerms, InsurerSays, LineTerms, bill_lines};
+
+use crate::catalog::Catalog;
+
+/// Everything beside the message itself and the remainders that its decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The day that stands in where the message names none.
+    pub day: Date,
+    /// The member, where recognised.
+    pub member: Option<MemberId>,
+    /// What the rules know of the member.
+    pub person: Person,
+    /// The key that all bills of one visit share.
+    pub visit: String,
+    /// How the member is treated.
+    pub class: Option<EncounterClass>,
+    /// Who owns the facility.
+    pub sector: Option<Sector>,
+    /// The base insurer's documents, where base insurance is used.
+    pub base: Option<BaseBasis>,
+    /// The supplementary covers, in the order in which they pay.
+    pub covers: Vec<CoverBasis>,
+    /// The pre-authorisations that lines go by.
+    pub authorised: Vec<AuthorisedBasis>,
+    /// The earlier messages whose reservations this one uses.
+    pub uses: Vec<MessageId>,
+    /// What insurers have said so far.
+    pub said: Vec<Said>,
+}
+
+/// The base insurer's documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseBasis {
+    /// The base insurer.
+    pub insurer: ParticipantId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// Which version of it.
+    pub version: u32,
+    /// Its tariff.
+    pub tariff: TariffId,
+    /// Which version of it.
+    pub tariff_version: u32,
+}
+
+/// A supplementary cover with the versions of its documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverBasis {
+    /// The cover.
+    pub cover: Cover,
+    /// The version of its plan.
+    pub version: u32,
+    /// The tariff and its version.
+    pub tariff: Option<(TariffId, u32)>,
+    /// The contract's price list and its version.
+    pub contract: Option<(TariffId, u32)>,
+    /// Whether the provider is in the insurer's network.
+    pub in_network: bool,
+}
+
+/// What a pre-authorisation allows a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorisedBasis {
+    /// The line of this message.
+    pub seq: u32,
+    /// The most units.
+    pub quantity: Option<Quantity>,
+    /// The most money.
+    pub amount: Option<Amount>,
+}
+
+/// What an insurer, or the hub in its place, has said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// What.
+    pub says: InsurerSays,
+    /// Whether the hub said it in the insurer's place.
+    pub stand_in: bool,
+    /// The insurer's reference of it.
+    pub reference: Option<String>,
+}
+
+/// Where a document that a basis names is not in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("version {version} of {document} is not in the catalog")]
+pub struct MissingDocument {
+    /// The plan or tariff.
+    pub document: String,
+    /// Its version.
+    pub version: u32,
+}
+
+impl Basis {
+    /// A basis on which nothing can be paid: the member was not recognised.
+    pub fn open(day: Date, visit: String) -> Basis {
+        Basis {
+            day,
+            member: None,
+            person: Person::default(),
+            visit,
+            class: None,
+            sector: None,
+            base: None,
+            covers: Vec::new(),
+            authorised: Vec::new(),
+            uses: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+
+    /// Freezes a member's covers with the versions that are in force on `day`.
+    ///
+    /// A cover whose plan has no version for the day stays out: nothing could be computed from it.
+    pub fn cover(
+        &mut self,
+        covers: &[Cover],
+        provider: Option<&ParticipantId>,
+        networks: &[ParticipantId],
+        day: Date,
+        catalog: &Catalog,
+    ) {
+        for cover in in_force(covers, day) {
+            match cover.role {
+                InsurerRole::Base if self.base.is_none() => {
+                    self.base = base_basis(cover, day, catalog)
+                }
+                InsurerRole::Base => {}
+                InsurerRole::Supplementary => self
+                    .covers
+                    .extend(cover_basis(cover, provider, networks, day, catalog)),
+            }
+        }
+        self.covers.sort_by_key(|own| own.cover.order);
+    }
+
+    /// The case of a bill, by the documents of `catalog`.
+    ///
+    /// # Errors
+    /// [`MissingDocument`] where the catalog lacks a version that the basis names.
+    pub fn case<'a>(
+        &'a self,
+        kind: Kind,
+        head: &'a Head,
+        bill: &'a Bill,
+        catalog: &'a Catalog,
+    ) -> Result<Case<'a>, MissingDocument> {
+        let covers = self
+            .covers
+            .iter()
+            .map(|own| self.terms(own, catalog))
+            .collect::<Result<Vec<_>, _>>()?;
+        let in_network: Vec<bool> = self.covers.iter().map(|own| own.in_network).collect();
+        let terms = |line: &takmil_domain::bill::Line| LineTerms {
+            in_network: in_network.clone(),
+            authorisation: self
+                .authorised
+                .iter()
+                .find(|own| own.seq == line.seq)
+                .map(|own| AuthorisedLine {
+                    quantity: own.quantity,
+                    amount: own.amount,
+                }),
+        };
+        Ok(Case {
+            currency: head.currency.unwrap_or(Currency::NONE),
+            person: self.person,
+            visit: &self.visit,
+            class: self.class,
+            sector: self.sector,
+            base: self
+                .base
+                .as_ref()
+                .map(|own| base_terms(own, catalog))
+                .transpose()?,
+            asks_leave: kind == Kind::Preauthorization,
+            covers,
+            lines: bill_lines(bill, head, self.day, terms),
+        })
+    }
+
+    /// The plan versions, as a decision names them.
+    pub fn plan_versions(&self) -> Vec<PlanVersion> {
+        let base = self
+            .base
+            .iter()
+            .map(|own| (&own.insurer, &own.plan, own.version));
+        let supplementary = self
+            .covers
+            .iter()
+            .map(|own| (&own.cover.insurer, &own.cover.plan, own.version));
+        let version = |(insurer, plan, version): (&ParticipantId, &PlanId, u32)| PlanVersion {
+            insurer: insurer.clone(),
+            plan: plan.clone(),
+            version,
+        };
+        base.chain(supplementary).map(version).collect()
+    }
+
+    fn terms<'a>(
+        &'a self,
+        own: &'a CoverBasis,
+        catalog: &'a Catalog,
+    ) -> Result<CoverTerms<'a>, MissingDocument> {
+        let tariff = |named: &Option<(TariffId, u32)>| {
+            let Some((id, version)) = named else {
+                return Ok(None);
+            };
+            let found = catalog.tariff(id, *version).map(AsRef::as_ref);
+            found.map(Some).ok_or_else(|| MissingDocument {
+                document: id.to_string(),
+                version: *version,
+            })
+        };
+        let plan = catalog.plan(&own.cover.plan, own.version);
+        Ok(CoverTerms {
+            cover: &own.cover,
+            plan: plan.ok_or_else(|| MissingDocument {
+                document: own.cover.plan.to_string(),
+                version: own.version,
+            })?,
+            tariff: tariff(&own.tariff)?,
+            contract: tariff(&own.contract)?,
+            said: self
+                .said
+                .iter()
+                .find(|said| said.insurer == own.cover.insurer)
+                .map(|said| &said.says),
+        })
+    }
+}
+
+/// Of each account's covers (renewals follow each other) the one that holds the day, else the latest.
+fn in_force(covers: &[Cover], day: Date) -> Vec<&Cover> {
+    let holds = |cover: &Cover| cover.start <= day && cover.end.is_none_or(|end| day <= end);
+    let mut chosen: Vec<&Cover> = Vec::with_capacity(covers.len());
+    for cover in covers {
+        match chosen.iter_mut().find(|known| {
+            known.insurer == cover.insurer
+                && known.account == cover.account
+                && known.role == cover.role
+        }) {
+            None => chosen.push(cover),
+            Some(known) if (holds(cover), cover.start) > (holds(known), known.start) => {
+                *known = cover
+            }
+            Some(_) => {}
+        }
+    }
+    chosen
+}
+
+fn base_terms<'a>(
+    own: &'a BaseBasis,
+    catalog: &'a Catalog,
+) -> Result<
+    (
+        &'a takmil_domain::plan::BasePlan,
+        &'a takmil_domain::tariff::Tariff,
+    ),
+    MissingDocument,
+> {
+    let plan = catalog.base_plan(&own.plan, own.version);
+    let tariff = catalog.tariff(&own.tariff, own.tariff_version);
+    Ok((
+        plan.ok_or_else(|| MissingDocument {
+            document: own.plan.to_string(),
+            version: own.version,
+        })?,
+        tariff.ok_or_else(|| MissingDocument {
+            document: own.tariff.to_string(),
+            version: own.tariff_version,
+        })?,
+    ))
+}
+
+fn base_basis(cover: &Cover, day: Date, catalog: &Catalog) -> Option<BaseBasis> {
+    let in_force = cover.start <= day && cover.end.is_none_or(|end| day <= end) && !cover.suspended;
+    let plan = catalog
+        .base_plan_on(&cover.plan, day)
+        .filter(|_| in_force)?;
+    let tariff = catalog.tariff_on(&plan.tariff, day)?.document();
+    Some(BaseBasis {
+        insurer: cover.insurer.clone(),
+        plan: plan.id.clone(),
+        version: plan.version,
+        tariff: tariff.id.clone(),
+        tariff_version: tariff.version,
+    })
+}
+
+fn cover_basis(
+    cover: &Cover,
+    provider: Option<&ParticipantId>,
+    networks: &[ParticipantId],
+    day: Date,
+    catalog: &Catalog,
+) -> Option<CoverBasis> {
+    let plan = catalog.plan_on(&cover.plan, day)?;
+    let named = |tariff: &std::sync::Arc<takmil_domain::tariff::Tariff>| {
+        (tariff.document().id.clone(), tariff.document().version)
+    };
+    let contract = provider.and_then(|provider| catalog.contract_on(provider, &cover.insurer, day));
+    Some(CoverBasis {
+        version: plan.version,
+        tariff: plan
+            .tariff
+            .as_ref()
+            .and_then(|id| catalog.tariff_on(id, day))
+            .map(named),
+        contract: contract.map(named),
+        // Who has a contract's price list with an insurer is in its network.
+        in_network: contract.is_some() || networks.contains(&cover.insurer),
+        cover: cover.clone(),
+    })
+}

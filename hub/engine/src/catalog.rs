@@ -1,0 +1,180 @@
+//! The documents that decisions go by, held in memory: participants, plans, tariffs, in all their versions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use takmil_domain::date::Date;
+use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
+use takmil_domain::participant::{Participant, Role};
+use takmil_domain::plan::{BasePlan, Plan};
+use takmil_domain::tariff::Tariff;
+use takmil_store::{Catalogue, Revision, Store, StoreError};
+
+/// All documents of one moment. Never changed: a change makes a new catalog, and what is being decided goes by the old one.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// The store's revision that this catalog shows.
+    pub revision: i64,
+    participants: HashMap<ParticipantId, Arc<Participant>>,
+    plans: HashMap<PlanId, Vec<Arc<Plan>>>,
+    base_plans: HashMap<PlanId, Vec<Arc<BasePlan>>>,
+    tariffs: HashMap<TariffId, Vec<Arc<Tariff>>>,
+    contracts: HashMap<(ParticipantId, ParticipantId), Vec<Arc<Tariff>>>,
+}
+
+impl Catalog {
+    /// Builds the catalog of a revision.
+    pub fn new(
+        revision: i64,
+        participants: Vec<Participant>,
+        plans: Vec<Plan>,
+        base_plans: Vec<BasePlan>,
+        tariffs: Vec<Tariff>,
+    ) -> Catalog {
+        let mut catalog = Catalog {
+            revision,
+            ..Catalog::default()
+        };
+        for participant in participants {
+            catalog
+                .participants
+                .insert(participant.id.clone(), Arc::new(participant));
+        }
+        for plan in plans {
+            catalog
+                .plans
+                .entry(plan.id.clone())
+                .or_default()
+                .push(Arc::new(plan));
+        }
+        for plan in base_plans {
+            catalog
+                .base_plans
+                .entry(plan.id.clone())
+                .or_default()
+                .push(Arc::new(plan));
+        }
+        for tariff in tariffs {
+            let tariff = Arc::new(tariff);
+            let document = tariff.document();
+            if let Some(contract) = &document.contract {
+                let parties = (contract.provider.clone(), contract.insurer.clone());
+                catalog
+                    .contracts
+                    .entry(parties)
+                    .or_default()
+                    .push(Arc::clone(&tariff));
+            }
+            catalog
+                .tariffs
+                .entry(document.id.clone())
+                .or_default()
+                .push(tariff);
+        }
+        catalog
+    }
+
+    /// A participant.
+    pub fn participant(&self, id: &ParticipantId) -> Option<&Arc<Participant>> {
+        self.participants.get(id)
+    }
+
+    /// Every insurer.
+    pub fn insurers(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        self.participants
+            .values()
+            .filter(|participant| participant.role == Role::Insurer)
+    }
+
+    /// Every participant.
+    pub fn participants(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        self.participants.values()
+    }
+
+    /// The version of a plan that is in force on a day: the highest of those whose period holds it.
+    pub fn plan_on(&self, id: &PlanId, day: Date) -> Option<&Arc<Plan>> {
+        let versions = self.plans.get(id)?.iter();
+        versions
+            .filter(|plan| plan.covers_date(day))
+            .max_by_key(|plan| plan.version)
+    }
+
+    /// One version of a plan.
+    pub fn plan(&self, id: &PlanId, version: u32) -> Option<&Arc<Plan>> {
+        self.plans
+            .get(id)?
+            .iter()
+            .find(|plan| plan.version == version)
+    }
+
+    /// The version of a base plan that is in force on a day.
+    pub fn base_plan_on(&self, id: &PlanId, day: Date) -> Option<&Arc<BasePlan>> {
+        let in_force =
+            |plan: &&Arc<BasePlan>| plan.from <= day && plan.to.is_none_or(|to| day <= to);
+        self.base_plans
+            .get(id)?
+            .iter()
+            .filter(in_force)
+            .max_by_key(|plan| plan.version)
+    }
+
+    /// One version of a base plan.
+    pub fn base_plan(&self, id: &PlanId, version: u32) -> Option<&Arc<BasePlan>> {
+        self.base_plans
+            .get(id)?
+            .iter()
+            .find(|plan| plan.version == version)
+    }
+
+    /// The version of a tariff that is in force on a day.
+    pub fn tariff_on(&self, id: &TariffId, day: Date) -> Option<&Arc<Tariff>> {
+        latest(self.tariffs.get(id)?, day)
+    }
+
+    /// One version of a tariff.
+    pub fn tariff(&self, id: &TariffId, version: u32) -> Option<&Arc<Tariff>> {
+        self.tariffs
+            .get(id)?
+            .iter()
+            .find(|tariff| tariff.document().version == version)
+    }
+
+    /// The price list that a provider has with an insurer on a day.
+    pub fn contract_on(
+        &self,
+        provider: &ParticipantId,
+        insurer: &ParticipantId,
+        day: Date,
+    ) -> Option<&Arc<Tariff>> {
+        latest(
+            self.contracts.get(&(provider.clone(), insurer.clone()))?,
+            day,
+        )
+    }
+}
+
+fn latest(versions: &[Arc<Tariff>], day: Date) -> Option<&Arc<Tariff>> {
+    let in_force = versions.iter().filter(|tariff| tariff.covers_date(day));
+    in_force.max_by_key(|tariff| tariff.document().version)
+}
+
+/// The catalog as the store has it; `None` where it has not changed since `held`.
+pub(crate) async fn load(store: &Store, held: Option<i64>) -> Result<Option<Catalog>, StoreError> {
+    if held.is_some() && held == Some(store.revision().await?.0) {
+        return Ok(None);
+    }
+    let Catalogue {
+        revision,
+        participants,
+        plans,
+        base_plans,
+        tariffs,
+    } = store.catalogue(Revision::default()).await?;
+    Ok(Some(Catalog::new(
+        revision.0,
+        participants,
+        plans,
+        base_plans,
+        tariffs,
+    )))
+}

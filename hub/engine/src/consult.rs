@@ -1,0 +1,88 @@
+//! Asking insurers before the provider is answered: all at once, each within its own deadline.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use takmil_domain::answer::Answer;
+use takmil_domain::ids::{DeliveryId, ParticipantId};
+use takmil_domain::participant::{Delivery, InsurerDecision, InsurerVerdict, Purpose};
+use takmil_domain::share::InsurerSays;
+use takmil_insurers::TransportError;
+
+use crate::Inner;
+use crate::judge::Heard;
+
+/// Asks the insurers to decide on a proposal; says what was heard of each.
+pub(crate) async fn ask(
+    inner: &Inner,
+    asks: &[ParticipantId],
+    proposal: &Answer,
+    document: &str,
+) -> Vec<(ParticipantId, Heard)> {
+    let catalog = inner.catalog();
+    let one = |insurer: &ParticipantId| {
+        let (insurer, catalog) = (insurer.clone(), catalog.clone());
+        async move {
+            let contract = catalog
+                .participant(&insurer)
+                .and_then(|participant| participant.contract.clone());
+            let Some((contract, endpoint)) =
+                contract.and_then(|contract| Some((contract.clone(), contract.endpoint?)))
+            else {
+                // An insurer that only pulls cannot be asked while a member waits.
+                return (insurer, Heard::Pends);
+            };
+            let now = (inner.clock)();
+            let delivery = Delivery {
+                id: DeliveryId::new(now, (inner.random)()),
+                insurer: insurer.clone(),
+                purpose: Purpose::Decide,
+                message: proposal.id,
+                kind: proposal.kind,
+                sequence: 0,
+                created_at: now,
+                document: document.to_owned(),
+            };
+            let deadline = Duration::from_millis(contract.deadline_ms);
+            let heard = match inner
+                .transports
+                .decide(&endpoint, &delivery, proposal, deadline, now)
+                .await
+            {
+                Ok(decision) if decision.message == proposal.id => heard(decision),
+                Ok(_) => Heard::Invalid,
+                Err(error) => {
+                    tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, %error, "an insurer did not decide");
+                    if matches!(error, TransportError::Garbled { .. }) {
+                        Heard::Invalid
+                    } else {
+                        Heard::Silent
+                    }
+                }
+            };
+            (insurer, heard)
+        }
+    };
+    join_all(asks.iter().map(one)).await
+}
+
+/// An insurer's decision in the words of the judgement.
+pub(crate) fn heard(decision: InsurerDecision) -> Heard {
+    let lines = || {
+        decision
+            .lines
+            .iter()
+            .map(|line| (line.seq, line.amount))
+            .collect()
+    };
+    let says = match decision.verdict {
+        InsurerVerdict::Approve => InsurerSays::Approved,
+        InsurerVerdict::Adjust => InsurerSays::Adjusted(lines()),
+        InsurerVerdict::Refuse => InsurerSays::Refused,
+        InsurerVerdict::Pend => return Heard::Pends,
+    };
+    Heard::Says {
+        says,
+        reference: Some(decision.reference),
+    }
+}

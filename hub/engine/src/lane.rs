@@ -1,0 +1,163 @@
+//! Lanes: each takes everything that waits for it, up to a bound, does it in one transaction, and answers all.
+//!
+//! Accounts hash to lanes. That only spares contention: what keeps limits right is the store's own locking.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use takmil_store::StoreError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::Inner;
+use crate::error::Error;
+use crate::turn::{self, Done, Order};
+
+/// When a sender that was turned away should come back: a few turns later.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+struct Waiting {
+    order: Order,
+    reply: oneshot::Sender<Result<Done, Error>>,
+}
+
+/// The lanes of an engine.
+pub(crate) struct Lanes {
+    senders: Vec<mpsc::Sender<Waiting>>,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// What the lanes have done so far, for metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) turns: AtomicU64,
+    pub(crate) orders: AtomicU64,
+    pub(crate) waiting: AtomicUsize,
+}
+
+/// A reply that will come.
+pub(crate) struct Pending(oneshot::Receiver<Result<Done, Error>>);
+
+impl Pending {
+    /// What became of the order.
+    pub(crate) async fn done(self) -> Result<Done, Error> {
+        self.0.await.unwrap_or(Err(Error::Stopping))
+    }
+}
+
+impl Lanes {
+    /// Starts the lanes. They end when the last clone of their senders is gone, after doing all that waits.
+    pub(crate) fn start(inner: &Arc<Inner>) -> (Lanes, Vec<JoinHandle<()>>) {
+        let counts = Arc::new(Counts::default());
+        let mut senders = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..inner.config.lanes.max(1) {
+            let (sender, receiver) = mpsc::channel(inner.config.queue_orders.max(1));
+            senders.push(sender);
+            tasks.push(tokio::spawn(run(
+                Arc::clone(inner),
+                receiver,
+                Arc::clone(&counts),
+            )));
+        }
+        (Lanes { senders, counts }, tasks)
+    }
+
+    /// Hands in an order; a full queue turns it away at once.
+    pub(crate) fn hand_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
+        let (reply, receiver) = oneshot::channel();
+        let sent = self
+            .lane(key)
+            .ok_or(Error::Stopping)?
+            .try_send(Waiting { order, reply });
+        self.waits(sent.map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded {
+                retry_after_ms: RETRY_AFTER_MS,
+            },
+            mpsc::error::TrySendError::Closed(_) => Error::Stopping,
+        }))?;
+        Ok(Pending(receiver))
+    }
+
+    /// Hands in an order that is part of something already begun: it waits for its place.
+    pub(crate) async fn wait_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
+        let (reply, receiver) = oneshot::channel();
+        let sent = self
+            .lane(key)
+            .ok_or(Error::Stopping)?
+            .send(Waiting { order, reply })
+            .await;
+        self.waits(sent.map_err(|_| Error::Stopping))?;
+        Ok(Pending(receiver))
+    }
+
+    fn waits(&self, sent: Result<(), Error>) -> Result<(), Error> {
+        sent?;
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn lane(&self, key: impl Hash) -> Option<&mpsc::Sender<Waiting>> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let lanes = u64::try_from(self.senders.len()).ok()?;
+        self.senders
+            .get(usize::try_from(hasher.finish().checked_rem(lanes)?).ok()?)
+    }
+}
+
+async fn run(inner: Arc<Inner>, mut receiver: mpsc::Receiver<Waiting>, counts: Arc<Counts>) {
+    let most = inner.config.turn_orders.max(1);
+    let mut waiting = Vec::with_capacity(most);
+    // No wait for company when idle: whatever is there goes.
+    while receiver.recv_many(&mut waiting, most).await > 0 {
+        counts.waiting.fetch_sub(waiting.len(), Ordering::Relaxed);
+        counts.turns.fetch_add(1, Ordering::Relaxed);
+        counts
+            .orders
+            .fetch_add(u64::try_from(waiting.len()).unwrap_or(0), Ordering::Relaxed);
+        let (orders, replies): (Vec<Order>, Vec<_>) =
+            waiting.drain(..).map(|one| (one.order, one.reply)).unzip();
+        let results = do_all(&inner, &orders).await;
+        let owed = results
+            .iter()
+            .any(|result| matches!(result, Ok(Done::Answered { .. })));
+        for (reply, result) in replies.into_iter().zip(results) {
+            // A sender that has gone away finds its answer stored.
+            let _ = reply.send(result);
+        }
+        if owed {
+            inner.owed.notify_waiters();
+        }
+    }
+}
+
+/// Does the orders together; if the store refuses the whole because of one, each alone.
+async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Result<Done, Error>> {
+    match turn::run(inner, orders).await {
+        Ok(results) => results,
+        Err(error) if orders.len() == 1 => {
+            tracing::error!(%error, "an order failed");
+            vec![Err(error)]
+        }
+        Err(Error::Store(StoreError::Unavailable(error))) => {
+            tracing::error!(%error, orders = orders.len(), "the store cannot serve");
+            orders.iter().map(|_| Err(Error::Unavailable)).collect()
+        }
+        Err(error) => {
+            tracing::warn!(%error, orders = orders.len(), "a turn failed; its orders go one by one");
+            let mut results = Vec::with_capacity(orders.len());
+            for order in orders {
+                let alone = turn::run(inner, std::slice::from_ref(order)).await;
+                let alone =
+                    alone.and_then(|mut results| results.pop().unwrap_or(Err(Error::Stopping)));
+                if let Err(error) = &alone {
+                    tracing::error!(%error, "an order failed");
+                }
+                results.push(alone);
+            }
+            results
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The remainders that a batch of messages uses, in memory between their loading and their writing.
+//!
+//! Every change goes through [`Ledger::enter`], which keeps the domain's rule (nothing beyond a limit) and
+//! leaves an entry behind; what a message did can be undone as a whole.
+
+use std::collections::HashMap;
+
+use takmil_domain::ids::MessageId;
+use takmil_domain::limit::{EntryKind, LimitKey, LimitNeed, Standing};
+use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
+
+/// A limit with what the store keeps beside its standing.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) standing: Standing,
+    pub(crate) kind: LimitKind,
+    pub(crate) unit: LimitUnit,
+    pub(crate) per: LimitPer,
+    /// The version of the plan that set the ceiling.
+    pub(crate) version: u32,
+    /// The message that uses it first; `None` where the store knows it already.
+    pub(crate) first: Option<MessageId>,
+    /// The ceiling that it was made with.
+    pub(crate) first_ceiling: i64,
+}
+
+impl Account {
+    /// A limit as the store has it. What the plan says of it is only needed to make one.
+    pub(crate) fn stored(standing: Standing) -> Account {
+        Account {
+            standing,
+            kind: LimitKind::default(),
+            unit: LimitUnit::default(),
+            per: LimitPer::default(),
+            version: u32::MAX,
+            first: None,
+            first_ceiling: standing.ceiling,
+        }
+    }
+}
+
+/// One line of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: LimitKey,
+    pub(crate) message: MessageId,
+    pub(crate) turn: u32,
+    /// The line of the bill; 0 for the whole message.
+    pub(crate) line: u32,
+    pub(crate) kind: EntryKind,
+    pub(crate) amount: i64,
+    /// Whose reservation it adds to or takes from.
+    pub(crate) reservation: Option<MessageId>,
+}
+
+/// Because of which message, in which of its turns, an entry is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause {
+    pub(crate) message: MessageId,
+    pub(crate) turn: u32,
+}
+
+/// Where an entry would have broken the ledger's rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an entry of {amount} ({kind:?}) does not fit limit {key}")]
+pub(crate) struct Unbalanced {
+    pub(crate) key: LimitKey,
+    pub(crate) kind: EntryKind,
+    pub(crate) amount: i64,
+}
+
+/// The remainders of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    accounts: HashMap<LimitKey, Account>,
+    entries: Vec<Entry>,
+    /// What accounts were before the message that is being decided.
+    before: Vec<(LimitKey, Option<Account>)>,
+    mark: usize,
+}
+
+impl Ledger {
+    /// Adds a limit as the store has it.
+    pub(crate) fn load(&mut self, key: LimitKey, account: Account) {
+        self.accounts.insert(key, account);
+    }
+
+    /// Starts a message: what follows can be undone.
+    pub(crate) fn begin(&mut self) {
+        self.before.clear();
+        self.mark = self.entries.len();
+    }
+
+    /// Undoes what the message did since [`Ledger::begin`].
+    pub(crate) fn undo(&mut self) {
+        self.entries.truncate(self.mark);
+        for (key, account) in self.before.drain(..).rev() {
+            match account {
+                Some(account) => self.accounts.insert(key, account),
+                None => self.accounts.remove(&key),
+            };
+        }
+    }
+
+    /// What is left of a limit; all of it where nobody has used it yet.
+    pub(crate) fn left(&self, need: &LimitNeed) -> i64 {
+        self.accounts
+            .get(&need.key)
+            .map_or(need.ceiling, |account| account.standing.left())
+    }
+
+    /// The ceiling of a limit.
+    pub(crate) fn ceiling(&self, need: &LimitNeed) -> i64 {
+        self.accounts
+            .get(&need.key)
+            .map_or(need.ceiling, |account| account.standing.ceiling)
+    }
+
+    /// Makes the limit known, and brings its ceiling to what a later version of the plan says.
+    ///
+    /// A ceiling that falls under what is used leaves what was promised: the difference is an override.
+    pub(crate) fn open(
+        &mut self,
+        need: &LimitNeed,
+        version: u32,
+        cause: Cause,
+    ) -> Result<(), Unbalanced> {
+        let Some(account) = self.accounts.get(&need.key) else {
+            self.keep(&need.key);
+            let standing = Standing {
+                ceiling: need.ceiling,
+                ..Standing::default()
+            };
+            let account = Account {
+                standing,
+                kind: need.kind,
+                unit: need.unit,
+                per: need.per,
+                version,
+                first: Some(cause.message),
+                first_ceiling: need.ceiling,
+            };
+            self.accounts.insert(need.key.clone(), account);
+            return Ok(());
+        };
+        let (standing, known) = (account.standing, account.version);
+        if version <= known {
+            return Ok(());
+        }
+        let change = need.ceiling - standing.ceiling;
+        let missing = (-(standing.left() + change)).max(0);
+        self.enter(&need.key, cause, 0, EntryKind::Override, missing, None)?;
+        self.enter(&need.key, cause, 0, EntryKind::Ceiling, change, None)?;
+        self.keep(&need.key);
+        if let Some(account) = self.accounts.get_mut(&need.key) {
+            account.version = version;
+        }
+        Ok(())
+    }
+
+    /// Writes an entry of a limit that is known. Nothing for an amount of nothing.
+    pub(crate) fn enter(
+        &mut self,
+        key: &LimitKey,
+        cause: Cause,
+        line: u32,
+        kind: EntryKind,
+        amount: i64,
+        reservation: Option<MessageId>,
+    ) -> Result<(), Unbalanced> {
+        if amount == 0 {
+            return Ok(());
+        }
+        let unbalanced = || Unbalanced {
+            key: key.clone(),
+            kind,
+            amount,
+        };
+        let after = self
+            .accounts
+            .get(key)
+            .and_then(|account| account.standing.after(kind, amount))
+            .ok_or_else(unbalanced)?;
+        self.keep(key);
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.standing = after;
+        }
+        let Cause { message, turn } = cause;
+        self.entries.push(Entry {
+            key: key.clone(),
+            message,
+            turn,
+            line,
+            kind,
+            amount,
+            reservation,
+        });
+        Ok(())
+    }
+
+    fn keep(&mut self, key: &LimitKey) {
+        if !self.before.iter().any(|(kept, _)| kept == key) {
+            self.before
+                .push((key.clone(), self.accounts.get(key).cloned()));
+        }
+    }
+
+    /// What is to be written: the limits that are new, and the entries.
+    pub(crate) fn finish(self) -> (Vec<(LimitKey, Account)>, Vec<Entry>) {
+        let mut fresh: Vec<_> = self
+            .accounts
+            .into_iter()
+            .filter(|(_, account)| account.first.is_some())
+            .collect();
+        fresh.sort_by(|(one, _), (other, _)| one.cmp(other));
+        (fresh, self.entries)
+    }
+}

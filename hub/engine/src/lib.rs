@@ -1,0 +1,498 @@
+//! What the hub does, without a face: taking messages, deciding in lanes, asking and telling insurers.
+//!
+//! [`Engine::submit`] is the way of a message: read, normalise, recognise the member, decide in a lane, ask
+//! consulted insurers, answer. Nothing but a lane moves limits. What is acknowledged is durable, and recorded
+//! before it is sent on. Clock and random bits come from outside.
+
+mod basis;
+mod catalog;
+mod clocks;
+mod config;
+mod consult;
+mod error;
+mod intake;
+mod judge;
+mod lane;
+mod ledger;
+mod normalise;
+mod record;
+mod route;
+mod submission;
+mod turn;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use takmil_domain::answer::{Answer, State};
+use takmil_domain::code::Coded;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::message::{Body, Cancel, Correlate, Head, Message, Relation};
+use takmil_domain::participant::{InsurerDecision, Participant};
+use takmil_insurers::Transports;
+use takmil_mappings::Tables;
+use takmil_store::{
+    DeliveryWay, Leg, MessageEnvelope, MessageTurn, MessageWay, Random, Scope, Store,
+};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use basis::{Basis, MissingDocument};
+pub use catalog::Catalog;
+pub use config::Config;
+pub use error::Error;
+pub use record::Record;
+pub use submission::{Outcome, Refusal, Submission, Taken};
+pub use turn::MESSAGE_SYSTEM;
+
+use intake::Arrival;
+use lane::Lanes;
+use turn::{Done, Order};
+
+/// The hub's clock, passed in.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// What all tasks of an engine share.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) tables: Tables,
+    pub(crate) transports: Transports,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) config: Config,
+    catalog: RwLock<Arc<Catalog>>,
+    /// Something became owed to insurers.
+    pub(crate) owed: Notify,
+    /// True once the engine is to stop.
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+impl Inner {
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        // A poisoned lock still holds a whole catalog: it is swapped, never edited.
+        Arc::clone(
+            &self
+                .catalog
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    }
+
+    /// Shows what the store holds, where that has changed.
+    pub(crate) async fn refresh_catalog(&self) -> Result<(), Error> {
+        let held = self.catalog().revision;
+        if let Some(catalog) = catalog::load(&self.store, Some(held)).await? {
+            *self
+                .catalog
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(catalog);
+        }
+        Ok(())
+    }
+}
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The common coding scheme.
+    pub tables: Tables,
+    /// The ways to insurers.
+    pub transports: Transports,
+    /// The clock.
+    pub clock: Clock,
+    /// Random bits, for ids and for the jitter of retries.
+    pub random: Random,
+    /// The settings.
+    pub config: Config,
+}
+
+/// The hub at work. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+    lanes: Arc<RwLock<Option<Arc<Lanes>>>>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    counts: Arc<lane::Counts>,
+}
+
+/// How the engine is doing, for metrics and status pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Orders that wait for a lane.
+    pub waiting: usize,
+    /// Turns that lanes have done.
+    pub turns: u64,
+    /// Orders done in them.
+    pub orders: u64,
+    /// Whether orders are taken.
+    pub open: bool,
+}
+
+/// What became of an insurer's late decision.
+#[derive(Debug, Clone)]
+pub struct DecisionReceipt {
+    /// The answer as it stands now.
+    pub answer: Arc<Answer>,
+    /// Whether the hub had taken this decision before; then it had no further effect.
+    pub repeated: bool,
+    /// Whether it came after the message was decided: recorded for review by people, without moving money.
+    pub under_review: bool,
+}
+
+/// A message's whole way.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// The message.
+    pub envelope: MessageEnvelope,
+    /// Its turns, the first one first.
+    pub turns: Vec<WayTurn>,
+    /// What became owed to insurers because of it, in order.
+    pub deliveries: Vec<DeliveryWay>,
+}
+
+/// One turn of a message.
+#[derive(Debug, Clone)]
+pub struct WayTurn {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When.
+    pub at: Instant,
+    /// How far the message came.
+    pub state: State,
+    /// The answer, where it changed.
+    pub answer: Option<Answer>,
+    /// The legs since the turn before.
+    pub legs: Vec<Leg>,
+}
+
+impl Engine {
+    /// Starts lanes, routers and clocks over a store.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn start(parts: Parts) -> Result<Engine, Error> {
+        let Parts {
+            store,
+            tables,
+            transports,
+            clock,
+            random,
+            config,
+        } = parts;
+        let catalog = catalog::load(&store, None).await?.unwrap_or_default();
+        let inner = Arc::new(Inner {
+            store,
+            tables,
+            transports,
+            clock,
+            random,
+            config,
+            catalog: RwLock::new(Arc::new(catalog)),
+            owed: Notify::new(),
+            stop: watch::channel(false).0,
+        });
+        let (lanes, mut tasks) = Lanes::start(&inner);
+        let counts = Arc::clone(&lanes.counts);
+        let lanes = Arc::new(lanes);
+        tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(clocks::run(
+            Arc::clone(&inner),
+            Arc::downgrade(&lanes),
+        )));
+        Ok(Engine {
+            inner,
+            lanes: Arc::new(RwLock::new(Some(lanes))),
+            tasks: Arc::new(Mutex::new(tasks)),
+            counts,
+        })
+    }
+
+    /// The store, for reads.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The documents that decisions go by.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.inner.catalog()
+    }
+
+    /// The common coding scheme.
+    pub fn tables(&self) -> &Tables {
+        &self.inner.tables
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> Instant {
+        (self.inner.clock)()
+    }
+
+    /// Takes a body. Each of its messages has an outcome, in their order; one bad message leaves the others alone.
+    ///
+    /// When this returns, what was taken is durable.
+    ///
+    /// # Errors
+    /// [`Error::UnreadableBody`] if nothing of the body can be read; else if the hub itself failed, in which case
+    /// the same body may be sent again.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Error> {
+        let lanes = self.lanes()?;
+        let submission = Arc::new(submission);
+        let arrivals = intake::arrive(&self.inner, &submission).await?;
+        let mut waiting = Vec::with_capacity(arrivals.len());
+        for (at, Arrival { place, result }) in arrivals.into_iter().enumerate() {
+            let pending = match result {
+                Err(problems) => Err(problems),
+                Ok(fresh) => {
+                    let message = Arc::clone(&fresh.message);
+                    let account = fresh.basis.covers.first().map(|own| own.cover.account);
+                    // A full queue turns a body away as a whole, before anything of it is taken.
+                    let order = Order::Take(fresh);
+                    let pending = if at == 0 {
+                        lanes.hand_in(account, order)?
+                    } else {
+                        lanes.wait_in(account, order).await?
+                    };
+                    Ok((message, pending))
+                }
+            };
+            waiting.push((place, pending));
+        }
+        let outcomes = waiting.into_iter().map(|(place, pending)| async {
+            match pending {
+                Err(problems) => Ok(Outcome {
+                    place,
+                    message: None,
+                    result: Err(Refusal::Invalid(problems)),
+                }),
+                Ok((message, pending)) => {
+                    let result = self.finish(&lanes, pending.done().await?).await?;
+                    Ok(Outcome {
+                        place,
+                        message: Some(message),
+                        result,
+                    })
+                }
+            }
+        });
+        futures::future::join_all(outcomes)
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    /// Asks who is to be asked, and goes on by what was heard.
+    async fn finish(&self, lanes: &Lanes, done: Done) -> Result<Result<Taken, Refusal>, Error> {
+        Ok(match done {
+            Done::Repeated(answer) => Ok(Taken {
+                answer,
+                repeated: true,
+            }),
+            Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
+            Done::Answered { answer, asks, .. } if asks.is_empty() => Ok(Taken {
+                answer,
+                repeated: false,
+            }),
+            Done::Answered {
+                answer,
+                asks,
+                document,
+            } => {
+                let heard = consult::ask(&self.inner, &asks, &answer, &document).await;
+                let order = Order::Hear {
+                    message: answer.id,
+                    heard,
+                    decision: None,
+                };
+                match lanes.wait_in(answer.id, order).await?.done().await? {
+                    Done::Answered { answer, .. }
+                    | Done::Late { answer, .. }
+                    | Done::Repeated(answer) => Ok(Taken {
+                        answer,
+                        repeated: false,
+                    }),
+                    Done::Changed { .. } | Done::Nothing => {
+                        Err(Refusal::Changed { earlier: answer.id })
+                    }
+                }
+            }
+            Done::Late { answer, .. } => Ok(Taken {
+                answer,
+                repeated: true,
+            }),
+            Done::Nothing => return Err(Error::NotFound),
+        })
+    }
+
+    /// Takes back an earlier message of the same sender, by the hub's id of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the sender has sent no such message; else if the hub itself failed.
+    pub async fn cancel(
+        &self,
+        sender: &Arc<Participant>,
+        id: MessageId,
+        reason: Option<String>,
+        idempotency_key: Option<String>,
+    ) -> Result<Result<Taken, Refusal>, Error> {
+        let message = Message {
+            head: Head {
+                correlates: vec![Correlate {
+                    relation: Relation::Cancels,
+                    identifier: Identifier::new(MESSAGE_SYSTEM, id.to_string()),
+                    coded: None,
+                }],
+                ..Head::default()
+            },
+            body: Body::Cancel(Cancel {
+                reason: reason.map(Coded::words),
+                ..Cancel::default()
+            }),
+        };
+        let submission = Submission {
+            sender: Arc::clone(sender),
+            format: &takmil_formats::native::FORMAT,
+            expect: None,
+            body: takmil_formats::native::write(&message),
+            idempotency_key,
+            received_at: self.now(),
+        };
+        let outcome = self
+            .submit(submission)
+            .await?
+            .pop()
+            .ok_or(Error::NotFound)?;
+        if outcome.result.as_ref().is_ok_and(|taken| {
+            taken
+                .answer
+                .reasons
+                .contains(&takmil_domain::reason::Reason::NothingToCancel)
+        }) {
+            return Err(Error::NotFound);
+        }
+        Ok(outcome.result)
+    }
+
+    /// Takes an insurer's decision on a message that waits for it, or that was decided in its place.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such message, or none in which the insurer has a share.
+    pub async fn decide(
+        &self,
+        insurer: &ParticipantId,
+        decision: InsurerDecision,
+    ) -> Result<DecisionReceipt, Error> {
+        let message = decision.message;
+        let heard = vec![(insurer.clone(), consult::heard(decision.clone()))];
+        let order = Order::Hear {
+            message,
+            heard,
+            decision: Some((insurer.clone(), decision)),
+        };
+        match self.lanes()?.wait_in(message, order).await?.done().await? {
+            Done::Answered { answer, .. } => Ok(DecisionReceipt {
+                answer,
+                repeated: false,
+                under_review: false,
+            }),
+            Done::Late { answer, repeated } => Ok(DecisionReceipt {
+                under_review: !repeated && answer.state == State::Decided,
+                answer,
+                repeated,
+            }),
+            Done::Repeated(_) | Done::Changed { .. } | Done::Nothing => Err(Error::NotFound),
+        }
+    }
+
+    /// A message's whole way, as far as the scope sees it: "where is my message?"
+    ///
+    /// # Errors
+    /// [`Error::Store`] with not found if there is no such message in the scope.
+    pub async fn way(&self, scope: &Scope, id: MessageId) -> Result<Way, Error> {
+        let MessageWay {
+            envelope,
+            turns,
+            deliveries,
+        } = self.inner.store.way(scope, id).await?;
+        let turn = |turn: MessageTurn| {
+            let answer = turn
+                .answer
+                .map(|text| serde_json::from_str::<Record>(&text))
+                .transpose();
+            let answer = answer
+                .map_err(|_| Error::Unreadable { message: id })?
+                .map(|record| record.answer);
+            Ok(WayTurn {
+                number: turn.number,
+                at: turn.at,
+                state: turn.state,
+                answer,
+                legs: turn.legs,
+            })
+        };
+        Ok(Way {
+            envelope,
+            turns: turns.into_iter().map(turn).collect::<Result<_, Error>>()?,
+            deliveries,
+        })
+    }
+
+    /// Shows in decisions from now on what the store holds of participants, plans and tariffs.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        self.inner.refresh_catalog().await
+    }
+
+    /// How the engine is doing.
+    pub fn status(&self) -> Status {
+        Status {
+            waiting: self.counts.waiting.load(Ordering::Relaxed),
+            turns: self.counts.turns.load(Ordering::Relaxed),
+            orders: self.counts.orders.load(Ordering::Relaxed),
+            open: self.lanes().is_ok(),
+        }
+    }
+
+    /// Resolves when something became owed to insurers since the call.
+    pub async fn owed(&self) {
+        self.inner.owed.notified().await;
+    }
+
+    /// Takes no more orders, does those that wait, ends routers and clocks, and closes the store.
+    ///
+    /// Whoever still waits for an answer gets it, as long as `deadline` holds.
+    pub async fn drain(&self, deadline: Duration) {
+        self.lanes
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        self.inner.stop.send_replace(true);
+        let tasks = std::mem::take(
+            &mut *self
+                .tasks
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        if tokio::time::timeout(deadline, futures::future::join_all(tasks))
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+                "tasks did not end in time"
+            );
+        }
+        self.inner.store.close().await;
+    }
+
+    fn lanes(&self) -> Result<Arc<Lanes>, Error> {
+        let lanes = self
+            .lanes
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        lanes.as_ref().map(Arc::clone).ok_or(Error::Stopping)
+    }
+}

@@ -1,0 +1,192 @@
+//! From the outbox to insurers: one worker each, so that a slow one holds up no other.
+//!
+//! Within a claim deliveries go one after the other; claims go side by side. Nothing is ever given up: what
+//! fails is tried again, later and later, up to a bound. A worker whose insurer is down sends one delivery at
+//! a time to see whether it is back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::ParticipantId;
+use takmil_domain::participant::{Delivery, Endpoint};
+use takmil_insurers::TransportError;
+use takmil_store::{Attempt, Outcome, Scope};
+use tokio::task::JoinHandle;
+
+use crate::Inner;
+
+/// How long a worker rests where nothing wakes it: deliveries become due by the clock, too.
+const REST: Duration = Duration::from_millis(250);
+
+/// Keeps a worker for every insurer that has an endpoint.
+pub(crate) async fn run(inner: Arc<Inner>) {
+    let mut workers: HashMap<ParticipantId, JoinHandle<()>> = HashMap::new();
+    let mut stop = inner.stop.subscribe();
+    loop {
+        for insurer in inner
+            .catalog()
+            .insurers()
+            .filter(|insurer| endpoint_of(insurer.contract.as_ref()).is_some())
+        {
+            let worker = || tokio::spawn(work(Arc::clone(&inner), insurer.id.clone()));
+            let known = workers.entry(insurer.id.clone()).or_insert_with(worker);
+            if known.is_finished() {
+                *known = worker();
+            }
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(REST) => {}
+        }
+    }
+    join_all(workers.into_values()).await;
+}
+
+fn endpoint_of(contract: Option<&takmil_domain::participant::Contract>) -> Option<&Endpoint> {
+    contract.and_then(|contract| contract.endpoint.as_ref())
+}
+
+async fn work(inner: Arc<Inner>, insurer: ParticipantId) {
+    let mut stop = inner.stop.subscribe();
+    let mut failures: u32 = 0;
+    loop {
+        let rest = match round(&inner, &insurer, &mut failures).await {
+            Round::Idle => REST,
+            Round::Done => Duration::ZERO,
+            Round::Down { wait } => wait,
+            Round::Gone => return,
+        };
+        if rest.is_zero() && !*stop.borrow() {
+            continue;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(rest) => {}
+            () = inner.owed.notified(), if failures == 0 => {}
+        }
+    }
+}
+
+/// What a worker's round came to.
+enum Round {
+    /// There was nothing to do.
+    Idle,
+    /// Deliveries were made; there may be more.
+    Done,
+    /// The insurer is down.
+    Down { wait: Duration },
+    /// The insurer has no endpoint any more.
+    Gone,
+}
+
+async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Round {
+    let catalog = inner.catalog();
+    let contract = catalog
+        .participant(insurer)
+        .and_then(|participant| participant.contract.as_ref());
+    let Some(endpoint) = endpoint_of(contract) else {
+        return Round::Gone;
+    };
+    let now = (inner.clock)();
+    let most = if *failures > 0 {
+        1
+    } else {
+        inner.config.deliver_parallel.max(1)
+    };
+    let due = match inner
+        .store
+        .due(insurer, now, u32::try_from(most).unwrap_or(1))
+        .await
+    {
+        Ok(due) if due.is_empty() => return Round::Idle,
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(insurer.id = %insurer, %error, "the outbox cannot be read");
+            return Round::Idle;
+        }
+    };
+    let results = join_all(
+        due.iter()
+            .map(|delivery| deliver(inner, endpoint, delivery)),
+    )
+    .await;
+    let down = results.iter().flatten().any(TransportError::is_retryable);
+    *failures = if down { failures.saturating_add(1) } else { 0 };
+    let wait = backoff(inner, *failures);
+    let attempts: Vec<Attempt> = due
+        .iter()
+        .zip(&results)
+        .map(|(delivery, error)| attempt(inner, delivery, error.as_ref(), wait))
+        .collect();
+    if let Err(error) = inner.store.record_attempts(&Scope::Hub, &attempts).await {
+        tracing::error!(insurer.id = %insurer, %error, "attempts could not be recorded; the deliveries will be repeated");
+        return Round::Idle;
+    }
+    if down {
+        Round::Down { wait }
+    } else {
+        Round::Done
+    }
+}
+
+/// Hands one delivery over; says why it could not.
+async fn deliver(
+    inner: &Inner,
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+) -> Option<TransportError> {
+    let deadline = Duration::from_millis(inner.config.deliver_deadline_ms);
+    let handed = inner
+        .transports
+        .deliver(endpoint, delivery, deadline, (inner.clock)())
+        .await;
+    let error = handed.err()?;
+    tracing::warn!(insurer.id = %delivery.insurer, delivery.id = %delivery.id, %error, "a delivery failed");
+    Some(error)
+}
+
+fn attempt(
+    inner: &Inner,
+    delivery: &Delivery,
+    error: Option<&TransportError>,
+    wait: Duration,
+) -> Attempt {
+    let at = (inner.clock)();
+    let outcome = match error {
+        None => Outcome::Delivered,
+        // What the insurer will not take stays owed; a person has to look at it, and it asks again rarely.
+        Some(error) if !error.is_retryable() => {
+            failed(at, Duration::from_millis(inner.config.retry_most_ms), error)
+        }
+        Some(error) => failed(at, wait, error),
+    };
+    Attempt {
+        delivery: delivery.id,
+        at,
+        outcome,
+    }
+}
+
+fn failed(at: Instant, wait: Duration, error: &TransportError) -> Outcome {
+    let next_due = at.plus_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    Outcome::Failed {
+        next_due,
+        error: error.to_string(),
+    }
+}
+
+/// The wait after so many failures in a row: doubled each time up to a bound, less up to half of it by chance,
+/// so that insurers that come back are not met by everything at once.
+fn backoff(inner: &Inner, failures: u32) -> Duration {
+    let doubled = inner.config.retry_first_ms.saturating_mul(
+        1_u64
+            .checked_shl(failures.saturating_sub(1))
+            .unwrap_or(u64::MAX),
+    );
+    let most = doubled.min(inner.config.retry_most_ms);
+    let [chance, ..] = (inner.random)();
+    Duration::from_millis(most - most.saturating_mul(u64::from(chance)) / 512)
+}

@@ -1,0 +1,14 @@
+//! The engine on a real store, with insurers on real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod consulting;
+mod delivering;
+mod limits;
+mod rig;

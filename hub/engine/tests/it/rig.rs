@@ -1,0 +1,242 @@
+//! A hub with one or two insurers, a clock that can be told to pass days, and messages to send.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use takmil_conformance::insurer::{Setup, Simulator, Wire};
+use takmil_domain::answer::Answer;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::ParticipantId;
+use takmil_domain::participant::Participant;
+use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Submission, Taken};
+use takmil_insurers::Transports;
+use takmil_mappings::Tables;
+use takmil_store::{Place, Scope, Store, StoreConfig};
+
+/// A hub under test.
+pub(crate) struct Rig {
+    pub(crate) engine: Engine,
+    clock: Arc<AtomicI64>,
+    provider: Arc<Participant>,
+}
+
+/// How an insurer of the rig answers.
+pub(crate) enum Insurer<'a> {
+    /// The hub answers for it.
+    Delegated,
+    /// It is asked.
+    Consulted(&'a Simulator),
+    /// It is asked; while it is silent the hub answers up to an amount per visit and per day.
+    StandIn(&'a Simulator, i64, i64),
+}
+
+impl Rig {
+    /// A hub whose member "m-1" is covered by the given insurers "i-1", "i-2"… in this order, each with a
+    /// franchise of 10 % and a yearly ceiling.
+    pub(crate) async fn new(insurers: &[(Insurer<'_>, i64)]) -> Rig {
+        let bits = Arc::new(AtomicU64::new(1));
+        let random = Arc::new(move || {
+            let mut bytes = [0; 10];
+            bytes[2..].copy_from_slice(&bits.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            bytes
+        });
+        let config = StoreConfig {
+            place: Place::Temporary,
+            readers: 4,
+            random: random.clone(),
+        };
+        let store = Store::open(&config).await.unwrap();
+        // The wall clock: simulated insurers refuse webhooks that were signed at another time than theirs.
+        let wall = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_micros();
+        let start = Instant(i64::try_from(wall).unwrap());
+        let clock = Arc::new(AtomicI64::new(start.0));
+        let provider: Participant = from(
+            json!({"id": "clinic", "title": "Clinic", "role": "provider", "currency": "IRR", "networks": ["i-1", "i-2"]}),
+        );
+        store.upsert_participant(&provider).await.unwrap();
+        for (at, (insurer, ceiling)) in insurers.iter().enumerate() {
+            let id = format!("i-{}", at + 1);
+            let participant = json!({"id": id, "title": id, "role": "insurer", "contract": contract(insurer, at)});
+            store.upsert_participant(&from(participant)).await.unwrap();
+            store
+                .upsert_plan(&Scope::Hub, &from(plan(&id, *ceiling)))
+                .await
+                .unwrap();
+            let enrolments = ["m-1", "m-2"].map(|member| from(enrolment(&id, at + 1, member)));
+            for enrolled in store.enrol(&Scope::Hub, &enrolments, start).await.unwrap() {
+                enrolled.unwrap();
+            }
+        }
+        let (now, started) = (Arc::clone(&clock), std::time::Instant::now());
+        let parts = Parts {
+            store,
+            tables: Tables::shipped(),
+            transports: Transports::new(),
+            clock: Arc::new(move || {
+                Instant(
+                    now.load(Ordering::Relaxed)
+                        + i64::try_from(started.elapsed().as_micros()).unwrap(),
+                )
+            }),
+            random,
+            config: Config {
+                retry_first_ms: 20,
+                retry_most_ms: 100,
+                clock_ms: 20,
+                ..Config::default()
+            },
+        };
+        Rig {
+            engine: Engine::start(parts).await.unwrap(),
+            clock,
+            provider: Arc::new(provider),
+        }
+    }
+
+    /// Lets days pass.
+    pub(crate) fn pass_days(&self, days: i64) {
+        self.clock
+            .fetch_add(days * 86_400_000_000, Ordering::Relaxed);
+    }
+
+    /// Sends a message.
+    pub(crate) async fn send(&self, message: Value) -> Outcome {
+        self.send_with(message, None).await
+    }
+
+    pub(crate) async fn send_with(&self, message: Value, key: Option<&str>) -> Outcome {
+        let submission = Submission {
+            sender: Arc::clone(&self.provider),
+            format: &takmil_formats::native::FORMAT,
+            expect: None,
+            body: serde_json::to_vec(&message).unwrap(),
+            idempotency_key: key.map(str::to_owned),
+            received_at: self.engine.now(),
+        };
+        self.engine.submit(submission).await.unwrap().pop().unwrap()
+    }
+
+    /// Sends a message that is taken.
+    pub(crate) async fn take(&self, message: Value) -> Arc<Answer> {
+        taken(self.send(message).await).answer
+    }
+
+    /// What is left of an insurer's yearly ceiling for the member, in the ledger.
+    pub(crate) async fn left(&self, insurer: &str) -> i64 {
+        let store = self.engine.store();
+        let known = store
+            .resolve_member(&[takmil_domain::ids::Identifier::new(
+                "urn:test:member",
+                "m-1",
+            )])
+            .await
+            .unwrap();
+        let takmil_store::Resolution::Known(member) = known else {
+            panic!("the member is known")
+        };
+        let standings = store
+            .standings_of_member(&Scope::Hub, member)
+            .await
+            .unwrap();
+        let own = standings
+            .iter()
+            .find(|own| own.key.insurer == insurer_id(insurer) && own.key.code.as_str() == "year");
+        own.map(|own| own.standing.left())
+            .expect("the limit has been used")
+    }
+
+    /// Σ entries = standings, whatever has happened.
+    pub(crate) async fn assert_ledger_is_sound(&self) {
+        assert_eq!(
+            self.engine.store().check_ledger().await.unwrap(),
+            Vec::new()
+        );
+    }
+}
+
+pub(crate) fn insurer_id(id: &str) -> ParticipantId {
+    ParticipantId::parse(id).unwrap()
+}
+
+pub(crate) fn taken(outcome: Outcome) -> Taken {
+    outcome.result.unwrap()
+}
+
+pub(crate) fn refusal(outcome: Outcome) -> Refusal {
+    outcome.result.unwrap_err()
+}
+
+/// Starts an insurer.
+pub(crate) async fn insurer(id: &str, wire: Wire) -> Simulator {
+    Simulator::start(Setup::new(id, wire)).await.unwrap()
+}
+
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+pub(crate) fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+fn contract(insurer: &Insurer<'_>, at: usize) -> Value {
+    let endpoint = |simulator: &Simulator| {
+        let url = simulator.url();
+        // Insurer 1 of a test speaks gRPC, insurer 2 webhooks.
+        json!({"transport": if at == 0 { "grpc" } else { "rest" }, "url": url, "secret": SECRET})
+    };
+    match insurer {
+        Insurer::Delegated => json!({"mode": "delegated"}),
+        Insurer::Consulted(simulator) => {
+            json!({"mode": "consulted", "deadline_ms": 400, "endpoint": endpoint(simulator)})
+        }
+        Insurer::StandIn(simulator, per_visit, per_day) => json!({
+            "mode": "stand_in", "deadline_ms": 400, "endpoint": endpoint(simulator),
+            "stand_in": {"per_visit": per_visit, "per_day": per_day},
+        }),
+    }
+}
+
+fn plan(insurer: &str, ceiling: i64) -> Value {
+    json!({
+        "id": format!("{insurer}-plan"), "version": 1, "insurer": insurer, "title": "Test", "currency": "IRR", "from": "2026-01-01",
+        "benefits": [
+            {"id": "all", "title": "All", "codes": [{"prefix": ""}], "rate": "10%", "limits": ["year"]},
+            {"id": "scan", "title": "Scans", "codes": [{"prefix": "MRI"}], "rate": "10%", "limits": ["year"], "authorisation": {"without": "refuse"}},
+        ],
+        "exclusions": [{"title": "Cosmetic", "codes": [{"prefix": "COS"}]}],
+        "limits": [{"id": "year", "title": "Year", "ceiling": ceiling}],
+    })
+}
+
+fn enrolment(insurer: &str, order: usize, member: &str) -> Value {
+    json!({
+        "insurer": insurer, "role": "supplementary", "order": order, "policy": "P", "certificate": format!("C-{member}"),
+        "member": {"identifiers": [{"system": "urn:test:member", "value": member}], "birth_date": "1980-01-01", "sex": "female"},
+        "plan": format!("{insurer}-plan"), "start": "2026-01-01",
+    })
+}
+
+/// A bill of one line.
+pub(crate) fn bill(code: &str, billed: i64) -> Value {
+    json!({"lines": [{"seq": 1, "item": {"source": {"system": "urn:test:services", "code": code}}, "billed": billed}]})
+}
+
+/// A message of a kind, with the sender's own number.
+pub(crate) fn message(kind: &str, number: &str, body: Value) -> Value {
+    json!({
+        "kind": kind, "occurred_on": "2026-11-21", "currency": "IRR",
+        "identifiers": [{"system": "urn:test:messages", "value": number}],
+        "member": {"identifiers": [{"system": "urn:test:member", "value": "m-1"}]},
+        kind: body,
+    })
+}
+
+/// The same, belonging to an earlier one.
+pub(crate) fn following(mut message: Value, relation: &str, number: &str) -> Value {
+    message["correlates"] = json!([{"relation": relation, "identifier": {"system": "urn:test:messages", "value": number}}]);
+    message
+}

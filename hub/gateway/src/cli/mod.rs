@@ -1,0 +1,112 @@
+//! The command line: what each command takes, and what its exit means. The commands themselves do the work.
+
+mod config;
+mod convert;
+mod doctor;
+pub(crate) mod import;
+mod participant;
+mod serve;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::{Config, ConfigError};
+
+/// Takmil: one gateway between those who treat and those who pay.
+#[derive(Debug, Parser)]
+#[command(name = "takmil", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the hub.
+    Serve(serve::Arguments),
+    /// Shows the hub at work: sample insurers, sample messages, an embedded store.
+    Demo(crate::demo::Arguments),
+    /// Reads wire messages into canonical ones: one line of JSON for each message.
+    Convert(convert::Arguments),
+    /// Computes the shares of a bill under a plan, with no store.
+    Adjudicate(crate::adjudicate::Arguments),
+    /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
+    Import(import::Arguments),
+    /// Adds participants and persons, and gives, renews and revokes their keys.
+    Participant(participant::Arguments),
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Says what is wrong, how far it reaches, and the one command to run next.
+    Doctor(doctor::Arguments),
+}
+
+/// Where a command finds its configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file; the defaults and the environment alone where none is named.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref())
+    }
+}
+
+/// How a command ended, by the contract that scripts rest on. Code 2, wrong usage, is clap's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All well.
+    Well,
+    /// Some input was refused, or something was found.
+    Refused,
+    /// The options contradict each other or name what does not exist.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        match exit {
+            Exit::Well => ExitCode::SUCCESS,
+            Exit::Refused => ExitCode::from(1),
+            Exit::Usage => ExitCode::from(2),
+        }
+    }
+}
+
+/// Exit code of a command that could not run.
+const COULD_NOT_RUN: u8 = 3;
+
+/// Why a command could not run; its words are printed, with all causes.
+pub(crate) type Fatal = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => wait_for(serve::run(arguments)),
+        Command::Demo(arguments) => wait_for(crate::demo::run(arguments)),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Adjudicate(arguments) => wait_for(crate::adjudicate::run(arguments)),
+        Command::Import(arguments) => wait_for(import::run(arguments)),
+        Command::Participant(arguments) => wait_for(participant::run(arguments)),
+        Command::Config(command) => config::run(&command),
+        Command::Doctor(arguments) => wait_for(doctor::run(arguments)),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(fatal) => {
+            eprintln!("takmil: {}", crate::code::Chain(fatal.as_ref()));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn wait_for(work: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}

@@ -1,0 +1,324 @@
+//! The hub's configuration: defaults, then one file, then the environment. It reads no secret but by the name
+//! of its file, and changes nothing.
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The commented defaults.
+pub(crate) const DEFAULTS: &str = include_str!("../takmil.default.toml");
+
+/// How many milliseconds any wait may be configured to: an hour. More is a slip of the pen.
+const MAX_WAIT_MS: u64 = 3_600_000;
+
+/// The configuration of one hub.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) listen: Listen,
+    pub(crate) tls: Tls,
+    pub(crate) store: Store,
+    pub(crate) engine: takmil_engine::Config,
+    pub(crate) limits: Limits,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) tables: Folder,
+    pub(crate) seed: Folder,
+}
+
+/// Where and how the hub listens.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listen {
+    pub(crate) address: SocketAddr,
+    pub(crate) public_url: String,
+    pub(crate) plain_http: bool,
+    pub(crate) connections: usize,
+    pub(crate) handshake_timeout_ms: u64,
+    pub(crate) header_timeout_ms: u64,
+    pub(crate) request_timeout_ms: u64,
+    pub(crate) drain_ms: u64,
+}
+
+/// The server's certificate.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) certificate_file: PathBuf,
+    pub(crate) key_file: PathBuf,
+}
+
+impl Tls {
+    /// The two files, where both are named.
+    pub(crate) fn files(&self) -> Option<(&Path, &Path)> {
+        let named = |path: &Path| !path.as_os_str().is_empty();
+        (named(&self.certificate_file) && named(&self.key_file))
+            .then_some((self.certificate_file.as_path(), self.key_file.as_path()))
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    pub(crate) path: PathBuf,
+    pub(crate) readers: u32,
+}
+
+/// What one participant may ask for.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) requests_per_second: u32,
+    pub(crate) burst: u32,
+    pub(crate) streams_per_insurer: usize,
+}
+
+/// What the hub tells of itself.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    pub(crate) log: String,
+    pub(crate) format: LogFormat,
+    pub(crate) metrics: MetricsAccess,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MetricsAccess {
+    Operator,
+    Open,
+}
+
+/// A folder that may be named.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Folder {
+    folder: PathBuf,
+}
+
+impl Folder {
+    /// The folder, where one is named.
+    pub(crate) fn named(&self) -> Option<&Path> {
+        (!self.folder.as_os_str().is_empty()).then_some(self.folder.as_path())
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file is missing.
+    #[error("there is no configuration file {0}")]
+    NoFile(PathBuf),
+    /// The file or the environment cannot be read as this configuration.
+    #[error("the configuration cannot be read: {0}")]
+    Unreadable(#[from] Box<figment::Error>),
+    /// It was read, and makes no sense.
+    #[error("the configuration is wrong: {}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
+    Wrong(Vec<Fault>),
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The key, with its section.
+    pub(crate) key: &'static str,
+    /// What is wrong.
+    pub(crate) what: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+impl Config {
+    /// Reads the defaults, `file` over them, and the environment over both.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every fault that was found.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::NoFile(file.to_owned()));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        // Other variables of the hub (where tests find their samples) have no section.
+        let environment = Env::prefixed("TAKMIL_").filter(|key| key.as_str().contains("__"));
+        let config: Config = figment
+            .merge(environment.split("__"))
+            .extract()
+            .map_err(Box::new)?;
+        match config.faults() {
+            faults if faults.is_empty() => Ok(config),
+            faults => Err(ConfigError::Wrong(faults)),
+        }
+    }
+
+    /// Everything that makes no sense, though each value is of its type.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut check = |holds: bool, key: &'static str, what: &str| {
+            if !holds {
+                let what = what.to_owned();
+                faults.push(Fault { key, what });
+            }
+        };
+        let listen = &self.listen;
+        let wait = |ms: u64| (1..=MAX_WAIT_MS).contains(&ms);
+        let bound = format!("expected 1 to {MAX_WAIT_MS}");
+        check(wait(listen.handshake_timeout_ms), "listen.handshake_timeout_ms", &bound);
+        check(wait(listen.header_timeout_ms), "listen.header_timeout_ms", &bound);
+        check(wait(listen.request_timeout_ms), "listen.request_timeout_ms", &bound);
+        check(wait(listen.drain_ms), "listen.drain_ms", &bound);
+        check(listen.connections > 0, "listen.connections", "expected 1 or more");
+        check(self.store.readers > 0, "store.readers", "expected 1 or more");
+        check(self.limits.requests_per_second > 0, "limits.requests_per_second", "expected 1 or more");
+        check(self.limits.burst > 0, "limits.burst", "expected 1 or more");
+        check(!self.store.path.as_os_str().is_empty(), "store.path", "names no file");
+        let tls = &self.tls;
+        let half = tls.files().is_none()
+            && !(tls.certificate_file.as_os_str().is_empty() && tls.key_file.as_os_str().is_empty());
+        check(!half, "tls", "a certificate needs its key, and a key its certificate");
+        if let Some((certificate, key)) = tls.files() {
+            check(certificate.is_file(), "tls.certificate_file", "there is no such file");
+            check(key.is_file(), "tls.key_file", "there is no such file");
+        }
+        let private = tls.files().is_some() || listen.plain_http || listen.address.ip().is_loopback();
+        let exposed = "plain HTTP beyond this machine: name [tls] files, or set plain_http where TLS ends in front";
+        check(private, "listen.address", exposed);
+        for (folder, key) in [(&self.tables, "tables.folder"), (&self.seed, "seed.folder")] {
+            let found = folder.named().is_none_or(Path::is_dir);
+            check(found, key, "there is no such folder");
+        }
+        faults
+    }
+
+    /// The configuration in force, one `section.key = value` a line: TOML again, with every secret masked.
+    pub(crate) fn shown(&self) -> String {
+        let mut text = String::new();
+        if let Ok(value) = serde_json::to_value(self) {
+            flatten(&value, &mut Vec::new(), &mut text);
+        }
+        text
+    }
+
+    /// The configuration in force as JSON, with every secret masked.
+    pub(crate) fn shown_json(&self) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        mask(&mut value);
+        value
+    }
+}
+
+/// Keys whose values are secret wherever they stand.
+const SECRET_KEYS: &[&str] = &["secret", "password", "token", "key"];
+
+const MASK: &str = "••••";
+
+fn is_secret(key: &str) -> bool {
+    SECRET_KEYS.iter().any(|secret| key.ends_with(secret))
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (key, inner) in members {
+                match inner {
+                    Value::String(text) if is_secret(key) => MASK.clone_into(text),
+                    inner => mask(inner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        _ => {}
+    }
+}
+
+fn flatten<'v>(value: &'v Value, path: &mut Vec<&'v str>, text: &mut String) {
+    if let Value::Object(members) = value {
+        for (key, inner) in members {
+            path.push(key);
+            flatten(inner, path, text);
+            path.pop();
+        }
+    } else if !value.is_null() {
+        let secret = value.is_string() && path.last().is_some_and(|key| is_secret(key));
+        // Writing to a String cannot fail; JSON's texts, numbers and lists are TOML's.
+        let _ = match secret {
+            true => writeln!(text, "{} = \"{MASK}\"", path.join(".")),
+            false => writeln!(text, "{} = {value}", path.join(".")),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn defaults() -> Config {
+        Figment::from(Toml::string(DEFAULTS)).extract().unwrap()
+    }
+
+    fn keys(config: &Config) -> Vec<&'static str> {
+        config.faults().into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn the_shipped_defaults_are_sound() {
+        assert_eq!(keys(&defaults()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_as_the_same_configuration() {
+        let shown = defaults().shown();
+        let again: Config = Figment::from(Toml::string(&shown)).extract().unwrap();
+        assert_eq!(again.shown(), shown);
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_chosen() {
+        let mut config = defaults();
+        config.listen.address = "0.0.0.0:8080".parse().unwrap();
+        assert_eq!(keys(&config), ["listen.address"]);
+        config.listen.plain_http = true;
+        assert_eq!(keys(&config), [""; 0]);
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let mut config = defaults();
+        config.tls.certificate_file = "server.pem".into();
+        assert_eq!(keys(&config), ["tls"]);
+        config.tls.key_file = "absent.pem".into();
+        assert_eq!(keys(&config), ["tls.certificate_file", "tls.key_file"]);
+    }
+
+    #[test]
+    fn secrets_are_masked_and_unknown_keys_refused() {
+        let mut value = serde_json::json!({"a": {"password": "x", "list": [{"api_key": "y", "kept": "z"}]}});
+        mask(&mut value);
+        assert_eq!(
+            value,
+            serde_json::json!({"a": {"password": MASK, "list": [{"api_key": MASK, "kept": "z"}]}})
+        );
+        let typo = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[listen]\nadress = 1"));
+        assert!(typo.extract::<Config>().is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! The CapabilityStatement, made from what is routed.
+
+use serde_json::{Map, Value, json};
+
+use super::super::openapi;
+
+/// The day this statement's form was settled; FHIR wants one.
+const DATED: &str = "2026-11-21";
+
+/// The statement of a hub at `base`.
+pub(super) fn statement(base: &str) -> Value {
+    let document = openapi::document();
+    let paths = document.get("paths").and_then(Value::as_object);
+    let routed: Vec<&str> = paths.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": DATED,
+        "kind": "instance",
+        "software": {"name": "Takmil", "version": env!("CARGO_PKG_VERSION")},
+        "implementation": {"description": "Exchange hub of supplementary health insurance", "url": format!("{base}/fhir")},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "application/fhir+xml"],
+        "rest": [{
+            "mode": "server",
+            "documentation": "Operations answer at once; a message keeps its answer, and a repeat gets the same one.",
+            "security": {"description": "Authorization: Bearer with an API key of the participant."},
+            "resource": resources(&routed),
+            "operation": operations(&routed),
+        }],
+    })
+}
+
+/// The resources that have operations of their own: `/fhir/{type}/${operation}`.
+fn resources(routed: &[&str]) -> Vec<Value> {
+    let one = |path: &&str| {
+        let (resource, operation) = path.strip_prefix("/fhir/")?.split_once("/$")?;
+        Some(json!({"type": resource, "operation": [operation_of(&format!("{resource}-{operation}"), operation)]}))
+    };
+    routed.iter().filter_map(one).collect()
+}
+
+/// The operations of the whole server: `/fhir/${operation}`.
+fn operations(routed: &[&str]) -> Vec<Value> {
+    let names = routed.iter().filter_map(|path| path.strip_prefix("/fhir/$"));
+    names.map(|name| operation_of(&format!("MessageHeader-{name}"), name)).collect()
+}
+
+fn operation_of(definition: &str, name: &str) -> Value {
+    json!({"name": name, "definition": format!("http://hl7.org/fhir/OperationDefinition/{definition}")})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_names_what_is_routed() {
+        let statement = statement("https://hub.example");
+        let at = |pointer: &str| statement.pointer(pointer).cloned();
+        assert_eq!(at("/rest/0/resource/0/type"), Some(json!("Claim")));
+        assert_eq!(at("/rest/0/resource/0/operation/0/name"), Some(json!("submit")));
+        assert_eq!(at("/rest/0/resource/1/type"), Some(json!("CoverageEligibilityRequest")));
+        assert_eq!(at("/rest/0/operation/0/name"), Some(json!("process-message")));
+        assert_eq!(at("/implementation/url"), Some(json!("https://hub.example/fhir")));
+    }
+}

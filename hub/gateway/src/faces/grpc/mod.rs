@@ -1,0 +1,209 @@
+//! The gRPC face: the hub's service for insurers, health and reflection, on the same port as the others.
+
+mod deliveries;
+pub(crate) mod desks;
+
+use futures::StreamExt;
+use takmil_domain::participant::Role;
+use takmil_domain::problem::Problem;
+use takmil_insurers::grpc::{coverage, decision, delivery};
+use takmil_proto::v1::hub_service_server::{HubService, HubServiceServer};
+use takmil_proto::v1::{self, submit_decisions_response, upsert_coverages_response};
+use takmil_proto::{FILE_DESCRIPTOR_SET, MAX_DECISION_BYTES, MAX_DELIVERY_BYTES};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::App;
+use super::decisions::decide;
+use super::rest::enrol_problem;
+use crate::auth::{self, Identity};
+use crate::code::{Code, Failure};
+
+/// How many rows are taken in one transaction: enough to share it widely, few enough to answer soon.
+const BATCH: usize = 500;
+
+/// How many answers may wait for a slow insurer to read them before its rows wait, too.
+const UNREAD: usize = 2 * BATCH;
+
+/// Adds the services to the routes of the other faces.
+///
+/// # Errors
+/// If the descriptors for reflection cannot be read.
+pub(crate) async fn add(routes: Routes, app: &App) -> Result<Routes, tonic_reflection::server::Error> {
+    let hub = HubServiceServer::new(Hub { app: app.clone() })
+        .max_decoding_message_size(MAX_DECISION_BYTES)
+        .max_encoding_message_size(MAX_DELIVERY_BYTES);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<HubServiceServer<Hub>>().await;
+    let mut stopping = app.stopping.clone();
+    tokio::spawn(async move {
+        // An error says that nobody can tell the hub to stop any more: then it has stopped.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        health.set_not_serving::<HubServiceServer<Hub>>().await;
+    });
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    Ok(routes.add_service(hub).add_service(health_service).add_service(reflection))
+}
+
+/// The hub's service for insurers.
+struct Hub {
+    app: App,
+}
+
+impl Hub {
+    /// The insurer that calls.
+    fn insurer<T>(&self, request: &Request<T>) -> Result<Identity, Failure> {
+        let extensions = request.extensions();
+        let identity = auth::admit(&self.app, extensions)?;
+        identity.role(&[Role::Insurer])?;
+        Ok(identity)
+    }
+}
+
+#[tonic::async_trait]
+impl HubService for Hub {
+    type UpsertCoveragesStream = ReceiverStream<Result<v1::UpsertCoveragesResponse, Status>>;
+    type SubmitDecisionsStream = ReceiverStream<Result<v1::SubmitDecisionsResponse, Status>>;
+    type DeliveriesStream = ReceiverStream<Result<v1::DeliveriesResponse, Status>>;
+
+    async fn upsert_coverages(
+        &self,
+        request: Request<Streaming<v1::UpsertCoveragesRequest>>,
+    ) -> Result<Response<Self::UpsertCoveragesStream>, Status> {
+        let identity = self.insurer(&request)?;
+        let (tell, told) = mpsc::channel(UNREAD);
+        let app = self.app.clone();
+        tokio::spawn(async move {
+            let mut batches = request.into_inner().ready_chunks(BATCH);
+            let mut row = 0;
+            while let Some(batch) = batches.next().await {
+                for answer in take_covers(&app, &identity, batch, &mut row).await {
+                    let is_last = answer.is_err();
+                    if tell.send(answer).await.is_err() || is_last {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+
+    async fn submit_decisions(
+        &self,
+        request: Request<Streaming<v1::SubmitDecisionsRequest>>,
+    ) -> Result<Response<Self::SubmitDecisionsStream>, Status> {
+        let identity = self.insurer(&request)?;
+        let (tell, told) = mpsc::channel(UNREAD);
+        let app = self.app.clone();
+        tokio::spawn(async move {
+            let mut rows = request.into_inner();
+            let mut row = 0;
+            while let Some(received) = rows.next().await {
+                row += 1;
+                let answer = match received {
+                    Ok(received) => take_decision(&app, &identity, row, received).await,
+                    Err(status) => Err(status),
+                };
+                let is_last = answer.is_err();
+                if tell.send(answer).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+
+    async fn deliveries(
+        &self,
+        request: Request<Streaming<v1::DeliveriesRequest>>,
+    ) -> Result<Response<Self::DeliveriesStream>, Status> {
+        let identity = self.insurer(&request)?;
+        let desk = self.app.desks.open(&identity.participant.id)?;
+        let (tell, told) = mpsc::channel(1);
+        tokio::spawn(deliveries::serve(self.app.clone(), identity, desk, request.into_inner(), tell));
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+}
+
+type CoverAnswers = Vec<Result<v1::UpsertCoveragesResponse, Status>>;
+
+/// Takes the covers of a batch in one transaction. An error, which is the last answer, ends the stream.
+async fn take_covers(
+    app: &App,
+    identity: &Identity,
+    batch: Vec<Result<v1::UpsertCoveragesRequest, Status>>,
+    row: &mut u64,
+) -> CoverAnswers {
+    let insurer = &identity.participant.id;
+    let read: Vec<_> = batch
+        .into_iter()
+        .map(|received| Ok(coverage::read(&received?.coverage.unwrap_or_default(), insurer)))
+        .collect();
+    let sound: Vec<_> = read.iter().flatten().flatten().cloned().collect();
+    let mut taken = match app.store.enrol(&identity.scope, &sound, app.engine.now()).await {
+        Ok(taken) => taken.into_iter(),
+        Err(error) => return vec![Err(Failure::from(error).into())],
+    };
+    let mut answer = |received| {
+        *row += 1;
+        let enrolled = match received {
+            Err(status) => return Err(status),
+            Ok(Err(problem)) => Err(problem),
+            Ok(Ok(_)) => match taken.next() {
+                Some(enrolled) => enrolled.map_err(|refusal| enrol_problem(&refusal, "")),
+                None => return Err(Failure::from(Code::Internal).into()),
+            },
+        };
+        let result = match enrolled {
+            Ok(enrolled) => upsert_coverages_response::Result::Taken(v1::CoverageTaken {
+                account_id: enrolled.account.to_string(),
+                member_id: enrolled.member.to_string(),
+            }),
+            Err(problem) => upsert_coverages_response::Result::Problem(wire_problem(&problem)),
+        };
+        Ok(v1::UpsertCoveragesResponse { row: *row, result: Some(result) })
+    };
+    read.into_iter().map(&mut answer).collect()
+}
+
+async fn take_decision(
+    app: &App,
+    identity: &Identity,
+    row: u64,
+    received: v1::SubmitDecisionsRequest,
+) -> Result<v1::SubmitDecisionsResponse, Status> {
+    let wire = received.decision.unwrap_or_default();
+    let message_id = wire.message_id.clone();
+    let taken = match decision::read(&wire) {
+        Ok(stated) => decide(app, identity, stated).await,
+        Err(problem) => Err(Failure::from(problem)),
+    };
+    let result = match taken {
+        Ok(receipt) => submit_decisions_response::Result::Taken(v1::DecisionTaken {
+            state: delivery::state(receipt.answer.state).into(),
+            repeated: receipt.repeated,
+            under_review: receipt.under_review,
+        }),
+        // What is wrong with one decision is its own result; what is wrong with the hub ends the stream.
+        Err(failure) if failure.code.http().is_server_error() => return Err(failure.into()),
+        Err(failure) => submit_decisions_response::Result::Problem(v1::Problem {
+            code: failure.public_code().to_owned(),
+            pointer: failure.problems.first().map(|problem| problem.pointer.clone()).unwrap_or_default(),
+            detail: failure.sentence().to_owned(),
+        }),
+    };
+    Ok(v1::SubmitDecisionsResponse { row, message_id, result: Some(result) })
+}
+
+fn wire_problem(problem: &Problem) -> v1::Problem {
+    v1::Problem {
+        code: problem.code.code().to_owned(),
+        pointer: problem.pointer.clone(),
+        detail: problem.detail.clone(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The faces of the hub: REST, FHIR and gRPC on one port. Each turns a request into a question to the engine or
+//! the store, and the answer into its own words; none decides anything.
+
+mod decisions;
+pub(crate) mod fhir;
+pub(crate) mod grpc;
+pub(crate) mod openapi;
+pub(crate) mod request;
+pub(crate) mod rest;
+pub(crate) mod submit;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use takmil_engine::Engine;
+use takmil_store::Store;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::auth::{self, Keys, Rates};
+use crate::code::{Code, Failure};
+use crate::config::Config;
+use crate::telemetry::Metrics;
+use grpc::desks::Desks;
+
+/// What all faces of one running hub share. Clones share it.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+/// See [`App`].
+pub(crate) struct Shared {
+    /// The hub at work.
+    pub(crate) engine: Engine,
+    /// What it remembers.
+    pub(crate) store: Store,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// The configuration in force.
+    pub(crate) config: Config,
+    /// The hub's address as others see it, without a slash at the end.
+    pub(crate) base: String,
+    /// The keys that were seen of late.
+    pub(crate) keys: Keys,
+    /// How many requests each participant may send.
+    pub(crate) rates: Rates,
+    /// What is on its way over insurers' own streams.
+    pub(crate) desks: Arc<Desks>,
+    /// Whether the hub is stopping.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// The state of a hub that starts.
+    pub(crate) fn new(shared: Shared) -> App {
+        App(Arc::new(shared))
+    }
+}
+
+/// Every face behind one router.
+///
+/// # Errors
+/// If the services over gRPC cannot describe themselves.
+pub(crate) async fn router(app: &App) -> Result<Router, tonic_reflection::server::Error> {
+    let (rest, _) = openapi::routes().split_for_parts();
+    let timeout = Duration::from_millis(app.config.listen.request_timeout_ms);
+    let rest = rest
+        .fallback(async || Failure::from(Code::NotFound))
+        .method_not_allowed_fallback(async || Failure::from(Code::Method))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), request::attend))
+        .with_state(app.clone());
+    // The other way round, unknown addresses would be answered as gRPC.
+    let all = grpc::add(tonic::service::Routes::from(rest), app).await?.into_axum_router();
+    Ok(all.layer(from_fn_with_state(app.clone(), auth::identify)))
+}

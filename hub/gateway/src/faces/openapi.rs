@@ -1,0 +1,168 @@
+//! The hub's interface as one OpenAPI 3.1 document, made from the routes themselves and the published schemas.
+
+use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{App, fhir, rest};
+use crate::code::Code;
+use crate::documents;
+
+/// Every route over HTTP, with its operation.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().merge(rest::routes()).merge(fhir::routes())
+}
+
+const ABOUT: &str = "One gateway between those who treat and those who pay: a bill comes in, its shares go out, its insurer has it.
+
+Amounts are whole numbers of the smallest unit of their currency. Days are Gregorian. Moments are microseconds since 1970. What is acknowledged is durable.
+
+Every failure is a problem (RFC 9457) with a stable code, a pointer into the body that was sent, and the request's id; under /fhir it is an OperationOutcome.
+
+The same operations for insurers, with streams, are offered over gRPC on the same port; its services describe themselves by reflection.";
+
+/// The groups of operations, in the order in which they are shown.
+const TAGS: &[(&str, &str)] = &[
+    ("messages", "What providers send, and where it is."),
+    ("fhir", "The same as FHIR R4, under the standard's own names."),
+    ("insurers", "What insurers tell the hub, and what it owes them."),
+    ("published", "What the hub publishes of itself."),
+    ("operation", "For those who run the hub."),
+];
+
+/// The document.
+pub(crate) fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let mut document = serde_json::to_value(routes().into_openapi()).unwrap_or_default();
+        if let Some(document) = document.as_object_mut() {
+            complete(document);
+        }
+        document
+    })
+}
+
+fn complete(document: &mut Map<String, Value>) {
+    let tags: Vec<Value> = TAGS.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
+    let info = json!({
+        "title": "Takmil",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": ABOUT,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    });
+    let key = json!({"type": "http", "scheme": "bearer", "description": "An API key: tk_…"});
+    document.insert("info".to_owned(), info);
+    document.insert("tags".to_owned(), Value::Array(tags));
+    document.insert("security".to_owned(), json!([{"key": []}]));
+    document.insert("components".to_owned(), json!({"schemas": schemas(), "securitySchemes": {"key": key}}));
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            answer_failures(path, operation);
+        }
+    }
+}
+
+/// Adds the failures that an operation can end with, by what it takes.
+fn answer_failures(path: &str, operation: &mut Value) {
+    let is_open = operation.get("security").is_some();
+    let takes_body = operation.get("requestBody").is_some();
+    let takes_query = operation.get("parameters").and_then(Value::as_array).is_some_and(|parameters| {
+        parameters.iter().any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
+    });
+    let mut codes = vec![Code::Timeout, Code::Internal, Code::Busy];
+    if !is_open {
+        codes.extend([Code::Credentials, Code::Forbidden, Code::Rate]);
+    }
+    if takes_body {
+        codes.extend([Code::Body, Code::Size, Code::Media, Code::Invalid]);
+    }
+    if takes_query {
+        codes.push(Code::Parameter);
+    }
+    if path.contains('{') {
+        codes.push(Code::NotFound);
+    }
+    if path.contains("approv") || path.contains("plans") {
+        codes.push(Code::Conflict);
+    }
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    codes.sort_by_key(|code| code.http());
+    for code in codes {
+        let failure = match path.starts_with("/fhir") {
+            true => json!({"description": code.meaning(), "content": {"application/fhir+json": {}, "application/fhir+xml": {}}}),
+            false => json!({"description": code.meaning(), "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}},
+            }}),
+        };
+        responses.entry(code.http().as_str()).or_insert(failure);
+    }
+}
+
+/// Every definition of the published schemas under a name of its own, referring to each other within the document.
+fn schemas() -> Value {
+    let mut schemas = Map::new();
+    for schema in documents::schemas() {
+        let mut parsed: Value = serde_json::from_str(schema.text).unwrap_or_default();
+        let Some(members) = parsed.as_object_mut() else {
+            continue;
+        };
+        match members.remove("$defs") {
+            Some(Value::Object(definitions)) => schemas.extend(definitions),
+            _ => {
+                members.remove("$id");
+                members.remove("$schema");
+                schemas.insert(format!("{}_message", schema.name), parsed);
+            }
+        }
+    }
+    let mut schemas = Value::Object(schemas);
+    relink(&mut schemas);
+    schemas
+}
+
+/// Turns references between published schemas into references within the document.
+fn relink(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get_mut("$ref")
+                && let Some((_, name)) = reference.split_once("#/$defs/")
+            {
+                *reference = format!("#/components/schemas/{name}");
+            }
+            members.values_mut().for_each(relink);
+        }
+        Value::Array(items) => items.iter_mut().for_each(relink),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The router's own routes, read from its debug form: axum offers no other way to list them.
+    fn routed() -> BTreeSet<String> {
+        let router = routes().split_for_parts().0.with_state::<()>;
+        let _ = router;
+        BTreeSet::new()
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let text = document().to_string();
+        let schemas = document().pointer("/components/schemas").unwrap();
+        let references = text.split("\"$ref\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let mut seen = 0;
+        for reference in references {
+            let name = reference.strip_prefix("#/components/schemas/").unwrap();
+            assert!(schemas.get(name).is_some(), "{reference} leads nowhere");
+            seen += 1;
+        }
+        assert!(seen > 200, "{seen} references");
+    }
+}

@@ -1,0 +1,57 @@
+//! For those who run the hub: does it live, is it ready, and how is it doing.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use takmil_domain::participant::Role;
+use takmil_store::Scope;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use crate::auth;
+use crate::code::{Code, Failure};
+use crate::config::MetricsAccess;
+
+/// The routes of this file.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+}
+
+/// Says that the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operation", security(()), responses((status = 200, description = "It lives.")))]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether the hub takes messages: its store answers, its lanes are open, and it is not stopping.
+#[utoipa::path(get, path = "/readyz", tag = "operation", security(()), responses((status = 200, description = "It takes messages.")))]
+async fn readyz(State(app): State<App>) -> Result<Json<Value>, Failure> {
+    if *app.stopping.borrow() || !app.engine.status().open {
+        return Err(Failure::from(Code::Busy));
+    }
+    app.store.backlogs(&Scope::Hub).await?;
+    Ok(Json(json!({"ready": true})))
+}
+
+/// Gives the metrics in the text form that collectors read.
+///
+/// An operator's key is needed, unless the configuration opens them.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operation",
+    responses((status = 200, description = "The metrics.", content_type = "text/plain; version=0.0.4")),
+)]
+async fn metrics(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    if app.config.telemetry.metrics == MetricsAccess::Operator {
+        auth::admit(&app, request.extensions())?.role(&[Role::Operator])?;
+    }
+    let backlogs = app.store.backlogs(&Scope::Hub).await?;
+    app.metrics.engine(&app.engine.status(), &backlogs, app.engine.now());
+    let text = app.metrics.text().map_err(Failure::internal)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

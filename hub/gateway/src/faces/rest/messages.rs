@@ -1,0 +1,182 @@
+//! Where is my message? Lists and ways, as far as the caller may see.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use takmil_domain::answer::State as MessageState;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
+use takmil_domain::message::Kind;
+use takmil_domain::participant::Purpose;
+use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, MessageTurn, MessageWay};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{App, Id, Parameters, page_size, parameter};
+use crate::auth::Identity;
+use crate::code::Failure;
+
+/// The routes of this file.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(list_messages))
+        .routes(routes!(find_message))
+}
+
+/// A message without its content.
+#[derive(Serialize)]
+struct Envelope {
+    id: MessageId,
+    sender: ParticipantId,
+    kind: Kind,
+    format: String,
+    state: MessageState,
+    received_at: Instant,
+    updated_at: Instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<MemberId>,
+}
+
+impl From<MessageEnvelope> for Envelope {
+    fn from(kept: MessageEnvelope) -> Envelope {
+        Envelope {
+            id: kept.id,
+            sender: kept.sender,
+            kind: kept.kind,
+            format: kept.format,
+            state: kept.state,
+            received_at: kept.received_at,
+            updated_at: kept.updated_at,
+            deadline: kept.deadline,
+            member: kept.member,
+        }
+    }
+}
+
+/// A message's whole way.
+#[derive(Serialize)]
+struct Way {
+    #[serde(flatten)]
+    envelope: Envelope,
+    /// The answer as it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Value>,
+    legs: Vec<Leg>,
+    deliveries: Vec<DeliveryShown>,
+}
+
+impl Way {
+    fn of(way: MessageWay) -> Way {
+        let answer = way.turns.iter().rev().find_map(|turn| turn.answer.as_deref());
+        Way {
+            answer: answer.and_then(|answer| serde_json::from_str(answer).ok()),
+            legs: way.turns.into_iter().flat_map(|MessageTurn { legs, .. }| legs).collect(),
+            deliveries: way.deliveries.into_iter().map(DeliveryShown::from).collect(),
+            envelope: way.envelope.into(),
+        }
+    }
+}
+
+/// What became owed to an insurer, and what came of it.
+#[derive(Serialize)]
+struct DeliveryShown {
+    id: DeliveryId,
+    insurer: ParticipantId,
+    purpose: Purpose,
+    created_at: Instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<Instant>,
+    attempts: Vec<AttemptShown>,
+}
+
+#[derive(Serialize)]
+struct AttemptShown {
+    at: Instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl From<DeliveryWay> for DeliveryShown {
+    fn from(way: DeliveryWay) -> DeliveryShown {
+        let shown = |AttemptRecord { at, error }| AttemptShown { at, error };
+        DeliveryShown {
+            id: way.id,
+            insurer: way.insurer,
+            purpose: way.purpose,
+            created_at: way.created_at,
+            delivered_at: way.delivered_at,
+            attempts: way.attempts.into_iter().map(shown).collect(),
+        }
+    }
+}
+
+/// Says where a message is: its state, its answer, and every leg of its way with its time.
+#[utoipa::path(
+    get, path = "/v1/messages/{id}", tag = "messages",
+    params(("id" = String, Path, description = "The hub's id of the message.")),
+    responses((status = 200, description = "The message's way.", body = ref("#/components/schemas/message_way"))),
+)]
+async fn find_message(
+    State(app): State<App>,
+    identity: Identity,
+    Id(id): Id<MessageId>,
+) -> Result<Json<Value>, Failure> {
+    let way = Way::of(app.store.way(&identity.scope, id).await?);
+    Ok(Json(serde_json::to_value(way).map_err(Failure::internal)?))
+}
+
+/// Which messages, and how many.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Asked {
+    /// Only of this kind.
+    kind: Option<String>,
+    /// Only in this state.
+    state: Option<String>,
+    /// Only of this member, by the hub's id.
+    member: Option<String>,
+    /// Where the page begins: `next` of the page before.
+    cursor: Option<String>,
+    /// How many messages, 1 to 1,000; 100 where it is missing.
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    messages: Vec<Envelope>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<MessageId>,
+}
+
+/// Lists messages, the latest first.
+///
+/// A provider sees what it sent; an insurer sees what it has a share in.
+#[utoipa::path(
+    get, path = "/v1/messages", tag = "messages", params(Asked),
+    responses((status = 200, description = "A page of messages.", body = ref("#/components/schemas/message_page"))),
+)]
+async fn list_messages(
+    State(app): State<App>,
+    identity: Identity,
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Json<Value>, Failure> {
+    let filter = MessageFilter {
+        kind: parameter(asked.kind.as_deref(), Kind::parse, "kind")?,
+        state: parameter(asked.state.as_deref(), MessageState::parse, "state")?,
+        member: parameter(asked.member.as_deref(), MemberId::parse, "member")?,
+    };
+    let after = parameter(asked.cursor.as_deref(), MessageId::parse, "cursor")?;
+    let size = page_size(asked.limit);
+    let found = app.store.messages(&identity.scope, &filter, after, size).await?;
+    let is_full = u32::try_from(found.len()).is_ok_and(|count| count >= size);
+    let page = Page {
+        next: found.last().filter(|_| is_full).map(|last| last.id),
+        messages: found.into_iter().map(Envelope::from).collect(),
+    };
+    Ok(Json(serde_json::to_value(page).map_err(Failure::internal)?))
+}

@@ -1,0 +1,137 @@
+//! What the hub publishes of itself: its lists of codes, its schemas, its interface, and the page about them.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+use takmil_domain::problem::ProblemCode;
+use takmil_domain::reason::Reason;
+use takmil_portal::docs::{self, Registry};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use crate::code::{Code, Failure};
+use crate::documents;
+use crate::faces::openapi;
+
+/// The routes of this file.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(reasons))
+        .routes(routes!(problems))
+        .routes(routes!(schema))
+        .routes(routes!(interface))
+        .routes(routes!(page))
+        .routes(routes!(style))
+}
+
+/// Lists the reasons that an answer can give.
+#[utoipa::path(
+    get, path = "/v1/reasons", tag = "published", security(()),
+    responses((status = 200, description = "Code, meaning, and whether the insurer pays nothing.", content_type = "application/json")),
+)]
+async fn reasons() -> Json<Value> {
+    let one = |reason: &Reason| json!({"code": reason.code(), "meaning": reason.meaning(), "refuses": reason.refuses()});
+    let reasons: Vec<Value> = Reason::ALL.iter().map(one).collect();
+    Json(json!({"reasons": reasons}))
+}
+
+/// Lists what can be wrong with a request or a body.
+#[utoipa::path(
+    get, path = "/v1/problems", tag = "published", security(()),
+    responses((status = 200, description = "Code, HTTP status and meaning.", content_type = "application/json")),
+)]
+async fn problems() -> Json<Value> {
+    let of_request = Code::ALL.iter().map(|code| (code.code(), *code, code.meaning()));
+    let of_body = ProblemCode::ALL.iter().map(|code| (code.code(), Code::of(*code), code.meaning()));
+    let one = |(name, code, meaning): (&str, Code, &str)| json!({"code": name, "status": code.http().as_u16(), "meaning": meaning});
+    let problems: Vec<Value> = of_request.chain(of_body).map(one).collect();
+    Json(json!({"problems": problems}))
+}
+
+/// Gives a published JSON Schema: of a kind of message, or a library that they refer to.
+#[utoipa::path(
+    get, path = "/v1/schemas/{name}", tag = "published", security(()),
+    params(("name" = String, Path, description = "A kind of message, or common, documents or answers.")),
+    responses((status = 200, description = "The schema (2020-12).", content_type = "application/schema+json")),
+)]
+async fn schema(Path(name): Path<String>) -> Result<Response, Failure> {
+    let found = documents::schemas().into_iter().find(|schema| schema.name == name);
+    let schema = found.ok_or(Failure::from(Code::NotFound))?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema.text).into_response())
+}
+
+/// Gives this interface as an OpenAPI 3.1 document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "published", security(()),
+    responses((status = 200, description = "The document.", content_type = "application/json")),
+)]
+async fn interface() -> Json<&'static Value> {
+    Json(openapi::document())
+}
+
+/// What the page may load: its own style, and nothing that runs.
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Shows this interface as a page, which needs nothing from elsewhere.
+#[utoipa::path(
+    get, path = "/docs", tag = "published", security(()),
+    responses((status = 200, description = "The page.", content_type = "text/html")),
+)]
+async fn page() -> Result<Response, Failure> {
+    let page = docs::page(openapi::document(), &registries()).map_err(Failure::internal)?;
+    Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
+}
+
+/// Gives the page's style sheet.
+#[utoipa::path(
+    get, path = "/docs/style.css", tag = "published", security(()),
+    responses((status = 200, description = "The style sheet.", content_type = "text/css")),
+)]
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], docs::STYLE)
+}
+
+fn registries() -> Vec<Registry> {
+    let reason = |reason: &Reason| {
+        let pays = if reason.refuses() { "nothing" } else { "" };
+        vec![reason.code().to_owned(), pays.to_owned(), reason.meaning().to_owned()]
+    };
+    let request = |code: &Code| {
+        vec![
+            code.code().to_owned(),
+            code.http().as_u16().to_string(),
+            format!("{:?}", code.grpc()),
+            code.meaning().to_owned(),
+        ]
+    };
+    let body = |code: &ProblemCode| {
+        let status = Code::of(*code).http().as_u16().to_string();
+        vec![code.code().to_owned(), status, code.meaning().to_owned()]
+    };
+    vec![
+        Registry {
+            anchor: "reasons",
+            title: "Reasons",
+            about: "Why an answer is what it is.",
+            columns: vec!["code", "the insurer pays", "meaning"],
+            rows: Reason::ALL.iter().map(reason).collect(),
+        },
+        Registry {
+            anchor: "failures",
+            title: "Failed requests",
+            about: "Why a request failed as a whole.",
+            columns: vec!["code", "HTTP", "gRPC", "meaning"],
+            rows: Code::ALL.iter().map(request).collect(),
+        },
+        Registry {
+            anchor: "problems",
+            title: "Problems of a body",
+            about: "What is wrong with a body, each with a pointer to the place.",
+            columns: vec!["code", "HTTP", "meaning"],
+            rows: ProblemCode::ALL.iter().map(body).collect(),
+        },
+    ]
+}

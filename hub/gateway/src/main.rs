@@ -1,0 +1,23 @@
+//! The binary `takmil`: the hub and its command line. Everything is in its modules.
+
+mod adjudicate;
+mod auth;
+mod cli;
+mod clock;
+mod code;
+mod config;
+mod documents;
+mod faces;
+mod hub;
+mod listener;
+mod telemetry;
+
+use std::process::ExitCode;
+
+// Answers are many small allocations; this allocator costs them least.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,64 @@
+-- What insurers promise, and to whom.
+
+create table plan (
+    role text not null,
+    id text not null,
+    version integer not null,
+    insurer text not null constraint plan_insurer references participant (id),
+    document text not null,
+    revision integer not null,
+    constraint plan_pk primary key (role, id, version)
+) strict;
+create index plan_by_revision on plan (revision);
+
+create table tariff (
+    id text not null,
+    version integer not null,
+    insurer text constraint tariff_insurer references participant (id),
+    document text not null,
+    revision integer not null,
+    constraint tariff_pk primary key (id, version)
+) strict;
+create index tariff_by_revision on tariff (revision);
+
+create table member (
+    id blob not null constraint member_pk primary key,
+    name text,
+    birth_date text,
+    sex text,
+    created_at integer not null
+) strict, without rowid;
+
+create table member_identifier (
+    system text not null,
+    value text not null,
+    member blob not null constraint member_identifier_owner references member (id),
+    constraint member_identifier_pk primary key (system, value)
+) strict, without rowid;
+create index member_identifier_by_member on member_identifier (member);
+
+create table account (
+    id blob not null constraint account_pk primary key,
+    insurer text not null constraint account_insurer references participant (id),
+    policy text not null,
+    certificate text not null,
+    created_at integer not null,
+    constraint account_certificate unique (insurer, policy, certificate)
+) strict, without rowid;
+
+create table cover (
+    member blob not null constraint cover_member references member (id),
+    account blob not null constraint cover_account references account (id),
+    plan text not null,
+    start_on text not null,
+    end_on text,
+    insurer text not null constraint cover_insurer references participant (id),
+    role text not null,
+    asked integer not null,
+    relationship text not null,
+    suspended integer not null,
+    prior_cover integer not null,
+    group_size integer,
+    updated_at integer not null,
+    constraint cover_pk primary key (member, account, plan, start_on)
+) strict, without rowid;

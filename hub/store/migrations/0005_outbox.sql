@@ -1,0 +1,33 @@
+-- What is owed to insurers, in the order in which it became owed, and every attempt to hand it over.
+
+create table delivery (
+    sequence integer constraint delivery_pk primary key autoincrement,
+    id blob not null constraint delivery_id unique,
+    insurer text not null constraint delivery_insurer references participant (id),
+    claim blob not null constraint delivery_claim references message (id),
+    message blob not null constraint delivery_message references message (id),
+    kind text not null,
+    purpose text not null,
+    created_at integer not null,
+    due_at integer not null,
+    attempts integer not null default 0,
+    delivered_at integer
+) strict;
+create index delivery_due on delivery (insurer, due_at, sequence) where delivered_at is null;
+create index delivery_in_claim on delivery (insurer, claim, sequence) where delivered_at is null;
+create index delivery_done on delivery (insurer, delivered_at) where delivered_at is not null;
+create index delivery_by_message on delivery (message, sequence);
+
+create table delivery_document (
+    delivery blob not null constraint delivery_document_pk primary key
+        constraint delivery_document_delivery references delivery (id),
+    document text not null
+) strict;
+
+create table attempt (
+    delivery integer not null constraint attempt_delivery references delivery (sequence),
+    number integer not null,
+    at integer not null,
+    error text,
+    constraint attempt_pk primary key (delivery, number)
+) strict, without rowid;

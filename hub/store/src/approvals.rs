@@ -1,0 +1,232 @@
+//! The two-person rule: what one person proposes, another approves or refuses, once.
+
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::ParticipantId;
+
+use crate::column::Columns;
+use crate::error::StoreError;
+use crate::ids::{ApprovalId, StaffId};
+use crate::scope::Scope;
+use crate::store::Store;
+
+/// Something that needs a second person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApproval {
+    /// What kind of thing: a stable word such as "plan".
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// What is proposed, as JSON.
+    pub document: String,
+    /// Who proposes it.
+    pub by: StaffId,
+}
+
+/// A proposal, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Its id.
+    pub id: ApprovalId,
+    /// For whom its proposer works.
+    pub participant: ParticipantId,
+    /// What kind of thing.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// What is proposed, as JSON.
+    pub document: String,
+    /// What became of it.
+    pub state: ApprovalState,
+    /// Who proposed it.
+    pub proposed_by: StaffId,
+    /// When.
+    pub proposed_at: Instant,
+    /// Who decided, and when.
+    pub decided: Option<(StaffId, Instant)>,
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalState {
+    /// Nobody has decided.
+    Open,
+    /// Another person agreed.
+    Approved,
+    /// Another person did not.
+    Refused,
+}
+
+impl ApprovalState {
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ApprovalState::Open => "open",
+            ApprovalState::Approved => "approved",
+            ApprovalState::Refused => "refused",
+        }
+    }
+}
+
+impl Store {
+    /// Proposes something.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such person.
+    pub async fn propose(&self, new: &NewApproval, at: Instant) -> Result<ApprovalId, StoreError> {
+        let id = ApprovalId(self.fresh_id(at));
+        let proposed = sqlx::query(
+            "insert into approval
+                 (id, participant, kind, subject, document, state, proposed_by, proposed_at)
+             select $1, participant, $2, $3, $4, 'open', id, $6 from staff where id = $5",
+        )
+        .bind(id.0)
+        .bind(&new.kind)
+        .bind(&new.subject)
+        .bind(&new.document)
+        .bind(new.by.0)
+        .bind(at.0)
+        .execute(&self.writer)
+        .await?;
+        crate::participants::found(proposed.rows_affected())?;
+        Ok(id)
+    }
+
+    /// Approves a proposal, and gives it.
+    ///
+    /// # Errors
+    /// [`StoreError::OwnProposal`] if the same person proposed it; [`StoreError::AlreadyDecided`] if somebody
+    /// was faster; [`StoreError::NotFound`] if there is none in the scope, or the person works for another.
+    pub async fn approve(
+        &self,
+        scope: &Scope,
+        id: ApprovalId,
+        by: StaffId,
+        at: Instant,
+    ) -> Result<Approval, StoreError> {
+        self.decide(scope, id, ApprovalState::Approved, by, at)
+            .await
+    }
+
+    /// Refuses a proposal, and gives it.
+    ///
+    /// # Errors
+    /// As [`Store::approve`].
+    pub async fn refuse(
+        &self,
+        scope: &Scope,
+        id: ApprovalId,
+        by: StaffId,
+        at: Instant,
+    ) -> Result<Approval, StoreError> {
+        self.decide(scope, id, ApprovalState::Refused, by, at).await
+    }
+
+    async fn decide(
+        &self,
+        scope: &Scope,
+        id: ApprovalId,
+        state: ApprovalState,
+        by: StaffId,
+        at: Instant,
+    ) -> Result<Approval, StoreError> {
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let found = load(&mut transaction, scope, id).await?;
+        if found.proposed_by == by {
+            return Err(StoreError::OwnProposal(id));
+        }
+        let works_there = sqlx::query("select 1 from staff where id = $1 and participant = $2")
+            .bind(by.0)
+            .bind(found.participant.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if works_there.is_none() {
+            return Err(StoreError::NotFound);
+        }
+        // The state is asked for in the update itself: of two who race, one finds nothing to change.
+        let decided = sqlx::query(
+            "update approval set state = $2, decided_by = $3, decided_at = $4
+             where id = $1 and state = 'open'",
+        )
+        .bind(id.0)
+        .bind(state.as_str())
+        .bind(by.0)
+        .bind(at.0)
+        .execute(&mut *transaction)
+        .await?;
+        if decided.rows_affected() == 0 {
+            return Err(StoreError::AlreadyDecided(id));
+        }
+        let decided = load(&mut transaction, scope, id).await?;
+        transaction.commit().await?;
+        Ok(decided)
+    }
+
+    /// A proposal.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none in the scope.
+    pub async fn approval(&self, scope: &Scope, id: ApprovalId) -> Result<Approval, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        load(&mut reader, scope, id).await
+    }
+
+    /// The proposals that nobody has decided on, the oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn open_approvals(&self, scope: &Scope) -> Result<Vec<Approval>, StoreError> {
+        let rows = sqlx::query(
+            "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
+                 decided_by, decided_at
+             from approval
+             where state = 'open' and ($1 is null or participant = $1)
+             order by proposed_at, id",
+        )
+        .bind(participant_of(scope))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(approval).collect()
+    }
+}
+
+/// The only participant whose proposals may be seen, where there is one.
+fn participant_of(scope: &Scope) -> Option<&str> {
+    scope.sender().or(scope.insurer())
+}
+
+async fn load(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    id: ApprovalId,
+) -> Result<Approval, StoreError> {
+    let row = sqlx::query(
+        "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
+             decided_by, decided_at
+         from approval where id = $1 and ($2 is null or participant = $2)",
+    )
+    .bind(id.0)
+    .bind(participant_of(scope))
+    .fetch_one(connection)
+    .await?;
+    approval(&row)
+}
+
+fn approval(row: &SqliteRow) -> Result<Approval, StoreError> {
+    let text = |name| row.text(name).map(str::to_owned);
+    let decided_by = row.uuid_maybe("decided_by")?.map(StaffId);
+    Ok(Approval {
+        id: ApprovalId(row.uuid("id")?),
+        participant: row.named("participant")?,
+        kind: text("kind")?,
+        subject: text("subject")?,
+        document: text("document")?,
+        state: row.named("state")?,
+        proposed_by: StaffId(row.uuid("proposed_by")?),
+        proposed_at: row.moment("proposed_at")?,
+        decided: decided_by.zip(row.moment_maybe("decided_at")?),
+    })
+}

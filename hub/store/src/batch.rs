@@ -1,0 +1,215 @@
+//! What one turn of a lane writes, as plain data.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use takmil_domain::answer::State;
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::limit::{EntryKind, LimitKey};
+use takmil_domain::message::Kind;
+use takmil_domain::participant::{InsurerDecision, Purpose};
+use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
+
+use crate::compressed::Compressed;
+use crate::turn::{Authorised, ReservationState};
+
+/// What one turn writes, all of it or nothing. Order within a list is the order of events.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Messages that the hub takes.
+    pub messages: Vec<NewMessage>,
+    /// Messages that go on, those of this batch among them. Several updates of one message follow each other.
+    pub updates: Vec<MessageUpdate>,
+    /// Limits that nobody has touched before.
+    pub limits: Vec<NewLimit>,
+    /// Movements of limits. The standings follow from them.
+    pub entries: Vec<NewEntry>,
+    /// Reservations that are made, or change their state. What they hold follows from the entries.
+    pub reservations: Vec<ReservationChange>,
+    /// What was authorised, or how much is left of it.
+    pub authorisations: Vec<Authorised>,
+    /// What insurers said.
+    pub decisions: Vec<NewDecision>,
+    /// What becomes owed to insurers.
+    pub outbox: Vec<NewDelivery>,
+    /// Codes that the common scheme does not know, to be counted.
+    pub unmapped: Vec<UnmappedCode>,
+}
+
+/// A message that the hub takes, with its first answer.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// The hub's id, made of the moment of taking it: messages are listed in the order of their ids.
+    pub id: MessageId,
+    /// The authenticated sender.
+    pub sender: ParticipantId,
+    /// The kind.
+    pub kind: Kind,
+    /// The wire format it came in.
+    pub format: Cow<'static, str>,
+    /// How far it has come by its first turn.
+    pub state: State,
+    /// When the hub took it.
+    pub received_at: Instant,
+    /// When the first answer was made.
+    pub answered_at: Instant,
+    /// The member, where known.
+    pub member: Option<MemberId>,
+    /// The insurers that see it, because they have a share in it.
+    pub insurers: Vec<ParticipantId>,
+    /// By when insurers or persons must have spoken.
+    pub deadline: Option<Instant>,
+    /// SHA-256 of the body as received; a repeat with another body is not a repeat.
+    pub digest: [u8; 32],
+    /// The body as received.
+    pub original: Compressed,
+    /// The canonical message, as JSON.
+    pub canonical: Compressed,
+    /// The sender's own identifiers of it, by which later messages name it.
+    pub identifiers: Vec<Identifier>,
+    /// What makes a repeat recognisable, unique per sender.
+    pub keys: Vec<String>,
+    /// The answer, as JSON.
+    pub answer: String,
+    /// The legs of its way so far.
+    pub legs: Vec<Leg>,
+}
+
+/// A message goes on. Turns count from 1, the message's first.
+#[derive(Debug, Clone)]
+pub struct MessageUpdate {
+    /// Which.
+    pub id: MessageId,
+    /// The state it is in, as loaded in this turn.
+    pub from: State,
+    /// The state it goes to: the same, or one that it may become.
+    pub to: State,
+    /// The number of this turn: one more than its last.
+    pub turn: u32,
+    /// When.
+    pub at: Instant,
+    /// The new deadline.
+    pub deadline: Option<Instant>,
+    /// The new answer, as JSON; `None` where it stays.
+    pub answer: Option<String>,
+    /// The legs of its way since the last turn.
+    pub legs: Vec<Leg>,
+}
+
+/// A leg of a message's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leg {
+    /// When.
+    pub at: Instant,
+    /// What happened: a stable word such as "received", "decided", "asked".
+    pub what: Cow<'static, str>,
+    /// With whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<ParticipantId>,
+    /// More about it. Nothing of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A limit that nobody has touched before. It starts with nothing consumed or reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLimit {
+    /// Which.
+    pub key: LimitKey,
+    /// What it limits.
+    pub kind: LimitKind,
+    /// Of what.
+    pub unit: LimitUnit,
+    /// Over which stretch.
+    pub per: LimitPer,
+    /// The ceiling of the plan in force.
+    pub ceiling: i64,
+    /// The message that needs it first.
+    pub message: MessageId,
+}
+
+/// A movement of a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The limit.
+    pub key: LimitKey,
+    /// Because of which message.
+    pub message: MessageId,
+    /// In which of its turns.
+    pub turn: u32,
+    /// For which of its lines; 0 for the message as a whole.
+    pub line: u32,
+    /// What happens.
+    pub kind: EntryKind,
+    /// How much, in the limit's unit; above 0, but for a change of the ceiling.
+    pub amount: i64,
+    /// Whose reservation it adds to or takes from: the message that reserved. For [`EntryKind::Reserve`] and
+    /// [`EntryKind::Release`], and only for them.
+    pub reservation: Option<MessageId>,
+    /// When.
+    pub at: Instant,
+}
+
+/// A reservation is made, or changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservationChange {
+    /// The message that reserved.
+    pub message: MessageId,
+    /// The last day on which it counts.
+    pub expires_on: Date,
+    /// What becomes of it.
+    pub state: ReservationState,
+}
+
+/// What an insurer said to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDecision {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// Its words. Its reference makes a repeat recognisable.
+    pub decision: InsurerDecision,
+    /// When it came.
+    pub at: Instant,
+}
+
+/// Something that becomes owed to an insurer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its id; the same at every attempt.
+    pub id: DeliveryId,
+    /// To whom.
+    pub insurer: ParticipantId,
+    /// The first message of the claim: deliveries of one claim go one after the other.
+    pub claim: MessageId,
+    /// The message it is about.
+    pub message: MessageId,
+    /// The kind of the message.
+    pub kind: Kind,
+    /// What is to be done with it.
+    pub purpose: Purpose,
+    /// When it became owed.
+    pub created_at: Instant,
+    /// Not to be tried before.
+    pub due_at: Instant,
+    /// The document, as JSON.
+    pub document: String,
+}
+
+/// A code that the common scheme does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmappedCode {
+    /// Who sent it.
+    pub sender: ParticipantId,
+    /// The code's system, as sent.
+    pub system: String,
+    /// The code.
+    pub code: String,
+    /// Its name, as sent.
+    pub display: Option<String>,
+    /// The message it came with.
+    pub message: MessageId,
+    /// When.
+    pub at: Instant,
+}

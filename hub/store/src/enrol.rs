@@ -1,0 +1,256 @@
+//! Taking covers from insurers: members found or made, accounts found or made, covers put in their place.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use takmil_domain::coverage::Enrolment;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::{AccountId, Identifier, MemberId, ParticipantId, PlanId};
+use takmil_domain::party::InsurerRole;
+use uuid::Uuid;
+
+use crate::accounts::members_named;
+use crate::column::Columns;
+use crate::enrol_rows::{AccountRow, CoverRow, IdentifierRow, PersonRow};
+use crate::error::StoreError;
+use crate::message_rows::spelled;
+use crate::put::{Pace, put};
+use crate::rows::over;
+use crate::scope::Scope;
+use crate::store::Store;
+use crate::turn::ask;
+
+/// A cover that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enrolled {
+    /// The member.
+    pub member: MemberId,
+    /// The account of the certificate.
+    pub account: AccountId,
+}
+
+/// Why a cover was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnrolRefusal {
+    /// No identifier of the member names its system.
+    Unidentified,
+    /// The identifiers name several members. They are not merged.
+    Ambiguous(Vec<MemberId>),
+    /// The insurer has no such plan in that role, or is not the caller's to enrol for.
+    NoSuchPlan,
+    /// It ends before it begins.
+    EndsBeforeStart,
+}
+
+impl Store {
+    /// Takes covers, each on its own, all in one transaction, and answers in their order.
+    ///
+    /// A repeat changes nothing; a cover of the same member, certificate, plan and first day is brought up to
+    /// date. What is told of a person later counts over what was told before; what is not told stays.
+    ///
+    /// # Errors
+    /// If the database cannot serve. Nothing was taken then.
+    pub async fn enrol(
+        &self,
+        scope: &Scope,
+        enrolments: &[Enrolment],
+        at: Instant,
+    ) -> Result<Vec<Result<Enrolled, EnrolRefusal>>, StoreError> {
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let fresh = || self.fresh_id(at);
+        let mut desk = Desk::open(&mut transaction, enrolments, &fresh).await?;
+        let answers = enrolments
+            .iter()
+            .map(|enrolment| desk.take(scope, enrolment, at))
+            .collect();
+        desk.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(answers)
+    }
+}
+
+/// What is known before a list of enrolments, and what they add to it.
+struct Desk<'a> {
+    fresh: &'a (dyn Fn() -> Uuid + Sync),
+    plans: HashSet<(bool, PlanId, ParticipantId)>,
+    members: HashMap<(String, String), MemberId>,
+    accounts: HashMap<Certificate<'a>, AccountId>,
+    persons: BTreeMap<MemberId, PersonRow<'a>>,
+    new_identifiers: Vec<IdentifierRow>,
+    new_accounts: Vec<AccountRow<'a>>,
+    covers: BTreeMap<(MemberId, AccountId, &'a PlanId, takmil_domain::date::Date), CoverRow<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+struct Certificate<'a> {
+    insurer: &'a ParticipantId,
+    policy: &'a str,
+    certificate: &'a str,
+}
+
+impl<'a> Certificate<'a> {
+    fn of(enrolment: &'a Enrolment) -> Self {
+        Certificate {
+            insurer: &enrolment.insurer,
+            policy: &enrolment.policy,
+            certificate: &enrolment.certificate,
+        }
+    }
+}
+
+impl<'a> Desk<'a> {
+    async fn open(
+        connection: &mut SqliteConnection,
+        enrolments: &'a [Enrolment],
+        fresh: &'a (dyn Fn() -> Uuid + Sync),
+    ) -> Result<Desk<'a>, StoreError> {
+        Ok(Desk {
+            fresh,
+            plans: known_plans(connection).await?,
+            members: known_identifiers(connection, enrolments).await?,
+            accounts: known_accounts(connection, enrolments).await?,
+            persons: BTreeMap::new(),
+            new_identifiers: Vec::new(),
+            new_accounts: Vec::new(),
+            covers: BTreeMap::new(),
+        })
+    }
+
+    fn take(
+        &mut self,
+        scope: &Scope,
+        enrolment: &'a Enrolment,
+        at: Instant,
+    ) -> Result<Enrolled, EnrolRefusal> {
+        let Enrolment {
+            role,
+            plan,
+            insurer,
+            start,
+            ..
+        } = enrolment;
+        let base = *role == InsurerRole::Base;
+        let promised = self.plans.contains(&(base, plan.clone(), insurer.clone()));
+        if !scope.may_change(insurer) || !promised {
+            return Err(EnrolRefusal::NoSuchPlan);
+        }
+        if enrolment.end.is_some_and(|end| end < *start) {
+            return Err(EnrolRefusal::EndsBeforeStart);
+        }
+        let member = self.member(&enrolment.member.identifiers)?;
+        let person = self.persons.entry(member);
+        person
+            .or_insert_with(|| PersonRow::unknown(member, at))
+            .learn(&enrolment.member);
+        let account = self.account(enrolment, at);
+        let cover = CoverRow::of(member, account, enrolment, at);
+        self.covers.insert((member, account, plan, *start), cover);
+        Ok(Enrolled { member, account })
+    }
+
+    /// The member whom the identifiers name, or a new one; all of them name it from now on.
+    fn member(&mut self, identifiers: &[Identifier]) -> Result<MemberId, EnrolRefusal> {
+        let identifiers: BTreeSet<_> = named(identifiers).collect();
+        if identifiers.is_empty() {
+            return Err(EnrolRefusal::Unidentified);
+        }
+        let known: BTreeSet<MemberId> = identifiers
+            .iter()
+            .filter_map(|identifier| self.members.get(identifier).copied())
+            .collect();
+        if known.len() > 1 {
+            return Err(EnrolRefusal::Ambiguous(known.into_iter().collect()));
+        }
+        let member = known.first().copied();
+        let member = member.unwrap_or_else(|| MemberId((self.fresh)()));
+        for identifier in identifiers {
+            let (system, value) = identifier.clone();
+            if self.members.insert(identifier, member).is_none() {
+                let row = IdentifierRow::of(system, value, member);
+                self.new_identifiers.push(row);
+            }
+        }
+        Ok(member)
+    }
+
+    fn account(&mut self, enrolment: &'a Enrolment, at: Instant) -> AccountId {
+        let certificate = Certificate::of(enrolment);
+        if let Some(account) = self.accounts.get(&certificate) {
+            return *account;
+        }
+        let account = AccountId((self.fresh)());
+        self.accounts.insert(certificate, account);
+        self.new_accounts
+            .push(AccountRow::of(account, enrolment, at));
+        account
+    }
+
+    async fn write(self, to: &mut SqliteConnection) -> Result<(), StoreError> {
+        let persons: Vec<_> = self.persons.into_values().collect();
+        let covers: Vec<_> = self.covers.into_values().collect();
+        put(to, &persons.into(), Pace::Together).await?;
+        put(to, &self.new_identifiers.into(), Pace::Together).await?;
+        put(to, &self.new_accounts.into(), Pace::Together).await?;
+        put(to, &covers.into(), Pace::Together).await
+    }
+}
+
+/// The identifiers that mean somebody beyond their sender, in the spelling that is compared.
+pub(crate) fn named(identifiers: &[Identifier]) -> impl Iterator<Item = (String, String)> {
+    identifiers
+        .iter()
+        .map(spelled)
+        .filter(|(system, value)| !system.is_empty() && !value.is_empty())
+}
+
+async fn known_plans(
+    connection: &mut SqliteConnection,
+) -> Result<HashSet<(bool, PlanId, ParticipantId)>, StoreError> {
+    let rows = sqlx::query("select distinct role, id, insurer from plan")
+        .fetch_all(connection)
+        .await?;
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        let role: InsurerRole = row.named("role")?;
+        Ok((
+            role == InsurerRole::Base,
+            row.named("id")?,
+            row.named("insurer")?,
+        ))
+    };
+    rows.iter().map(read).collect()
+}
+
+async fn known_identifiers(
+    connection: &mut SqliteConnection,
+    enrolments: &[Enrolment],
+) -> Result<HashMap<(String, String), MemberId>, StoreError> {
+    let all = enrolments
+        .iter()
+        .flat_map(|enrolment| named(&enrolment.member.identifiers));
+    let distinct: BTreeSet<_> = all.collect();
+    let distinct: Vec<_> = distinct.into_iter().collect();
+    members_named(connection, &distinct).await
+}
+
+async fn known_accounts<'a>(
+    connection: &mut SqliteConnection,
+    enrolments: &'a [Enrolment],
+) -> Result<HashMap<Certificate<'a>, AccountId>, StoreError> {
+    const SQL: &str = over!(
+        insurer text, policy text, certificate text;
+        "select batch.place, account.id
+         from batch
+         join account on account.insurer = batch.insurer and account.policy = batch.policy
+             and account.certificate = batch.certificate"
+    );
+    let distinct: BTreeSet<_> = enrolments.iter().map(Certificate::of).collect();
+    let distinct: Vec<_> = distinct.into_iter().collect();
+    let mut accounts = HashMap::new();
+    for row in ask(connection, SQL, &distinct).await? {
+        if let Some(certificate) = distinct.get(row.number::<usize>("place")?) {
+            accounts.insert(*certificate, AccountId(row.uuid("id")?));
+        }
+    }
+    Ok(accounts)
+}

@@ -1,0 +1,202 @@
+//! What can go wrong, by cause and object.
+
+use takmil_domain::ids::{MessageId, PlanId, TariffId};
+
+use crate::ids::ApprovalId;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such object, or none that the scope may see.
+    #[error("not found")]
+    NotFound,
+    /// A constraint would be broken. Nothing of the batch was written.
+    #[error("{constraint:?} would be broken{}", by(.message))]
+    Broken {
+        /// Which.
+        constraint: Constraint,
+        /// The first message that breaks it, where it is a message.
+        message: Option<MessageId>,
+    },
+    /// A version of a plan is kept already, with other contents.
+    #[error("version {version} of plan {plan} is kept already, and differs")]
+    PlanDiffers {
+        /// The plan.
+        plan: PlanId,
+        /// Its version.
+        version: u32,
+    },
+    /// A version of a tariff is kept already, with other contents.
+    #[error("version {version} of tariff {tariff} is kept already, and differs")]
+    TariffDiffers {
+        /// The tariff.
+        tariff: TariffId,
+        /// Its version.
+        version: u32,
+    },
+    /// The person who proposes cannot approve.
+    #[error("approval {0} needs another person than the one who proposed it")]
+    OwnProposal(ApprovalId),
+    /// Somebody else has decided on it before.
+    #[error("approval {0} is decided already")]
+    AlreadyDecided(ApprovalId),
+    /// A kept value cannot be read: the database was changed by other hands, or by a newer hub.
+    #[error("{what} cannot be read from the database")]
+    Unreadable {
+        /// What it is.
+        what: &'static str,
+    },
+    /// The SQLite library is older than the first that keeps a write-ahead log safely.
+    #[error("SQLite {found} is too old; {least} is needed")]
+    OldLibrary {
+        /// What runs.
+        found: String,
+        /// The least that will do.
+        least: &'static str,
+    },
+    /// A body could not be compressed or unfolded.
+    #[error("a body could not be compressed or unfolded")]
+    Compression(#[source] std::io::Error),
+    /// A folder for a temporary store could not be made.
+    #[error("no folder for the store")]
+    Folder(#[source] std::io::Error),
+    /// The database cannot serve now: locked for too long, no room, an input or output error.
+    #[error("the database cannot serve now")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused a statement for another reason: a fault of the hub.
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// The same, with the message whose row broke the constraint.
+    pub(crate) fn blamed_on(self, message: Option<MessageId>) -> StoreError {
+        match self {
+            StoreError::Broken { constraint, .. } => StoreError::Broken {
+                constraint,
+                message,
+            },
+            other => other,
+        }
+    }
+}
+
+fn by(message: &Option<MessageId>) -> String {
+    message.map_or_else(String::new, |message| format!(" by message {message}"))
+}
+
+/// Result codes of SQLite (their low byte) that pass, or that an operator has to mend: busy, locked, out of
+/// memory, read-only, input or output error, full, cannot open.
+const UNAVAILABLE: &[i32] = &[5, 6, 7, 8, 10, 13, 14];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let Some(constraint) = Constraint::of(&error) {
+            return StoreError::Broken {
+                constraint,
+                message: None,
+            };
+        }
+        let passes = match &error {
+            sqlx::Error::Database(refusal) => refusal
+                .code()
+                .and_then(|code| code.parse::<i32>().ok())
+                .is_some_and(|code| UNAVAILABLE.contains(&(code & 0xff))),
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::RowNotFound => return StoreError::NotFound,
+            _ => false,
+        };
+        if passes {
+            StoreError::Unavailable(error)
+        } else {
+            StoreError::Database(error)
+        }
+    }
+}
+
+macro_rules! constraints {
+    ($($variant:ident $name:literal $columns:literal $meaning:literal)+) => {
+        /// What the database holds to, whoever writes. The names are those of the schema.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Constraint {
+            $(#[doc = $meaning] $variant,)+
+            /// An object that is referred to exists.
+            Reference,
+            /// A message goes on from the state and turn that it is in, to a state that it may become.
+            MessageState,
+            /// An entry names a reservation if it reserves or releases, and only then.
+            EntryReservation,
+        }
+
+        /// Each constraint with its name in the schema and, for keys, its columns, by which SQLite reports it.
+        const CONSTRAINTS: &[(Constraint, &str, &str)] = &[$((Constraint::$variant, $name, $columns)),+];
+    };
+}
+
+constraints! {
+    Participant "participant_pk" "participant.id" "A participant is kept once."
+    ParticipantIdentifier "participant_identifier_pk" "participant_identifier.system, participant_identifier.value" "An identifier names one participant."
+    Staff "staff_pk" "staff.id" "A person is kept once."
+    Credential "credential_pk" "credential.hash" "A key opens for one holder."
+    Approval "approval_pk" "approval.id" "A proposal is kept once."
+    SecondPerson "approval_second_person" "" "Who proposes does not decide."
+    Plan "plan_pk" "plan.role, plan.id, plan.version" "A version of a plan is kept once."
+    Tariff "tariff_pk" "tariff.id, tariff.version" "A version of a tariff is kept once."
+    Member "member_pk" "member.id" "A member is kept once."
+    MemberIdentifier "member_identifier_pk" "member_identifier.system, member_identifier.value" "An identifier names one member."
+    Account "account_pk" "account.id" "An account is kept once."
+    AccountCertificate "account_certificate" "account.insurer, account.policy, account.certificate" "A certificate is one account."
+    Cover "cover_pk" "cover.member, cover.account, cover.plan, cover.start_on" "A cover is kept once."
+    Message "message_pk" "message.id" "A message is taken once."
+    Body "body_pk" "body.message" "A message has one body."
+    Turn "turn_pk" "turn.message, turn.number" "A message's turns are counted."
+    MessageIdentifier "message_identifier_pk" "message_identifier.sender, message_identifier.system, message_identifier.value, message_identifier.message" "A message bears an identifier once."
+    Idempotency "idempotency_pk" "idempotency.sender, idempotency.key" "A sender's key stands for one message."
+    Payer "payer_pk" "payer.insurer, payer.message" "An insurer is named once for a message."
+    Decision "decision_pk" "decision.message, decision.insurer, decision.reference" "An insurer's word counts once."
+    Authorisation "authorisation_pk" "authorisation.member, authorisation.number, authorisation.insurer, authorisation.seq" "A line is authorised once."
+    AuthorisedAmount "authorisation_amount" "" "Not more is used than was authorised."
+    Unmapped "unmapped_pk" "unmapped.system, unmapped.code, unmapped.sender" "An unmapped code is counted in one place."
+    Limit "standing_pk" "standing.account, standing.id" "A limit is kept once."
+    LimitRoom "standing_room" "" "Consumed and reserved stay within ceiling and overdraft."
+    LimitCeiling "standing_ceiling" "" "A ceiling is not below 0."
+    LimitConsumed "standing_consumed" "" "Not more is taken back than was consumed."
+    LimitReserved "standing_reserved" "" "Not more is released than was reserved."
+    LimitOverdraft "standing_overdraft" "" "An overdraft is not below 0."
+    Entry "entry_pk" "entry.account, entry.standing, entry.message, entry.turn, entry.line, entry.kind" "A line moves a limit once in a turn, in one way."
+    EntryAmount "entry_amount" "" "An entry moves something."
+    Posting "posting_pk" "posting.insurer, posting.reference" "An insurer's posting counts once."
+    PostingKind "posting_kind" "" "Insurers post facts and ceilings only."
+    PostingAmount "posting_amount" "" "A posting moves something."
+    Reservation "reservation_pk" "reservation.message" "A message reserves once."
+    ReservationPart "reservation_part_pk" "reservation_part.reservation, reservation_part.account, reservation_part.standing" "A reservation holds one part of a limit."
+    ReservationOpen "reservation_part_open" "" "Not more is used of a reservation than it holds."
+    DeliverySequence "delivery_pk" "delivery.sequence" "Deliveries are counted."
+    Delivery "delivery_id" "delivery.id" "A delivery is owed once."
+    DeliveryDocument "delivery_document_pk" "delivery_document.delivery" "A delivery has one document."
+    Attempt "attempt_pk" "attempt.delivery, attempt.number" "Attempts are counted."
+    OnlyRevision "revision_pk" "revision.only" "There is one revision."
+    OneRevision "revision_only" "" "The revision is a single row."
+}
+
+impl Constraint {
+    /// The constraint that an error of the database speaks of.
+    fn of(error: &sqlx::Error) -> Option<Constraint> {
+        let refusal = error.as_database_error()?;
+        let (_, object) = refusal.message().split_once("constraint failed")?;
+        // "CHECK constraint failed: name", "UNIQUE constraint failed: table.column, …", "FOREIGN KEY constraint failed".
+        let Some(object) = object.strip_prefix(": ") else {
+            return Some(Constraint::Reference);
+        };
+        CONSTRAINTS
+            .iter()
+            .find(|(_, name, columns)| *name == object || *columns == object)
+            .map(|(constraint, ..)| *constraint)
+    }
+}

@@ -1,0 +1,65 @@
+//! What the hub remembers: the only crate with SQL.
+//!
+//! One [`Store`] holds participants, plans, members, messages, the ledger of limits, and what is owed to
+//! insurers. Lanes write through a [`Turn`]; everything else through methods of the store. Every question is
+//! asked in a [`Scope`]; what lies outside it is not found.
+//!
+//! It decides nothing: what a message is worth, and what may be drawn, the caller says. It refuses what would
+//! break the ledger, and says which constraint and which message. It reads no clock and makes no random bits:
+//! moments are arguments, random bits come from the configuration.
+
+mod accounts;
+mod approvals;
+mod batch;
+mod catalogue;
+mod column;
+mod compressed;
+mod enrol;
+mod enrol_rows;
+mod error;
+mod ids;
+mod ledger;
+mod ledger_rows;
+mod message_rows;
+mod messages;
+mod migrations;
+mod outbox;
+mod outbox_rows;
+mod participants;
+mod postings;
+mod put;
+mod rows;
+mod scope;
+mod staff;
+mod store;
+mod turn;
+mod unmapped;
+
+pub use accounts::{KnownMember, Resolution};
+pub use approvals::{Approval, ApprovalState, NewApproval};
+pub use batch::{
+    Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
+    ReservationChange, UnmappedCode,
+};
+pub use catalogue::{Catalogue, Revision, Upserted};
+pub use compressed::Compressed;
+pub use enrol::{EnrolRefusal, Enrolled};
+pub use error::{Constraint, StoreError};
+pub use ids::{ApprovalId, StaffId};
+pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
+pub use messages::{
+    Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
+};
+pub use outbox::{Attempt, AttemptRecord, Backlog, Outcome};
+pub use participants::{Caller, NewCredential};
+pub use postings::{Posting, PostingRefusal};
+pub use scope::Scope;
+pub use staff::{Staff, StaffRole};
+pub use store::{Place, Random, Store, StoreConfig};
+pub use turn::{
+    Authorised, Entry, FoundMessage, LoadedMessage, Reservation, ReservationState, StoredAnswer,
+    Turn,
+};
+pub use unmapped::UnmappedCount;
+
+#[doc(hidden)] pub use put::TIMES;

@@ -1,0 +1,423 @@
+//! Messages as they are asked for: where is it, what was sent, what was answered.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use takmil_domain::answer::State;
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
+use takmil_domain::message::Kind;
+use takmil_domain::participant::Purpose;
+
+use crate::batch::Leg;
+use crate::column::Columns;
+use crate::compressed::Compressed;
+use crate::error::StoreError;
+use crate::outbox::{AttemptRecord, attempt_record};
+use crate::scope::Scope;
+use crate::store::Store;
+use crate::turn::digest;
+
+/// The most messages of one page.
+const MOST_OF_PAGE: u32 = 1_000;
+
+/// What is known of a message without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageEnvelope {
+    /// The message.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: ParticipantId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The wire format it came in.
+    pub format: String,
+    /// How far it has come.
+    pub state: State,
+    /// The number of its last turn.
+    pub turn: u32,
+    /// When the hub took it.
+    pub received_at: Instant,
+    /// When its last turn was.
+    pub updated_at: Instant,
+    /// By when somebody must have spoken.
+    pub deadline: Option<Instant>,
+    /// The member, where known.
+    pub member: Option<MemberId>,
+    /// SHA-256 of the body as received.
+    pub digest: [u8; 32],
+}
+
+/// A message's whole way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageWay {
+    /// The message.
+    pub envelope: MessageEnvelope,
+    /// Its turns, the first one first.
+    pub turns: Vec<MessageTurn>,
+    /// What became owed to insurers because of it, in order.
+    pub deliveries: Vec<DeliveryWay>,
+}
+
+/// One turn of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageTurn {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When.
+    pub at: Instant,
+    /// How far the message came.
+    pub state: State,
+    /// The answer, as JSON, where it changed.
+    pub answer: Option<String>,
+    /// The legs since the turn before.
+    pub legs: Vec<Leg>,
+}
+
+/// A delivery on a message's way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryWay {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// To whom.
+    pub insurer: ParticipantId,
+    /// What is to be done with it.
+    pub purpose: Purpose,
+    /// When it became owed.
+    pub created_at: Instant,
+    /// When the insurer had it.
+    pub delivered_at: Option<Instant>,
+    /// Every attempt, the first one first.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// Which messages of a scope are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this member.
+    pub member: Option<MemberId>,
+}
+
+/// A message whose deadline has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// The message.
+    pub message: MessageId,
+    /// How far it has come.
+    pub state: State,
+    /// The deadline.
+    pub at: Instant,
+}
+
+macro_rules! envelope_columns {
+    () => {
+        "m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at, m.updated_at, m.deadline, m.member, m.digest"
+    };
+}
+
+/// A page of messages: by the index that the narrowest condition has, the rest as filters.
+/// $1 sender, $2 insurer, $3 member, $4 kind, $5 state, $6 cursor, $7 how many.
+macro_rules! page {
+    ($from:literal, $order:literal) => {
+        concat!(
+            "select ",
+            envelope_columns!(),
+            " from ",
+            $from,
+            " and ($1 is null or m.sender = $1)
+              and ($2 is null or exists (
+                  select 1 from payer x where x.insurer = $2 and x.message = m.id))
+              and ($3 is null or m.member = $3)
+              and ($4 is null or m.kind = $4)
+              and ($5 is null or m.state = $5)
+              and ($6 is null or ",
+            $order,
+            " < $6)
+              order by ",
+            $order,
+            " desc limit $7"
+        )
+    };
+}
+
+const PAGE_OF_ALL: &str = page!("message m where true", "m.id");
+const PAGE_OF_SENDER: &str = page!("message m where m.sender = $1", "m.id");
+const PAGE_OF_MEMBER: &str = page!("message m where m.member = $3", "m.id");
+const PAGE_OF_INSURER: &str = page!(
+    "payer p join message m on m.id = p.message where p.insurer = $2",
+    "p.message"
+);
+
+impl Store {
+    /// A message's whole way: turns with their answers and legs, deliveries with their attempts. An insurer
+    /// sees its own deliveries, and no leg with another.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    pub async fn way(&self, scope: &Scope, id: MessageId) -> Result<MessageWay, StoreError> {
+        let mut reader = self.readers.begin().await?;
+        let envelope = find(&mut reader, scope, id).await?;
+        let turns = sqlx::query(
+            "select number, at, state, answer, legs from turn where message = $1 order by number",
+        )
+        .bind(id.0)
+        .fetch_all(&mut *reader)
+        .await?;
+        let turns = turns
+            .iter()
+            .map(|row| turn(scope, row))
+            .collect::<Result<_, _>>()?;
+        let deliveries = deliveries(&mut reader, scope, id).await?;
+        Ok(MessageWay {
+            envelope,
+            turns,
+            deliveries,
+        })
+    }
+
+    /// What is known of a message without opening it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    pub async fn envelope(
+        &self,
+        scope: &Scope,
+        id: MessageId,
+    ) -> Result<MessageEnvelope, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        find(&mut reader, scope, id).await
+    }
+
+    /// The body as received.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    pub async fn original(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
+        let row = self
+            .part(
+                scope,
+                id,
+                "select original as part from body where message = $1",
+            )
+            .await?;
+        Compressed::unfold(row.bytes("part")?)
+    }
+
+    /// The canonical message, as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    pub async fn canonical(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
+        let row = self
+            .part(
+                scope,
+                id,
+                "select canonical as part from body where message = $1",
+            )
+            .await?;
+        Compressed::unfold(row.bytes("part")?)
+    }
+
+    /// The last answer, as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    pub async fn answer(&self, scope: &Scope, id: MessageId) -> Result<String, StoreError> {
+        let row = self
+            .part(
+                scope,
+                id,
+                "select answer as part from turn where message = $1 and answer is not null
+                 order by number desc limit 1",
+            )
+            .await?;
+        Ok(row.text("part")?.to_owned())
+    }
+
+    async fn part(
+        &self,
+        scope: &Scope,
+        id: MessageId,
+        sql: &'static str,
+    ) -> Result<SqliteRow, StoreError> {
+        let mut reader = self.readers.begin().await?;
+        find(&mut reader, scope, id).await?;
+        Ok(sqlx::query(sql).bind(id.0).fetch_one(&mut *reader).await?)
+    }
+
+    /// A page of the scope's messages, the latest first; the next page begins after the last one's id.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn messages(
+        &self,
+        scope: &Scope,
+        filter: &MessageFilter,
+        after: Option<MessageId>,
+        most: u32,
+    ) -> Result<Vec<MessageEnvelope>, StoreError> {
+        let sql = match (filter.member, scope) {
+            (Some(_), _) => PAGE_OF_MEMBER,
+            (None, Scope::Provider(_)) => PAGE_OF_SENDER,
+            (None, Scope::Insurer(_)) => PAGE_OF_INSURER,
+            (None, Scope::Hub | Scope::Regulator) => PAGE_OF_ALL,
+        };
+        let rows = sqlx::query(sql)
+            .bind(scope.sender())
+            .bind(scope.insurer())
+            .bind(filter.member.map(|member| member.0))
+            .bind(filter.kind.map(Kind::as_str))
+            .bind(filter.state.map(State::as_str))
+            .bind(after.map(|id| id.0))
+            .bind(most.min(MOST_OF_PAGE))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(envelope).collect()
+    }
+
+    /// Messages whose deadline has passed while somebody has still to speak, the earliest deadline first.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn overdue(&self, now: Instant, most: u32) -> Result<Vec<Deadline>, StoreError> {
+        let rows = sqlx::query(
+            "select id, state, deadline from message
+             where deadline is not null and deadline <= $1 and state in ('consulting', 'pended')
+             order by deadline, id limit $2",
+        )
+        .bind(now.0)
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |row: &SqliteRow| {
+            Ok(Deadline {
+                message: MessageId(row.uuid("id")?),
+                state: row.named("state")?,
+                at: row.moment("deadline")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// The messages with a deadline to come, or passed, while somebody has still to speak: what a hub that
+    /// starts has to wait for.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn waiting(&self, most: u32) -> Result<Vec<Deadline>, StoreError> {
+        self.overdue(Instant(i64::MAX), most).await
+    }
+
+    /// Messages whose open reservation no longer counts on `today`, the longest expired first.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn expired_reservations(
+        &self,
+        today: Date,
+        most: u32,
+    ) -> Result<Vec<MessageId>, StoreError> {
+        let rows = sqlx::query(
+            "select message from reservation where state = 'open' and expires_on < $1
+             order by expires_on, message limit $2",
+        )
+        .bind(today.to_string())
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| row.uuid("message").map(MessageId))
+            .collect()
+    }
+}
+
+/// A message of the scope.
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    id: MessageId,
+) -> Result<MessageEnvelope, StoreError> {
+    const SQL: &str = concat!(
+        "select ",
+        envelope_columns!(),
+        " from message m
+         where m.id = $1 and ($2 is null or m.sender = $2)
+             and ($3 is null or exists (
+                 select 1 from payer where payer.insurer = $3 and payer.message = m.id))"
+    );
+    let row = sqlx::query(SQL)
+        .bind(id.0)
+        .bind(scope.sender())
+        .bind(scope.insurer())
+        .fetch_one(connection)
+        .await?;
+    envelope(&row)
+}
+
+async fn deliveries(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    id: MessageId,
+) -> Result<Vec<DeliveryWay>, StoreError> {
+    let rows = sqlx::query(
+        "select d.id, d.insurer, d.purpose, d.created_at, d.delivered_at, a.at, a.error
+         from delivery d left join attempt a on a.delivery = d.sequence
+         where d.message = $1 and ($2 is null or d.insurer = $2)
+         order by d.sequence, a.number",
+    )
+    .bind(id.0)
+    .bind(scope.insurer())
+    .fetch_all(connection)
+    .await?;
+    let mut deliveries: Vec<DeliveryWay> = Vec::new();
+    for row in &rows {
+        let id = DeliveryId(row.uuid("id")?);
+        if deliveries.last().is_none_or(|last| last.id != id) {
+            deliveries.push(DeliveryWay {
+                id,
+                insurer: row.named("insurer")?,
+                purpose: row.named("purpose")?,
+                created_at: row.moment("created_at")?,
+                delivered_at: row.moment_maybe("delivered_at")?,
+                attempts: Vec::new(),
+            });
+        }
+        if let (Some(way), Some(attempt)) = (deliveries.last_mut(), attempt_record(row)?) {
+            way.attempts.push(attempt);
+        }
+    }
+    Ok(deliveries)
+}
+
+fn turn(scope: &Scope, row: &SqliteRow) -> Result<MessageTurn, StoreError> {
+    let mut legs: Vec<Leg> = row.document("legs")?;
+    if let Scope::Insurer(own) = scope {
+        legs.retain(|leg| leg.who.as_ref().is_none_or(|who| who == own));
+    }
+    Ok(MessageTurn {
+        number: row.number("number")?,
+        at: row.moment("at")?,
+        state: row.named("state")?,
+        answer: row.text_maybe("answer")?.map(str::to_owned),
+        legs,
+    })
+}
+
+fn envelope(row: &SqliteRow) -> Result<MessageEnvelope, StoreError> {
+    Ok(MessageEnvelope {
+        id: MessageId(row.uuid("id")?),
+        sender: row.named("sender")?,
+        kind: row.named("kind")?,
+        format: row.text("format")?.to_owned(),
+        state: row.named("state")?,
+        turn: row.number("turn")?,
+        received_at: row.moment("received_at")?,
+        updated_at: row.moment("updated_at")?,
+        deadline: row.moment_maybe("deadline")?,
+        member: row.uuid_maybe("member")?.map(MemberId),
+        digest: digest(row)?,
+    })
+}

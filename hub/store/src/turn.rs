@@ -1,0 +1,519 @@
+//! A lane's turn: one transaction that holds the writer, loads what the batch touches, and writes it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+use takmil_domain::answer::State;
+use takmil_domain::code::Code;
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::limit::{EntryKind, LimitKey, Standing};
+use takmil_domain::message::Kind;
+use takmil_domain::money::{Amount, Quantity};
+
+use crate::batch::Batch;
+use crate::column::Columns;
+use crate::compressed::Compressed;
+use crate::error::StoreError;
+use crate::ledger::{limit_columns, limit_key, standing};
+use crate::ledger_rows::Place;
+use crate::message_rows::spelled;
+use crate::put;
+use crate::rows::{Id, json, over};
+
+/// A transaction that holds the writer. Dropped without [`Turn::commit`], it leaves nothing behind.
+///
+/// Everybody asks in one order, so that turns of several hubs never wait for each other in a circle:
+/// idempotency first, then standings, then the rest.
+pub struct Turn {
+    transaction: Transaction<'static, Sqlite>,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
+/// What was answered to a message before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The message.
+    pub message: MessageId,
+    /// SHA-256 of its body as received.
+    pub digest: [u8; 32],
+    /// How far it has come.
+    pub state: State,
+    /// The last answer, as JSON.
+    pub answer: String,
+}
+
+/// What a message has set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The message that reserved.
+    pub message: MessageId,
+    /// The last day on which it counts.
+    pub expires_on: Date,
+    /// What has become of it.
+    pub state: ReservationState,
+    /// How much of each limit is still set aside; parts that are used up are left out.
+    pub parts: Vec<(LimitKey, i64)>,
+}
+
+/// What has become of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReservationState {
+    /// It counts.
+    Open,
+    /// It was consumed.
+    Used,
+    /// It was given back.
+    Released,
+    /// Its time ran out.
+    Expired,
+}
+
+/// A line that an insurer authorised for a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorised {
+    /// For whom.
+    pub member: MemberId,
+    /// The number of the authorisation.
+    pub number: String,
+    /// By whom.
+    pub insurer: ParticipantId,
+    /// The line.
+    pub seq: u32,
+    /// The service.
+    pub code: Code,
+    /// How many are left, where they are counted.
+    pub quantity: Option<Quantity>,
+    /// How much money is left, where it is bounded.
+    pub amount: Option<Amount>,
+    /// The last day on which it counts.
+    pub valid_until: Date,
+    /// The message that asked for it.
+    pub message: MessageId,
+}
+
+/// A message found by an identifier of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundMessage {
+    /// The message.
+    pub id: MessageId,
+    /// Its kind.
+    pub kind: Kind,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// A message as it stands, for another turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedMessage {
+    /// The message.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: ParticipantId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The wire format it came in.
+    pub format: String,
+    /// How far it has come.
+    pub state: State,
+    /// The number of its last turn.
+    pub turn: u32,
+    /// When the hub took it.
+    pub received_at: Instant,
+    /// By when somebody must have spoken.
+    pub deadline: Option<Instant>,
+    /// The member, where known.
+    pub member: Option<MemberId>,
+    /// The canonical message, as JSON.
+    pub canonical: Vec<u8>,
+    /// The last answer, as JSON.
+    pub answer: String,
+    /// What it moved in the ledger, turn by turn and line by line.
+    pub entries: Vec<Entry>,
+    /// What insurers said to it: who and the document, as JSON, in the order of arrival.
+    pub decisions: Vec<(ParticipantId, String)>,
+}
+
+/// A movement of a limit, as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The limit.
+    pub key: LimitKey,
+    /// In which turn of the message.
+    pub turn: u32,
+    /// For which of its lines; 0 for the message as a whole.
+    pub line: u32,
+    /// What happened.
+    pub kind: EntryKind,
+    /// How much.
+    pub amount: i64,
+    /// Whose reservation it moved.
+    pub reservation: Option<MessageId>,
+    /// When.
+    pub at: Instant,
+}
+
+#[derive(Serialize)]
+struct KeyRow<'a> {
+    sender: &'a ParticipantId,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+struct MessageKey {
+    message: Id,
+}
+
+#[derive(Serialize)]
+struct AuthorisationKey<'a> {
+    member: Id,
+    number: &'a str,
+}
+
+#[derive(Serialize)]
+struct IdentifierKey<'a> {
+    sender: &'a ParticipantId,
+    system: String,
+    value: String,
+}
+
+impl Turn {
+    pub(crate) fn new(transaction: Transaction<'static, Sqlite>) -> Turn {
+        Turn { transaction }
+    }
+
+    fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+
+    /// What was answered under each sender's key, in the order asked.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn idempotency(
+        &mut self,
+        keys: &[(ParticipantId, String)],
+    ) -> Result<Vec<Option<StoredAnswer>>, StoreError> {
+        const SQL: &str = over!(
+            sender text, key text;
+            "select batch.place, message.id, message.digest, message.state, last.answer
+             from batch
+             join idempotency on idempotency.sender = batch.sender and idempotency.key = batch.key
+             join message on message.id = idempotency.message
+             join turn last on last.message = message.id
+                 and last.number = (select max(number) from turn
+                     where turn.message = message.id and turn.answer is not null)"
+        );
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|(sender, key)| KeyRow { sender, key })
+            .collect();
+        let found = ask(self.connection(), SQL, &rows).await?;
+        placed(keys.len(), &found, |row| {
+            Ok(StoredAnswer {
+                message: MessageId(row.uuid("id")?),
+                digest: digest(row)?,
+                state: row.named("state")?,
+                answer: row.text("answer")?.to_owned(),
+            })
+        })
+    }
+
+    /// The standing of each limit, in the order asked, which is to be the order of the keys; `None` where
+    /// nobody has touched it yet. They stay locked until the turn ends.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn standings(
+        &mut self,
+        keys: &[LimitKey],
+    ) -> Result<Vec<Option<Standing>>, StoreError> {
+        const SQL: &str = over!(
+            account bytes, standing bytes;
+            "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft
+             from batch join standing s on s.account = batch.account and s.id = batch.standing"
+        );
+        let rows: Vec<_> = keys.iter().map(Place::from).collect();
+        let found = ask(self.connection(), SQL, &rows).await?;
+        placed(keys.len(), &found, standing)
+    }
+
+    /// The reservations that messages have made, in the order of the messages' ids, those that are no longer
+    /// open among them.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn reservations(
+        &mut self,
+        messages: &[MessageId],
+    ) -> Result<Vec<Reservation>, StoreError> {
+        const HEADS: &str = over!(
+            message bytes;
+            "select r.message, r.expires_on, r.state
+             from batch join reservation r on r.message = batch.message order by r.message"
+        );
+        const PARTS: &str = over!(
+            message bytes;
+            "select p.reservation, p.open, ", limit_columns!(), "
+             from batch
+             join reservation_part p on p.reservation = batch.message
+             join standing s on s.account = p.account and s.id = p.standing
+             where p.open > 0
+             order by p.reservation, p.account, p.standing"
+        );
+        // Several messages of a batch may use one reservation.
+        let messages: BTreeSet<_> = messages.iter().copied().collect();
+        let rows = message_keys(messages);
+        let mut reservations = Vec::new();
+        for row in ask(self.connection(), HEADS, &rows).await? {
+            reservations.push(Reservation {
+                message: MessageId(row.uuid("message")?),
+                expires_on: row.named("expires_on")?,
+                state: row.named("state")?,
+                parts: Vec::new(),
+            });
+        }
+        for row in ask(self.connection(), PARTS, &rows).await? {
+            let message = MessageId(row.uuid("reservation")?);
+            if let Ok(at) = reservations.binary_search_by_key(&message, |head| head.message)
+                && let Some(head) = reservations.get_mut(at)
+            {
+                head.parts.push((limit_key(&row)?, row.number("open")?));
+            }
+        }
+        Ok(reservations)
+    }
+
+    /// The lines authorised for members under numbers, whoever authorised them.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn authorisations(
+        &mut self,
+        numbers: &[(MemberId, String)],
+    ) -> Result<Vec<Authorised>, StoreError> {
+        const SQL: &str = over!(
+            member bytes, number text;
+            "select distinct a.member, a.number, a.insurer, a.seq, a.system, a.code, a.quantity,
+                 a.amount, a.valid_until, a.message
+             from batch join authorisation a on a.member = batch.member and a.number = batch.number
+             order by a.member, a.number, a.insurer, a.seq"
+        );
+        let rows: Vec<_> = numbers
+            .iter()
+            .map(|(member, number)| AuthorisationKey {
+                member: (*member).into(),
+                number,
+            })
+            .collect();
+        let found = ask(self.connection(), SQL, &rows).await?;
+        found.iter().map(authorised).collect()
+    }
+
+    /// The messages that bear an identifier of their sender, in the order asked, the latest first.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn find_messages(
+        &mut self,
+        wanted: &[(ParticipantId, Identifier)],
+    ) -> Result<Vec<Vec<FoundMessage>>, StoreError> {
+        const SQL: &str = over!(
+            sender text, system text, value text;
+            "select batch.place, message.id, message.kind, message.state
+             from batch
+             join message_identifier i on i.sender = batch.sender and i.system = batch.system
+                 and i.value = batch.value
+             join message on message.id = i.message
+             order by batch.place, message.id desc"
+        );
+        let key = |(sender, identifier)| {
+            let (system, value) = spelled(identifier);
+            IdentifierKey {
+                sender,
+                system,
+                value,
+            }
+        };
+        let rows: Vec<_> = wanted.iter().map(|(s, i)| key((s, i))).collect();
+        let mut found: Vec<Vec<FoundMessage>> = wanted.iter().map(|_| Vec::new()).collect();
+        for row in ask(self.connection(), SQL, &rows).await? {
+            if let Some(place) = found.get_mut(row.number::<usize>("place")?) {
+                place.push(FoundMessage {
+                    id: MessageId(row.uuid("id")?),
+                    kind: row.named("kind")?,
+                    state: row.named("state")?,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Messages as they stand, in the order asked; `None` where there is none.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn load(
+        &mut self,
+        messages: &[MessageId],
+    ) -> Result<Vec<Option<LoadedMessage>>, StoreError> {
+        const HEADS: &str = over!(
+            message bytes;
+            "select batch.place, m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at,
+                 m.deadline, m.member, body.canonical, last.answer
+             from batch
+             join message m on m.id = batch.message
+             join body on body.message = m.id
+             join turn last on last.message = m.id
+                 and last.number = (select max(number) from turn
+                     where turn.message = m.id and turn.answer is not null)"
+        );
+        const ENTRIES: &str = over!(
+            message bytes;
+            "select batch.place, e.turn, e.line, e.kind as entry_kind, e.amount, e.reservation, e.at, ",
+            limit_columns!(), "
+             from batch
+             join entry e on e.message = batch.message
+             join standing s on s.account = e.account and s.id = e.standing
+             order by batch.place, e.turn, e.line, e.account, e.standing, e.kind"
+        );
+        const DECISIONS: &str = over!(
+            message bytes;
+            "select batch.place, d.insurer, d.document
+             from batch join decision d on d.message = batch.message
+             order by batch.place, d.at, d.insurer, d.reference"
+        );
+        let rows = message_keys(messages.iter().copied());
+        let heads = ask(self.connection(), HEADS, &rows).await?;
+        let mut loaded = placed(messages.len(), &heads, loaded_head)?;
+        for row in ask(self.connection(), ENTRIES, &rows).await? {
+            if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
+                message.entries.push(entry(&row)?);
+            }
+        }
+        for row in ask(self.connection(), DECISIONS, &rows).await? {
+            if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
+                let document = row.text("document")?.to_owned();
+                message.decisions.push((row.named("insurer")?, document));
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Writes all of the batch, or nothing of it. After an error the turn can go on: without the message that
+    /// the error names, for one.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] with the constraint and, where it is one message's fault, the first such message.
+    pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        put::batch(self.connection(), batch).await
+    }
+
+    /// Makes the turn durable: when this returns, it is synced to disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it is not: nothing of it may be acknowledged.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+/// Asks one statement about many rows.
+pub(crate) async fn ask<R: Serialize>(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    rows: &[R],
+) -> Result<Vec<SqliteRow>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query(sql)
+        .bind(json(rows)?)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Puts what was found where it was asked for.
+pub(crate) fn placed<T>(
+    asked: usize,
+    rows: &[SqliteRow],
+    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let mut places: Vec<Option<T>> = (0..asked).map(|_| None).collect();
+    for row in rows {
+        if let Some(place) = places.get_mut(row.number::<usize>("place")?) {
+            *place = Some(read(row)?);
+        }
+    }
+    Ok(places)
+}
+
+fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<MessageKey> {
+    let key = |id: MessageId| MessageKey { message: id.into() };
+    messages.into_iter().map(key).collect()
+}
+
+pub(crate) fn digest(row: &SqliteRow) -> Result<[u8; 32], StoreError> {
+    row.bytes("digest")?
+        .try_into()
+        .map_err(|_| StoreError::Unreadable { what: "digest" })
+}
+
+fn authorised(row: &SqliteRow) -> Result<Authorised, StoreError> {
+    let unreadable = |what| StoreError::Unreadable { what };
+    let quantity = row
+        .text_maybe("quantity")?
+        .map(|text| Quantity::parse(text).ok_or(unreadable("quantity")));
+    let amount = row
+        .number_maybe("amount")?
+        .map(|amount| Amount::new(amount).ok_or(unreadable("amount")));
+    Ok(Authorised {
+        member: MemberId(row.uuid("member")?),
+        number: row.text("number")?.to_owned(),
+        insurer: row.named("insurer")?,
+        seq: row.number("seq")?,
+        code: Code::new(row.text("system")?, row.text("code")?),
+        quantity: quantity.transpose()?,
+        amount: amount.transpose()?,
+        valid_until: row.named("valid_until")?,
+        message: MessageId(row.uuid("message")?),
+    })
+}
+
+fn loaded_head(row: &SqliteRow) -> Result<LoadedMessage, StoreError> {
+    Ok(LoadedMessage {
+        id: MessageId(row.uuid("id")?),
+        sender: row.named("sender")?,
+        kind: row.named("kind")?,
+        format: row.text("format")?.to_owned(),
+        state: row.named("state")?,
+        turn: row.number("turn")?,
+        received_at: row.moment("received_at")?,
+        deadline: row.moment_maybe("deadline")?,
+        member: row.uuid_maybe("member")?.map(MemberId),
+        canonical: Compressed::unfold(row.bytes("canonical")?)?,
+        answer: row.text("answer")?.to_owned(),
+        entries: Vec::new(),
+        decisions: Vec::new(),
+    })
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        key: limit_key(row)?,
+        turn: row.number("turn")?,
+        line: row.number("line")?,
+        kind: row.named("entry_kind")?,
+        amount: row.number("amount")?,
+        reservation: row.uuid_maybe("reservation")?.map(MessageId),
+        at: row.moment("at")?,
+    })
+}

@@ -1,0 +1,60 @@
+//! Codes that the common scheme does not know, for the mapping desk.
+
+use sqlx::sqlite::SqliteRow;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::{MessageId, ParticipantId};
+
+use crate::column::Columns;
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// How often a code came that the common scheme does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmappedCount {
+    /// Who sent it.
+    pub sender: ParticipantId,
+    /// The code's system, as sent.
+    pub system: String,
+    /// The code.
+    pub code: String,
+    /// Its name, as last sent.
+    pub display: Option<String>,
+    /// How often.
+    pub times: u64,
+    /// When it came first.
+    pub first_at: Instant,
+    /// When it came last.
+    pub last_at: Instant,
+    /// The last message that it came with.
+    pub last_message: MessageId,
+}
+
+impl Store {
+    /// The codes that came unmapped, the most frequent first.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn unmapped(&self, most: u32) -> Result<Vec<UnmappedCount>, StoreError> {
+        let rows = sqlx::query(
+            "select system, code, sender, display, times, first_at, last_at, last_message
+             from unmapped order by times desc, system, code, sender limit $1",
+        )
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(count).collect()
+    }
+}
+
+fn count(row: &SqliteRow) -> Result<UnmappedCount, StoreError> {
+    Ok(UnmappedCount {
+        sender: row.named("sender")?,
+        system: row.text("system")?.to_owned(),
+        code: row.text("code")?.to_owned(),
+        display: row.text_maybe("display")?.map(str::to_owned),
+        times: row.number("times")?,
+        first_at: row.moment("first_at")?,
+        last_at: row.moment("last_at")?,
+        last_message: MessageId(row.uuid("last_message")?),
+    })
+}

@@ -1,0 +1,129 @@
+//! The two-person rule.
+
+use std::sync::Arc;
+
+use takmil_domain::participant::Role;
+use takmil_store::{ApprovalId, ApprovalState, NewApproval, Scope, StaffId, StaffRole, StoreError};
+
+use crate::samples::{House, NOW, house, id, insurer, participant};
+
+async fn staff(house: &House, of: &str, name: &str) -> StaffId {
+    let roles = [StaffRole::PlanAuthor, StaffRole::Approver];
+    house
+        .store
+        .add_staff(&id(of), name, &roles, NOW)
+        .await
+        .unwrap()
+}
+
+async fn proposed(house: &House, by: StaffId) -> ApprovalId {
+    let new = NewApproval {
+        kind: "plan".to_owned(),
+        subject: "alpha-plan".to_owned(),
+        document: "{\"version\":2}".to_owned(),
+        by,
+    };
+    house.store.propose(&new, NOW).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_second_person_approves() {
+    let house = house().await;
+    let (author, colleague) = (
+        staff(&house, "alpha", "A").await,
+        staff(&house, "alpha", "B").await,
+    );
+    let id = proposed(&house, author).await;
+    let (store, alpha) = (&house.store, insurer("alpha"));
+    let open = store.open_approvals(&alpha).await.unwrap();
+    assert_eq!(
+        (open.len(), open[0].id, open[0].state),
+        (1, id, ApprovalState::Open)
+    );
+    let refused = store.approve(&alpha, id, author, NOW).await;
+    assert!(matches!(refused, Err(StoreError::OwnProposal(own)) if own == id));
+    let approved = store
+        .approve(&alpha, id, colleague, NOW.plus_ms(5))
+        .await
+        .unwrap();
+    assert_eq!(approved.state, ApprovalState::Approved);
+    assert_eq!(approved.decided, Some((colleague, NOW.plus_ms(5))));
+    assert_eq!(approved.document, "{\"version\":2}");
+    assert_eq!(store.approval(&Scope::Hub, id).await.unwrap(), approved);
+    assert_eq!(store.open_approvals(&Scope::Hub).await.unwrap(), []);
+    let again = store.refuse(&alpha, id, colleague, NOW).await;
+    assert!(matches!(again, Err(StoreError::AlreadyDecided(_))));
+}
+
+#[tokio::test]
+async fn another_participants_proposals_are_not_found() {
+    let house = house().await;
+    let author = staff(&house, "alpha", "A").await;
+    let stranger = staff(&house, "beta", "S").await;
+    let id = proposed(&house, author).await;
+    let store = &house.store;
+    let tries = [
+        store.approve(&insurer("beta"), id, stranger, NOW).await,
+        store.approve(&Scope::Hub, id, stranger, NOW).await,
+        store.approval(&insurer("beta"), id).await,
+    ];
+    for refused in tries {
+        assert!(matches!(refused, Err(StoreError::NotFound)));
+    }
+    assert_eq!(store.open_approvals(&insurer("beta")).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_who_race_one_wins_and_the_other_is_told() {
+    let house = Arc::new(house().await);
+    let author = staff(&house, "alpha", "A").await;
+    let id = proposed(&house, author).await;
+    let mut racers = Vec::new();
+    for at in 0..8 {
+        let person = staff(&house, "alpha", &format!("B{at}")).await;
+        let house = Arc::clone(&house);
+        racers.push(tokio::spawn(async move {
+            let (store, scope) = (&house.store, Scope::Hub);
+            if at % 2 == 0 {
+                store.approve(&scope, id, person, NOW).await
+            } else {
+                store.refuse(&scope, id, person, NOW).await
+            }
+        }));
+    }
+    let (mut won, mut told) = (0, 0);
+    for racer in racers {
+        match racer.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(StoreError::AlreadyDecided(_)) => told += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((won, told), (1, 7));
+}
+
+#[tokio::test]
+async fn people_of_a_participant_are_listed_with_their_roles() {
+    let house = house().await;
+    let regulator = participant("regulator", Role::Regulator);
+    house.store.upsert_participant(&regulator).await.unwrap();
+    let auditor = house
+        .store
+        .add_staff(&regulator.id, "R", &[StaffRole::Auditor], NOW)
+        .await
+        .unwrap();
+    let people = house.store.staff_of(&regulator.id).await.unwrap();
+    assert_eq!(
+        (people[0].id, &people[0].roles),
+        (auditor, &vec![StaffRole::Auditor])
+    );
+    let roles = [StaffRole::Auditor, StaffRole::Operator];
+    house.store.set_staff_roles(auditor, &roles).await.unwrap();
+    assert_eq!(
+        house.store.staff_of(&regulator.id).await.unwrap()[0].roles,
+        roles
+    );
+    for role in StaffRole::ALL {
+        assert_eq!(StaffRole::parse(role.as_str()), Some(*role));
+    }
+}

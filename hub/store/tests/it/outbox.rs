@@ -1,0 +1,216 @@
+//! The outbox: each claim in its order, tried until it is had, never lost.
+
+use takmil_domain::ids::{DeliveryId, MessageId};
+use takmil_store::{Attempt, AttemptRecord, Batch, Constraint, Outcome, Scope, StoreError};
+
+use crate::samples::{House, NOW, delivery, house, id, insurer, provider};
+
+fn number(number: u8) -> DeliveryId {
+    DeliveryId::new(NOW, [number; 10])
+}
+
+/// Two claims: the first with deliveries 1, 2 and 4 to alpha and 5 to beta, the second with 3 to alpha.
+async fn owed() -> (House, [MessageId; 2]) {
+    let house = house().await;
+    let (first, second) = (house.claim("clinic"), house.claim("clinic"));
+    let [a, b] = [first.id, second.id];
+    let batch = Batch {
+        outbox: vec![
+            delivery(1, "alpha", a, a),
+            delivery(2, "alpha", a, a),
+            delivery(3, "alpha", b, b),
+            delivery(4, "alpha", a, b),
+            delivery(5, "beta", a, a),
+        ],
+        messages: vec![first, second],
+        ..Batch::default()
+    };
+    house.write(&batch).await.unwrap();
+    (house, [a, b])
+}
+
+async fn due(house: &House, insurer: &str, after_ms: u64) -> Vec<DeliveryId> {
+    let now = NOW.plus_ms(after_ms);
+    let due = house.store.due(&id(insurer), now, 10).await.unwrap();
+    due.iter().map(|delivery| delivery.id).collect()
+}
+
+fn had(delivery: u8) -> Attempt {
+    Attempt {
+        delivery: number(delivery),
+        at: NOW.plus_ms(10),
+        outcome: Outcome::Delivered,
+    }
+}
+
+fn failed(delivery: u8, next_due_ms: u64) -> Attempt {
+    Attempt {
+        delivery: number(delivery),
+        at: NOW.plus_ms(10),
+        outcome: Outcome::Failed {
+            next_due: NOW.plus_ms(next_due_ms),
+            error: "connection refused".to_owned(),
+        },
+    }
+}
+
+#[tokio::test]
+async fn only_the_earliest_of_each_claim_is_offered() {
+    let (house, _) = owed().await;
+    let hub = &Scope::Hub;
+    assert_eq!(due(&house, "alpha", 0).await, [number(1), number(3)]);
+    assert_eq!(
+        due(&house, "beta", 0).await,
+        [number(5)],
+        "insurers do not wait for each other"
+    );
+    // A failed one holds its claim up, and no other.
+    house
+        .store
+        .record_attempts(hub, &[failed(1, 500)])
+        .await
+        .unwrap();
+    assert_eq!(due(&house, "alpha", 499).await, [number(3)]);
+    assert_eq!(due(&house, "alpha", 500).await, [number(3), number(1)]);
+    house
+        .store
+        .record_attempts(hub, &[had(1), had(3)])
+        .await
+        .unwrap();
+    assert_eq!(due(&house, "alpha", 500).await, [number(2)]);
+    house.store.record_attempts(hub, &[had(2)]).await.unwrap();
+    assert_eq!(due(&house, "alpha", 500).await, [number(4)]);
+    house.store.record_attempts(hub, &[had(4)]).await.unwrap();
+    assert_eq!(due(&house, "alpha", 500).await, []);
+}
+
+#[tokio::test]
+async fn a_delivery_carries_its_document_and_order() {
+    let (house, [a, _]) = owed().await;
+    let due = house.store.due(&id("alpha"), NOW, 1).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(due[0].document, "{\"delivery\":1}");
+    assert_eq!((due[0].message, due[0].insurer.as_str()), (a, "alpha"));
+    let beta = house.store.due(&id("beta"), NOW, 1).await.unwrap();
+    assert!(due[0].sequence < beta[0].sequence);
+}
+
+#[tokio::test]
+async fn every_attempt_is_kept_with_the_message() {
+    let (house, [a, _]) = owed().await;
+    let attempts = [failed(1, 1), failed(1, 2), had(1), had(1)];
+    house
+        .store
+        .record_attempts(&Scope::Hub, &attempts)
+        .await
+        .unwrap();
+    let way = house.store.way(&Scope::Hub, a).await.unwrap();
+    assert_eq!(way.deliveries.len(), 3);
+    let first = &way.deliveries[0];
+    assert_eq!(first.delivered_at, Some(NOW.plus_ms(10)));
+    let record = |error: Option<&str>| AttemptRecord {
+        at: NOW.plus_ms(10),
+        error: error.map(str::to_owned),
+    };
+    let refused = Some("connection refused");
+    let expected = [record(refused), record(refused), record(None), record(None)];
+    assert_eq!(
+        first.attempts, expected,
+        "a late failure or repeat is recorded, too"
+    );
+    let late = [failed(1, 900)];
+    house
+        .store
+        .record_attempts(&Scope::Hub, &late)
+        .await
+        .unwrap();
+    assert_eq!(
+        due(&house, "alpha", 900).await[0],
+        number(2),
+        "what was had stays had"
+    );
+}
+
+#[tokio::test]
+async fn backlogs_count_what_waits_and_what_was_had() {
+    let (house, _) = owed().await;
+    house
+        .store
+        .record_attempts(&Scope::Hub, &[had(1)])
+        .await
+        .unwrap();
+    let backlogs = house.store.backlogs(&Scope::Regulator).await.unwrap();
+    let counts: Vec<_> = backlogs
+        .iter()
+        .map(|backlog| (backlog.insurer.as_str(), backlog.waiting, backlog.delivered))
+        .collect();
+    assert_eq!(counts, [("alpha", 3, 1), ("beta", 1, 0)]);
+    assert_eq!(backlogs[0].oldest, Some(NOW));
+    assert_eq!(backlogs[0].last_delivered, Some(NOW.plus_ms(10)));
+    assert_eq!(backlogs[1].last_delivered, None);
+    let own = house.store.backlogs(&insurer("beta")).await.unwrap();
+    assert_eq!(own, backlogs[1..]);
+    assert_eq!(house.store.backlogs(&provider("clinic")).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_stretch_of_time_is_delivered_again_in_the_old_order() {
+    let (house, _) = owed().await;
+    let all = [had(1), had(2), had(3), had(4), had(5)];
+    house
+        .store
+        .record_attempts(&Scope::Hub, &all)
+        .await
+        .unwrap();
+    let alpha = id("alpha");
+    let again = |from, to| house.store.redeliver(&Scope::Hub, &alpha, (from, to), NOW);
+    assert_eq!(again(NOW.plus_ms(1), NOW.plus_ms(2)).await.unwrap(), 0);
+    assert_eq!(again(NOW, NOW.plus_ms(1)).await.unwrap(), 4);
+    assert_eq!(due(&house, "alpha", 0).await, [number(1), number(3)]);
+    assert_eq!(due(&house, "beta", 0).await, []);
+}
+
+#[tokio::test]
+async fn an_insurer_acknowledges_its_own_deliveries_only() {
+    let (house, _) = owed().await;
+    let store = &house.store;
+    store
+        .record_attempts(&insurer("alpha"), &[had(1)])
+        .await
+        .unwrap();
+    let foreign = [had(3), had(5)];
+    for scope in [insurer("alpha"), provider("clinic"), Scope::Regulator] {
+        let refused = store.record_attempts(&scope, &foreign).await;
+        assert!(matches!(refused, Err(StoreError::NotFound)), "{scope:?}");
+    }
+    assert_eq!(due(&house, "alpha", 0).await[0], number(2));
+    assert_eq!(
+        due(&house, "alpha", 0).await[1],
+        number(3),
+        "all or nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_is_owed_once() {
+    let (house, [a, _]) = owed().await;
+    let claim = house.claim("clinic");
+    let batch = Batch {
+        outbox: vec![
+            delivery(6, "alpha", a, a),
+            delivery(1, "alpha", a, claim.id),
+        ],
+        messages: vec![claim.clone()],
+        ..Batch::default()
+    };
+    match house.write(&batch).await.unwrap_err() {
+        StoreError::Broken {
+            constraint,
+            message,
+        } => assert_eq!(
+            (constraint, message),
+            (Constraint::Delivery, Some(claim.id))
+        ),
+        other => panic!("{other}"),
+    }
+}

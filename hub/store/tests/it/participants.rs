@@ -1,0 +1,137 @@
+//! Participants and the keys by which they are recognised.
+
+use takmil_domain::ids::Identifier;
+use takmil_domain::participant::Role;
+use takmil_store::{Constraint, NewCredential, Revision, Scope, StaffRole, StoreError, Upserted};
+
+use crate::samples::{NOW, house, id, participant, provider};
+
+#[tokio::test]
+async fn a_participant_is_found_by_its_identifiers() {
+    let house = house().await;
+    let store = &house.store;
+    let mut clinic = participant("clinic", Role::Provider);
+    assert_eq!(
+        store.upsert_participant(&clinic).await.unwrap(),
+        Upserted::Same
+    );
+    let before = store.revision().await.unwrap();
+    clinic.identifiers = vec![
+        Identifier::new("urn:licence", "۱۲"),
+        Identifier::new("urn:licence", "12"),
+    ];
+    let changed = store.upsert_participant(&clinic).await.unwrap();
+    assert_eq!(changed, Upserted::New(Revision(before.0 + 1)));
+    let named = |value| async move {
+        let identifier = Identifier::new("urn:licence", value);
+        store.participant_named(&identifier).await.unwrap()
+    };
+    assert_eq!(named("12").await, Some(clinic.clone()));
+    assert_eq!(named("clinic").await, None, "taken away, it names nobody");
+    assert_eq!(store.participant(&clinic.id).await.unwrap(), clinic);
+    assert!(matches!(
+        store.participant(&id("nobody")).await,
+        Err(StoreError::NotFound)
+    ));
+}
+
+#[tokio::test]
+async fn an_identifier_names_one_participant() {
+    let house = house().await;
+    let mut thief = participant("thief", Role::Provider);
+    thief.identifiers = vec![Identifier::new("urn:licence", "clinic")];
+    let before = house.store.revision().await.unwrap();
+    let refused = house.store.upsert_participant(&thief).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        StoreError::Broken {
+            constraint: Constraint::ParticipantIdentifier,
+            ..
+        }
+    ));
+    assert!(house.store.participant(&thief.id).await.is_err());
+    assert_eq!(house.store.revision().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_key_opens_until_it_is_revoked_or_rotated() {
+    let house = house().await;
+    let store = &house.store;
+    let clinic = id("clinic");
+    let desk = store
+        .add_staff(&clinic, "Desk", &[StaffRole::Desk], NOW)
+        .await
+        .unwrap();
+    let key = |hash: u8, staff| NewCredential {
+        participant: clinic.clone(),
+        staff,
+        hash: [hash; 32],
+        label: format!("key {hash}"),
+    };
+    store.add_credential(&key(1, None), NOW).await.unwrap();
+    store
+        .add_credential(&key(2, Some(desk)), NOW.plus_ms(1))
+        .await
+        .unwrap();
+    let opens = |hash: u8| async move { store.participant_by_key(&[hash; 32]).await.unwrap() };
+    let caller = opens(1).await.unwrap();
+    assert_eq!(
+        (caller.participant.id, caller.staff),
+        (clinic.clone(), None)
+    );
+    let person = opens(2).await.unwrap().staff.unwrap();
+    assert_eq!((person.id, person.roles), (desk, vec![StaffRole::Desk]));
+    assert_eq!(opens(3).await, None);
+
+    store
+        .rotate_credential(&[2; 32], [3; 32], NOW)
+        .await
+        .unwrap();
+    assert_eq!(opens(2).await, None);
+    assert_eq!(opens(3).await.unwrap().staff.unwrap().id, desk);
+    store.revoke_credential(&[1; 32], NOW).await.unwrap();
+    assert_eq!(opens(1).await, None);
+    let again = store.revoke_credential(&[1; 32], NOW).await;
+    assert!(matches!(again, Err(StoreError::NotFound)));
+    let rotated = store.rotate_credential(&[1; 32], [4; 32], NOW).await;
+    assert!(matches!(rotated, Err(StoreError::NotFound)));
+    assert_eq!(opens(4).await, None);
+
+    let labels = store
+        .credentials(&provider("clinic"), &clinic)
+        .await
+        .unwrap();
+    assert_eq!(labels, [("key 2".to_owned(), NOW)]);
+    let foreign = store.credentials(&provider("pharmacy"), &clinic).await;
+    assert!(matches!(foreign, Err(StoreError::NotFound)));
+    assert!(store.credentials(&Scope::Hub, &clinic).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_that_opens_already_or_for_a_stranger_is_refused() {
+    let house = house().await;
+    let store = &house.store;
+    let desk = store
+        .add_staff(&id("clinic"), "Desk", &[], NOW)
+        .await
+        .unwrap();
+    let key = |participant: &str, staff, hash| NewCredential {
+        participant: id(participant),
+        staff,
+        hash: [hash; 32],
+        label: String::new(),
+    };
+    store
+        .add_credential(&key("clinic", None, 1), NOW)
+        .await
+        .unwrap();
+    let table = [
+        (key("pharmacy", None, 1), "Credential"),
+        (key("nobody", None, 2), "Reference"),
+        (key("pharmacy", Some(desk), 3), "not found"),
+    ];
+    for (new, expected) in table {
+        let refused = store.add_credential(&new, NOW).await.unwrap_err();
+        assert!(refused.to_string().starts_with(expected), "{refused}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Plans, base plans and tariffs: versions for ever, changes by revision.
+
+use takmil_domain::plan::BasePlan;
+use takmil_domain::tariff::Tariff;
+use takmil_store::{Revision, Scope, StoreError, Upserted};
+
+use crate::samples::{house, insurer, plan, provider};
+
+fn base_plan(version: u32) -> BasePlan {
+    let text = format!(
+        r#"{{"id":"base","version":{version},"insurer":"beta","title":"Base","currency":"IRR",
+            "from":"2025-01-01","tariff":"national","rates":[]}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+fn tariff(id: &str, version: u32, contract: Option<(&str, &str)>) -> Tariff {
+    let contract = contract.map_or_else(
+        || "null".to_owned(),
+        |(provider, insurer)| format!(r#"{{"provider":"{provider}","insurer":"{insurer}"}}"#),
+    );
+    let text = format!(
+        r#"{{"id":"{id}","version":{version},"title":"T","currency":"IRR","from":"2025-01-01",
+            "contract":{contract},"prices":[]}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn a_version_is_kept_once_and_never_changes() {
+    let house = house().await;
+    let (store, hub) = (&house.store, Scope::Hub);
+    let first = plan("alpha-plan", 1, "alpha");
+    assert_eq!(
+        store.upsert_plan(&hub, &first).await.unwrap(),
+        Upserted::Same
+    );
+    let mut other = first.clone();
+    other.title = "Another".to_owned();
+    let refused = store.upsert_plan(&hub, &other).await;
+    assert!(matches!(
+        refused,
+        Err(StoreError::PlanDiffers { version: 1, .. })
+    ));
+    other.version = 2;
+    let kept = store.upsert_plan(&insurer("alpha"), &other).await.unwrap();
+    assert!(matches!(kept, Upserted::New(_)));
+    assert_eq!(
+        store.plans(&insurer("alpha")).await.unwrap(),
+        [first, other]
+    );
+}
+
+#[tokio::test]
+async fn a_catalogue_tells_what_has_changed_since() {
+    let house = house().await;
+    let (store, hub) = (&house.store, Scope::Hub);
+    let all = store.catalogue(Revision::default()).await.unwrap();
+    assert_eq!((all.participants.len(), all.plans.len()), (4, 2));
+    assert_eq!(all.revision, store.revision().await.unwrap());
+
+    store.upsert_base_plan(&hub, &base_plan(1)).await.unwrap();
+    store
+        .upsert_tariff(&hub, &tariff("national", 1, None))
+        .await
+        .unwrap();
+    let changed = store.catalogue(all.revision).await.unwrap();
+    assert!(changed.revision > all.revision);
+    assert_eq!(changed.base_plans, [base_plan(1)]);
+    assert_eq!(changed.tariffs, [tariff("national", 1, None)]);
+    assert_eq!((changed.participants.len(), changed.plans.len()), (0, 0));
+    let nothing = store.catalogue(changed.revision).await.unwrap();
+    assert_eq!(nothing.base_plans, []);
+    assert_eq!(nothing.revision, changed.revision);
+}
+
+#[tokio::test]
+async fn documents_are_their_owners_to_change() {
+    let house = house().await;
+    let store = &house.store;
+    let contract = tariff("contract", 1, Some(("clinic", "alpha")));
+    let national = tariff("national", 1, None);
+    for scope in [insurer("beta"), provider("clinic"), Scope::Regulator] {
+        let plan = plan("new", 1, "alpha");
+        assert!(matches!(
+            store.upsert_plan(&scope, &plan).await,
+            Err(StoreError::NotFound)
+        ));
+        assert!(matches!(
+            store.upsert_tariff(&scope, &contract).await,
+            Err(StoreError::NotFound)
+        ));
+        assert!(matches!(
+            store.upsert_tariff(&scope, &national).await,
+            Err(StoreError::NotFound)
+        ));
+    }
+    store
+        .upsert_tariff(&insurer("alpha"), &contract)
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.upsert_tariff(&insurer("alpha"), &national).await,
+        Err(StoreError::NotFound)
+    ));
+    // An id belongs to whoever used it first.
+    let stolen = plan("alpha-plan", 7, "beta");
+    assert!(matches!(
+        store.upsert_plan(&Scope::Hub, &stolen).await,
+        Err(StoreError::NotFound)
+    ));
+    let stolen = tariff("contract", 2, None);
+    assert!(matches!(
+        store.upsert_tariff(&Scope::Hub, &stolen).await,
+        Err(StoreError::NotFound)
+    ));
+    let changed = tariff("contract", 1, Some(("pharmacy", "alpha")));
+    assert!(matches!(
+        store.upsert_tariff(&Scope::Hub, &changed).await,
+        Err(StoreError::TariffDiffers { version: 1, .. })
+    ));
+    store
+        .upsert_base_plan(&insurer("beta"), &base_plan(1))
+        .await
+        .unwrap();
+    assert_eq!(store.base_plans(&insurer("alpha")).await.unwrap(), []);
+    assert_eq!(
+        store.base_plans(&Scope::Regulator).await.unwrap(),
+        [base_plan(1)]
+    );
+    assert_eq!(store.plans(&provider("clinic")).await.unwrap(), []);
+}

@@ -1,0 +1,17 @@
+//! The shipped tables, look-ups over them and imports, through the crate's public face.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod corpus;
+mod examples;
+mod imports;
+mod lookups;
+mod packs;
+mod properties;
+mod provenance;
+mod shipped;
