@@ -1,2 +1,131 @@
-//! placeholder
-fn main() {}
+//! From bytes to a checked message and from an answer to bytes: the load generator's own admission in the hub's
+//! JSON, and a hospital's claim of six lines in both syntaxes of FHIR.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench ends where its input is not as it should be"
+)]
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use takmil_benches::admission::Admissions;
+use takmil_domain::answer::{Answer, State};
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::MessageId;
+use takmil_domain::message::Message;
+use takmil_domain::share::Documents;
+use takmil_formats::{Answered, Context, Format, Outcome, Reply, fhir, native, read};
+use takmil_mappings::packs::pack;
+use uuid::Uuid;
+
+const CLAIM_JSON: &str = include_str!("../samples/claim.json");
+const CLAIM_XML: &str = include_str!("../samples/claim.xml");
+
+struct Sample {
+    name: &'static str,
+    format: &'static Format,
+    body: String,
+    message: Message,
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let samples = samples();
+    let mut group = criterion.benchmark_group("read");
+    for Sample {
+        name, format, body, ..
+    } in &samples
+    {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("checked", name), |bencher| {
+            bencher.iter(|| read(format, black_box(body.as_bytes()), &context()));
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("answer");
+    for sample in &samples {
+        let answer = answer(&sample.message);
+        let answered = Answered {
+            message: &sample.message,
+            answer: &answer,
+        };
+        let outcomes = [Outcome {
+            place: "",
+            result: Ok(answered),
+        }];
+        let reply = Reply {
+            body: sample.body.as_bytes(),
+            hub: "https://hub.example",
+            request: "bench",
+            outcomes: &outcomes,
+        };
+        let written = (sample.format.answer)(&reply);
+        group.throughput(Throughput::Bytes(written.bytes.len() as u64));
+        group.bench_function(BenchmarkId::new("written", sample.name), |bencher| {
+            bencher.iter(|| (sample.format.answer)(black_box(&reply)));
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}
+
+fn samples() -> [Sample; 3] {
+    let admission = Admissions::new("bench", today(), 1).next().body;
+    let sample = |name, format: &'static Format, body: String| {
+        let message = message(format, &body);
+        Sample {
+            name,
+            format,
+            body,
+            message,
+        }
+    };
+    [
+        sample("native admission", &native::FORMAT, admission),
+        sample("fhir claim in JSON", &fhir::FORMAT, CLAIM_JSON.to_owned()),
+        sample("fhir claim in XML", &fhir::FORMAT, CLAIM_XML.to_owned()),
+    ]
+}
+
+/// The one message of a body.
+fn message(format: &Format, body: &str) -> Message {
+    let reading = read(format, body.as_bytes(), &context()).expect("the body can be read");
+    let mut messages = reading.messages.into_iter();
+    let message = messages.next().and_then(|read| read.outcome.ok());
+    message
+        .filter(|_| messages.next().is_none())
+        .expect("it is one sound message")
+}
+
+/// An answer with a decision on every line, as the shipped plan of a sample insurer gives it.
+fn answer(message: &Message) -> Answer {
+    let pack = pack("ir").expect("the pack is shipped");
+    let mut documents = Documents::from(pack.plans().expect("its plans are shipped"));
+    documents.plans.truncate(1);
+    documents.tariffs = pack.tariffs().expect("its tariffs are shipped");
+    let decision = documents.judge(message).expect("it can be judged");
+    assert!(decision.lines.len() >= 3, "every line is judged");
+    Answer {
+        id: MessageId(Uuid::nil()),
+        kind: message.kind(),
+        state: State::Decided,
+        received_at: Instant(0),
+        answered_at: Instant(0),
+        reasons: Vec::new(),
+        covers: Vec::new(),
+        decision: Some(decision),
+        letter: None,
+        unmapped: Vec::new(),
+    }
+}
+
+fn context() -> Context {
+    Context {
+        default_currency: None,
+        today: today(),
+    }
+}
+
+fn today() -> Date {
+    Date::parse("2026-11-21").expect("it is a day")
+}

@@ -104,9 +104,17 @@ mod tests {
         for _ in 0..100 {
             let admission = admissions.next();
             let body: Value = serde_json::from_str(&admission.body).unwrap();
-            let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+            let text = |pointer: &str| {
+                body.pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap()
+                    .to_owned()
+            };
             assert_eq!(text("/identifiers/0/value"), admission.number);
-            assert_eq!(text("/admission/bill/encounter/identifiers/0/value"), admission.number);
+            assert_eq!(
+                text("/admission/bill/encounter/identifiers/0/value"),
+                admission.number
+            );
             assert_eq!(text("/occurred_on"), "2026-11-21");
             numbers.insert(admission.number);
             members.insert(text("/member/identifiers/0/value"));
@@ -117,7 +125,9 @@ mod tests {
 
     #[test]
     fn a_body_has_about_two_kilobytes() {
-        let body = Admissions::new("1a2b3c", Date::parse("2026-11-21").unwrap(), 1).next().body;
+        let body = Admissions::new("1a2b3c", Date::parse("2026-11-21").unwrap(), 1)
+            .next()
+            .body;
         assert!((1_900..2_300).contains(&body.len()), "{} bytes", body.len());
         assert!(!body.contains('@'));
     }

@@ -49,7 +49,7 @@ pub struct Arguments {
     /// The process of that hub, whose time and memory are read.
     #[arg(long, value_name = "PID", requires = "target")]
     pub target_pid: Option<u32>,
-    /// Writes what a hub must know beforehand into a folder for `takmil import seed`, and ends.
+    /// Writes what a hub must know beforehand into a folder for `takmil import folder`, and ends.
     #[arg(long, value_name = "DIR")]
     pub write_seed: Option<PathBuf>,
     /// How many members there are.
@@ -75,7 +75,9 @@ pub struct Arguments {
 
 /// A load run never leaves its machine: it would be an attack elsewhere, and would measure the way there.
 fn on_loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "expected an address and a port".to_owned())?;
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "expected an address and a port".to_owned())?;
     match address.ip().is_loopback() {
         true => Ok(address),
         false => Err("only a hub on this machine is driven".to_owned()),
@@ -85,8 +87,14 @@ fn on_loopback(text: &str) -> Result<SocketAddr, String> {
 impl Arguments {
     /// The runs with admissions: one for each number of connections, then one for each rate.
     pub fn paces(&self) -> Vec<Pace> {
-        let closed = self.connections.iter().map(|connections| self.pace(*connections, None));
-        let open = self.rate.iter().map(|rate| self.pace(self.most_connections(), Some(*rate)));
+        let closed = self
+            .connections
+            .iter()
+            .map(|connections| self.pace(*connections, None));
+        let open = self
+            .rate
+            .iter()
+            .map(|rate| self.pace(self.most_connections(), Some(*rate)));
         closed.chain(open).collect()
     }
 
@@ -127,16 +135,38 @@ mod tests {
     #[test]
     fn without_arguments_admissions_are_sent_over_1_16_and_64_connections() {
         let paces = parse(&[]).unwrap().paces();
-        let shown: Vec<_> = paces.iter().map(|pace| (pace.connections, pace.rate, pace.window.as_secs())).collect();
+        let shown: Vec<_> = paces
+            .iter()
+            .map(|pace| (pace.connections, pace.rate, pace.window.as_secs()))
+            .collect();
         assert_eq!(shown, [(1, None, 10), (16, None, 10), (64, None, 10)]);
     }
 
     #[test]
     fn rates_are_runs_of_their_own_over_the_most_connections() {
-        let arguments = parse(&["--connections", "32,4", "--rate", "500,2000", "--seconds", "3"]).unwrap();
+        let arguments = parse(&[
+            "--connections",
+            "32,4",
+            "--rate",
+            "500,2000",
+            "--seconds",
+            "3",
+        ])
+        .unwrap();
         let paces = arguments.paces();
-        let shown: Vec<_> = paces.iter().map(|pace| (pace.connections, pace.rate, pace.window.as_secs())).collect();
-        assert_eq!(shown, [(32, None, 3), (4, None, 3), (32, Some(500), 3), (32, Some(2000), 3)]);
+        let shown: Vec<_> = paces
+            .iter()
+            .map(|pace| (pace.connections, pace.rate, pace.window.as_secs()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (32, None, 3),
+                (4, None, 3),
+                (32, Some(500), 3),
+                (32, Some(2000), 3)
+            ]
+        );
         assert_eq!(arguments.ceiling().connections, 32);
     }
 
@@ -152,6 +182,16 @@ mod tests {
         check(&["--target", "hub.example:8080", "--key-file", "key"]);
         check(&["--target", "127.0.0.1:8080", "--key-file", "key", "--tls"]);
         check(&["--key-file", "key"]);
-        assert!(parse(&["--target", "[::1]:8080", "--key-file", "key", "--target-pid", "7"]).is_ok());
+        assert!(
+            parse(&[
+                "--target",
+                "[::1]:8080",
+                "--key-file",
+                "key",
+                "--target-pid",
+                "7"
+            ])
+            .is_ok()
+        );
     }
 }

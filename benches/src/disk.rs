@@ -48,7 +48,9 @@ fn kind_of(folder: &Path, mounts: &str) -> Option<String> {
         folder.starts_with(&place).then_some((place.len(), kind))
     };
     let above = mounts.lines().filter_map(mount);
-    above.max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+    above
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, kind)| kind)
 }
 
 /// Whether what is written to a file system of this kind stays in memory, so that waiting for it means nothing.
@@ -66,7 +68,9 @@ mod tests {
     #[test]
     fn a_folder_is_on_the_deepest_mount_above_it() {
         let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/b /tmp/disk xfs rw 0 0\n";
-        let check = |folder: &str, kind: &str| assert_eq!(kind_of(Path::new(folder), mounts).as_deref(), Some(kind));
+        let check = |folder: &str, kind: &str| {
+            assert_eq!(kind_of(Path::new(folder), mounts).as_deref(), Some(kind))
+        };
         check("/srv/hub", "ext4");
         check("/tmp/run", "tmpfs");
         check("/tmp/disk/run", "xfs");

@@ -106,7 +106,10 @@ pub struct Figures {
     pub answers_in_all: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
@@ -211,19 +214,30 @@ pub async fn run(
     // Late requests of a fixed rate are sent for one window more.
     let end = clockwork.until + pace.window + PATIENCE;
     let mut whole = Tally::default();
-    while let Some(tally) = timeout_at(end, tasks.join_next()).await.map_err(|_| unanswered())? {
+    while let Some(tally) = timeout_at(end, tasks.join_next())
+        .await
+        .map_err(|_| unanswered())?
+    {
         whole.add(tally??);
     }
     Ok(figures(pace, &clockwork, whole, before, after))
 }
 
 fn unanswered() -> Error {
-    Error::Unanswered { waited_s: PATIENCE.as_secs() }
+    Error::Unanswered {
+        waited_s: PATIENCE.as_secs(),
+    }
 }
 
 type Usages = (Option<Usage>, Usage);
 
-fn figures(pace: Pace, clockwork: &Clockwork, tally: Tally, before: Usages, after: Usages) -> Figures {
+fn figures(
+    pace: Pace,
+    clockwork: &Clockwork,
+    tally: Tally,
+    before: Usages,
+    after: Usages,
+) -> Figures {
     let each = |before: Usage, after: Usage| {
         let spent = after.cpu.saturating_sub(before.cpu).as_micros();
         u64::try_from(spent).unwrap_or(u64::MAX) / tally.answers.max(1)
@@ -235,7 +249,10 @@ fn figures(pace: Pace, clockwork: &Clockwork, tally: Tally, before: Usages, afte
         window_ms,
         answers: tally.answers,
         per_second: tally.answers.saturating_mul(1000) / window_ms.max(1),
-        server_cpu_us: before.0.zip(after.0).map(|(before, after)| each(before, after)),
+        server_cpu_us: before
+            .0
+            .zip(after.0)
+            .map(|(before, after)| each(before, after)),
         generator_cpu_us: each(before.1, after.1),
         server_resident_kib: after.0.map(|usage| usage.resident_kib),
         latency_us: Latencies::of(tally.latencies),
@@ -271,7 +288,10 @@ async fn converse(
         let reply = connection.post(errand.path(), key, admission.body).await?;
         let ended = Instant::now();
         if reply.status != StatusCode::OK {
-            *tally.other_statuses.entry(reply.status.as_u16()).or_default() += 1;
+            *tally
+                .other_statuses
+                .entry(reply.status.as_u16())
+                .or_default() += 1;
             continue;
         }
         if errand == Errand::Admission {
@@ -284,7 +304,9 @@ async fn converse(
         let stands = if clockwork.rate.is_some() { due } else { ended };
         if clockwork.counts(stands) {
             let took = ended.saturating_duration_since(due).as_micros();
-            tally.latencies.push(u64::try_from(took).unwrap_or(u64::MAX));
+            tally
+                .latencies
+                .push(u64::try_from(took).unwrap_or(u64::MAX));
         }
     }
     Ok(tally)
@@ -305,7 +327,9 @@ fn inspect(reply: &Reply, wholly: bool) -> Result<(), Error> {
     if answer.get("state").and_then(Value::as_str) != Some("decided") {
         return wrong("the admission was not decided");
     }
-    let remainders = answer.pointer("/decision/remainders").and_then(Value::as_array);
+    let remainders = answer
+        .pointer("/decision/remainders")
+        .and_then(Value::as_array);
     let number = |row: &Value, name: &str| row.get(name).and_then(Value::as_i64);
     let drawn = |row: &&Value| number(row, "before") > number(row, "after");
     match remainders.map_or(0, |rows| rows.iter().filter(drawn).count()) {
@@ -333,7 +357,12 @@ mod tests {
     #[tokio::test]
     async fn what_was_due_and_not_taken_up_is_told() {
         let second = Duration::from_millis(1);
-        let clockwork = Clockwork::new(Pace { connections: 1, rate: Some(4_000), warm_up: second, window: second });
+        let clockwork = Clockwork::new(Pace {
+            connections: 1,
+            rate: Some(4_000),
+            warm_up: second,
+            window: second,
+        });
         assert_eq!(clockwork.unsent(), 8);
         let mut taken = 0_u64;
         while let Some(due) = clockwork.due().await {
@@ -350,7 +379,11 @@ mod tests {
             if replayed {
                 headers.insert(super::REPLAYED, HeaderValue::from_static("true"));
             }
-            Reply { status: hyper::StatusCode::OK, headers, body: answer.to_string().into_bytes() }
+            Reply {
+                status: hyper::StatusCode::OK,
+                headers,
+                body: answer.to_string().into_bytes(),
+            }
         };
         let row = |after: i64| json!({"before": 10, "after": after});
         let answer = |state: &str, rows: &[i64]| {

@@ -25,10 +25,10 @@ pub enum Error {
         cause: io::Error,
     },
     /// A command of the hub's binary failed.
-    #[error("`takmil {arguments}` failed: {said}")]
+    #[error("`takmil {command}` failed: {said}")]
     Command {
-        /// What it was asked to do.
-        arguments: String,
+        /// Which.
+        command: String,
         /// What it printed, or how it ended.
         said: String,
     },

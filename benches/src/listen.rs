@@ -41,7 +41,9 @@ impl Server {
     async fn start(router: Router) -> Result<Server, Error> {
         let refused = "no socket can be had on loopback";
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = TcpListener::bind(any).await.map_err(Error::system(refused))?;
+        let listener = TcpListener::bind(any)
+            .await
+            .map_err(Error::system(refused))?;
         let address = listener.local_addr().map_err(Error::system(refused))?;
         let task = tokio::spawn(async move {
             // It ends with the task alone.

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn time_is_found_behind_whatever_name_the_program_has() {
-        let stat = "42 (tak) mil) x) S 1 42 42 0 -1 4194560 900 0 3 0 731 269 5 6 20 0 9 0 77 1 2 3";
+        let stat =
+            "42 (tak) mil) x) S 1 42 42 0 -1 4194560 900 0 3 0 731 269 5 6 20 0 9 0 77 1 2 3";
         assert_eq!(cpu(stat), Some(Duration::from_secs(10)));
         assert_eq!(cpu("42 (takmil) S 1"), None);
     }
@@ -71,7 +72,10 @@ mod tests {
     #[test]
     fn memory_is_found_by_its_name() {
         let status = "Name:\ttakmil\nVmHWM:\t  90112 kB\nVmRSS:\t   81920 kB\n";
-        assert_eq!((kib(status, "VmRSS:"), kib(status, "VmHWM:")), (Some(81920), Some(90112)));
+        assert_eq!(
+            (kib(status, "VmRSS:"), kib(status, "VmHWM:")),
+            (Some(81920), Some(90112))
+        );
         assert_eq!(kib(status, "VmSwap:"), None);
     }
 

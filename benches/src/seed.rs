@@ -95,7 +95,10 @@ fn enrolments(members: u64) -> String {
             cover(at, "load-shield", "supplementary", "load-plan"),
         ]
     };
-    let rows: Vec<String> = (0..members).flat_map(both).map(|row| row.to_string()).collect();
+    let rows: Vec<String> = (0..members)
+        .flat_map(both)
+        .map(|row| row.to_string())
+        .collect();
     format!("[\n{}\n]\n", rows.join(",\n"))
 }
 
@@ -116,11 +119,27 @@ mod tests {
         let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
         let plans: Vec<Plan> = serde_json::from_str(&text("plans.json")).unwrap();
         assert!(plans.iter().all(|plan| plan.faults().is_empty()));
-        assert_eq!(serde_json::from_str::<Vec<BasePlan>>(&text("base_plans.json")).unwrap().len(), 1);
-        assert_eq!(serde_json::from_str::<Vec<Tariff>>(&text("tariffs.json")).unwrap().len(), 2);
-        assert_eq!(serde_json::from_str::<Vec<Participant>>(&text("participants.json")).unwrap().len(), 3);
+        assert_eq!(
+            serde_json::from_str::<Vec<BasePlan>>(&text("base_plans.json"))
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(
+            serde_json::from_str::<Vec<Tariff>>(&text("tariffs.json"))
+                .unwrap()
+                .len(),
+            2
+        );
+        assert_eq!(
+            serde_json::from_str::<Vec<Participant>>(&text("participants.json"))
+                .unwrap()
+                .len(),
+            3
+        );
         let covers: Vec<Enrolment> = serde_json::from_str(&text("enrolments.json")).unwrap();
-        let certificates: std::collections::HashSet<_> = covers.iter().map(|cover| &cover.certificate).collect();
+        let certificates: std::collections::HashSet<_> =
+            covers.iter().map(|cover| &cover.certificate).collect();
         // Ten members in three families, with two covers each.
         assert_eq!((covers.len(), certificates.len()), (20, 6));
     }
@@ -128,11 +147,18 @@ mod tests {
     #[test]
     fn insurers_are_told_where_they_listen() {
         let folder = tempfile::tempdir().unwrap();
-        let webhook = Webhook { url: "http://127.0.0.1:9", secret: "whsec_bG9hZA==" };
+        let webhook = Webhook {
+            url: "http://127.0.0.1:9",
+            secret: "whsec_bG9hZA==",
+        };
         write(folder.path(), 1, Some(webhook)).unwrap();
         let text = fs::read_to_string(folder.path().join("participants.json")).unwrap();
         let rows: Vec<Participant> = serde_json::from_str(&text).unwrap();
-        let told = |row: &Participant| row.contract.as_ref().is_some_and(|contract| contract.endpoint.is_some());
+        let told = |row: &Participant| {
+            row.contract
+                .as_ref()
+                .is_some_and(|contract| contract.endpoint.is_some())
+        };
         assert_eq!(rows.iter().filter(|row| told(row)).count(), 2);
     }
 }

@@ -37,7 +37,11 @@ impl Door {
     ///
     /// # Errors
     /// [`Error::Request`] where the key is none that a header can carry.
-    pub fn new(address: SocketAddr, tls: Option<Arc<ClientConfig>>, key: Option<&str>) -> Result<Door, Error> {
+    pub fn new(
+        address: SocketAddr,
+        tls: Option<Arc<ClientConfig>>,
+        key: Option<&str>,
+    ) -> Result<Door, Error> {
         let value = |text: String| HeaderValue::try_from(text).map_err(hyper::http::Error::from);
         let authorization = key.map(|key| value(format!("Bearer {}", key.trim())));
         Ok(Door {
@@ -54,21 +58,31 @@ impl Door {
     /// [`Error::System`] where there is nobody behind the door, [`Error::Http`] where it speaks no HTTP.
     pub async fn connect(&self) -> Result<Connection, Error> {
         let refused = "a connection to the hub cannot be made";
-        let stream = TcpStream::connect(self.address).await.map_err(Error::system(refused))?;
+        let stream = TcpStream::connect(self.address)
+            .await
+            .map_err(Error::system(refused))?;
         stream.set_nodelay(true).map_err(Error::system(refused))?;
         let Some(tls) = &self.tls else {
             return self.greet(stream).await;
         };
         let name = ServerName::IpAddress(self.address.ip().into());
-        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
+        let stream = TlsConnector::from(Arc::clone(tls))
+            .connect(name, stream)
+            .await;
         self.greet(stream.map_err(Error::system(refused))?).await
     }
 
-    async fn greet(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Connection, Error> {
+    async fn greet(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Connection, Error> {
         let (sender, conversation) = handshake(TokioIo::new(stream)).await?;
         // It ends when the sender is dropped, and whatever breaks it off is told to who sends.
         tokio::spawn(conversation);
-        Ok(Connection { sender, door: self.clone() })
+        Ok(Connection {
+            sender,
+            door: self.clone(),
+        })
     }
 }
 
@@ -95,7 +109,12 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Http`] where the connection breaks off.
-    pub async fn post(&mut self, path: &str, key: Option<&str>, body: String) -> Result<Reply, Error> {
+    pub async fn post(
+        &mut self,
+        path: &str,
+        key: Option<&str>,
+        body: String,
+    ) -> Result<Reply, Error> {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(path)
@@ -111,7 +130,8 @@ impl Connection {
     /// # Errors
     /// [`Error::Http`] where the connection breaks off.
     pub async fn get(&mut self, path: &str) -> Result<Reply, Error> {
-        self.send(Request::builder().uri(path).body(String::new())?).await
+        self.send(Request::builder().uri(path).body(String::new())?)
+            .await
     }
 
     async fn send(&mut self, mut request: Request<String>) -> Result<Reply, Error> {

@@ -122,20 +122,26 @@ pub struct StandInTerms {
     pub classes: Vec<BillClass>,
 }
 
-/// Where and how an insurer listens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where and how an insurer listens. `Debug` masks the secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// By which transport.
     pub transport: Transport,
     /// The address.
     pub url: String,
-    /// The certificate authority that its server certificate goes back to, as PEM; the web's own where none is named.
+    /// The certificate authority that its server certificate goes back to, as PEM; the machine's own roots where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
     /// The secret that webhooks are signed with ("whsec_…").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("transport", &self.transport).field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// A transport from the hub to an insurer.

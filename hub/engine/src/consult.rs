@@ -5,19 +5,21 @@ use std::time::Duration;
 use futures::future::join_all;
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
+use takmil_domain::message::Message;
 use takmil_domain::participant::{Delivery, InsurerDecision, InsurerVerdict, Purpose};
 use takmil_domain::share::InsurerSays;
 use takmil_insurers::TransportError;
 
 use crate::Inner;
+use crate::document;
 use crate::judge::Heard;
 
 /// Asks the insurers to decide on a proposal; says what was heard of each.
 pub(crate) async fn ask(
     inner: &Inner,
     asks: &[ParticipantId],
+    message: &Message,
     proposal: &Answer,
-    document: &str,
 ) -> Vec<(ParticipantId, Heard)> {
     let catalog = inner.catalog();
     let one = |insurer: &ParticipantId| {
@@ -32,6 +34,10 @@ pub(crate) async fn ask(
                 // An insurer that only pulls cannot be asked while a member waits.
                 return (insurer, Heard::Pends);
             };
+            let seen = document::seen_by(proposal, &insurer);
+            let Ok(text) = document::for_insurer(message, proposal, &insurer) else {
+                return (insurer, Heard::Invalid);
+            };
             let now = (inner.clock)();
             let delivery = Delivery {
                 id: DeliveryId::new(now, (inner.random)()),
@@ -41,12 +47,12 @@ pub(crate) async fn ask(
                 kind: proposal.kind,
                 sequence: 0,
                 created_at: now,
-                document: document.to_owned(),
+                document: text,
             };
             let deadline = Duration::from_millis(contract.deadline_ms);
             let heard = match inner
                 .transports
-                .decide(&endpoint, &delivery, proposal, deadline, now)
+                .decide(&endpoint, &delivery, &seen, deadline, now)
                 .await
             {
                 Ok(decision) if decision.message == proposal.id => heard(decision),

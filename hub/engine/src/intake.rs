@@ -127,7 +127,6 @@ fn fresh(
     let digest = Sha256::digest(takmil_formats::native::write(&message)).into();
     let unmapped = normalise(&mut message, &inner.tables);
     let canonical = takmil_formats::native::write(&message);
-    let canonical_json = String::from_utf8(canonical).map_err(|_| Error::Unwritable)?;
     let bill = message.bill();
     let day = bill
         .as_ref()
@@ -151,7 +150,7 @@ fn fresh(
     let original = if alone {
         Compressed::new(&submission.body)?
     } else {
-        Compressed::new(canonical_json.as_bytes())?
+        Compressed::new(&canonical)?
     };
     Ok(Fresh {
         id,
@@ -160,8 +159,7 @@ fn fresh(
         received_at: submission.received_at,
         digest,
         original,
-        canonical: Compressed::new(canonical_json.as_bytes())?,
-        canonical_json,
+        canonical: Compressed::new(&canonical)?,
         keys: keys(submission, &message, place, alone),
         message: Arc::new(message),
         basis,

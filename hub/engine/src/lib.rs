@@ -9,6 +9,8 @@ mod catalog;
 mod clocks;
 mod config;
 mod consult;
+mod derive;
+mod document;
 mod error;
 mod intake;
 mod judge;
@@ -41,6 +43,7 @@ use tokio::task::JoinHandle;
 pub use basis::{Basis, MissingDocument};
 pub use catalog::Catalog;
 pub use config::Config;
+pub use derive::{Derived, derive};
 pub use error::Error;
 pub use record::Record;
 pub use submission::{Outcome, Refusal, Submission, Taken};
@@ -267,7 +270,7 @@ impl Engine {
                     result: Err(Refusal::Invalid(problems)),
                 }),
                 Ok((message, pending)) => {
-                    let result = self.finish(&lanes, pending.done().await?).await?;
+                    let result = self.finish(&lanes, &message, pending.done().await?).await?;
                     Ok(Outcome {
                         place,
                         message: Some(message),
@@ -283,7 +286,12 @@ impl Engine {
     }
 
     /// Asks who is to be asked, and goes on by what was heard.
-    async fn finish(&self, lanes: &Lanes, done: Done) -> Result<Result<Taken, Refusal>, Error> {
+    async fn finish(
+        &self,
+        lanes: &Lanes,
+        message: &Message,
+        done: Done,
+    ) -> Result<Result<Taken, Refusal>, Error> {
         Ok(match done {
             Done::Repeated(answer) => Ok(Taken {
                 answer,
@@ -294,12 +302,8 @@ impl Engine {
                 answer,
                 repeated: false,
             }),
-            Done::Answered {
-                answer,
-                asks,
-                document,
-            } => {
-                let heard = consult::ask(&self.inner, &asks, &answer, &document).await;
+            Done::Answered { answer, asks } => {
+                let heard = consult::ask(&self.inner, &asks, message, &answer).await;
                 let order = Order::Hear {
                     message: answer.id,
                     heard,

@@ -1,6 +1,5 @@
 //! The binary `takmil`: the hub and its command line. Everything is in its modules.
 
-mod adjudicate;
 mod auth;
 mod cli;
 mod clock;

@@ -13,7 +13,7 @@ create table delivery (
     attempts integer not null default 0,
     delivered_at integer
 ) strict;
-create index delivery_due on delivery (insurer, due_at, sequence) where delivered_at is null;
+create index delivery_due on delivery (insurer, due_at, sequence, created_at) where delivered_at is null;
 create index delivery_in_claim on delivery (insurer, claim, sequence) where delivered_at is null;
 create index delivery_done on delivery (insurer, delivered_at) where delivered_at is not null;
 create index delivery_by_message on delivery (message, sequence);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use takmil_domain::coverage::{Cover, Person};
@@ -47,17 +46,6 @@ pub struct KnownMember {
     pub person: Person,
     /// The covers, base first, in the order in which insurers are asked, later ones after earlier ones.
     pub covers: Vec<Cover>,
-}
-
-#[derive(Serialize)]
-struct MemberKey {
-    member: Id,
-}
-
-#[derive(Serialize)]
-struct IdentifierKey<'a> {
-    system: &'a str,
-    value: &'a str,
 }
 
 impl Store {
@@ -113,12 +101,7 @@ impl Store {
              from batch join cover c on c.member = batch.member
              order by c.member, c.role, c.asked, c.start_on, c.account, c.plan"
         );
-        let rows: Vec<_> = members
-            .iter()
-            .map(|member| MemberKey {
-                member: (*member).into(),
-            })
-            .collect();
+        let rows: Vec<_> = members.iter().map(|member| (Id::from(*member),)).collect();
         // One snapshot for both questions.
         let mut reader = self.readers.begin().await?;
         let mut known = Vec::with_capacity(members.len());
@@ -185,13 +168,8 @@ pub(crate) async fn members_named(
         "select batch.place, i.member
          from batch join member_identifier i on i.system = batch.system and i.value = batch.value"
     );
-    let key = |(system, value)| IdentifierKey { system, value };
-    let rows: Vec<_> = identifiers
-        .iter()
-        .map(|(system, value)| key((system, value)))
-        .collect();
     let mut members = HashMap::new();
-    for row in ask(connection, SQL, &rows).await? {
+    for row in ask(connection, SQL, identifiers).await? {
         if let Some(identifier) = identifiers.get(row.number::<usize>("place")?) {
             members.insert(identifier.clone(), MemberId(row.uuid("member")?));
         }

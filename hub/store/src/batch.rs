@@ -58,7 +58,7 @@ pub struct NewMessage {
     pub member: Option<MemberId>,
     /// The insurers that see it, because they have a share in it.
     pub insurers: Vec<ParticipantId>,
-    /// By when insurers or persons must have spoken.
+    /// By when insurers or persons must have spoken; kept while the message is consulting or pended.
     pub deadline: Option<Instant>,
     /// SHA-256 of the body as received; a repeat with another body is not a repeat.
     pub digest: [u8; 32],
@@ -89,7 +89,7 @@ pub struct MessageUpdate {
     pub turn: u32,
     /// When.
     pub at: Instant,
-    /// The new deadline.
+    /// The new deadline; kept while the message is consulting or pended.
     pub deadline: Option<Instant>,
     /// The new answer, as JSON; `None` where it stays.
     pub answer: Option<String>,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use serde::Serialize;
 use sqlx::SqliteConnection;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::date::Instant;
@@ -82,21 +81,15 @@ struct Desk<'a> {
     covers: BTreeMap<(MemberId, AccountId, &'a PlanId, takmil_domain::date::Date), CoverRow<'a>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-struct Certificate<'a> {
-    insurer: &'a ParticipantId,
-    policy: &'a str,
-    certificate: &'a str,
-}
+/// Insurer, policy and certificate: what an account is known by.
+type Certificate<'a> = (&'a ParticipantId, &'a str, &'a str);
 
-impl<'a> Certificate<'a> {
-    fn of(enrolment: &'a Enrolment) -> Self {
-        Certificate {
-            insurer: &enrolment.insurer,
-            policy: &enrolment.policy,
-            certificate: &enrolment.certificate,
-        }
-    }
+fn certificate(enrolment: &Enrolment) -> Certificate<'_> {
+    (
+        &enrolment.insurer,
+        &enrolment.policy,
+        &enrolment.certificate,
+    )
 }
 
 impl<'a> Desk<'a> {
@@ -175,7 +168,7 @@ impl<'a> Desk<'a> {
     }
 
     fn account(&mut self, enrolment: &'a Enrolment, at: Instant) -> AccountId {
-        let certificate = Certificate::of(enrolment);
+        let certificate = certificate(enrolment);
         if let Some(account) = self.accounts.get(&certificate) {
             return *account;
         }
@@ -244,7 +237,7 @@ async fn known_accounts<'a>(
          join account on account.insurer = batch.insurer and account.policy = batch.policy
              and account.certificate = batch.certificate"
     );
-    let distinct: BTreeSet<_> = enrolments.iter().map(Certificate::of).collect();
+    let distinct: BTreeSet<_> = enrolments.iter().map(certificate).collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
     let mut accounts = HashMap::new();
     for row in ask(connection, SQL, &distinct).await? {

@@ -1,29 +1,36 @@
 //! The rows that enrolments leave.
 
-use serde::Serialize;
 use takmil_domain::coverage::{EnrolledMember, Enrolment};
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{AccountId, MemberId, MessageId, ParticipantId, PlanId};
+use takmil_domain::ids::{AccountId, MemberId, ParticipantId, PlanId};
 use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::Relationship;
 
 use crate::error::Constraint;
-use crate::put::Row;
-use crate::rows::{Id, over};
+use crate::rows::{Id, row};
 
-/// What is told of a person. It has no `Debug`: it is a person's.
-#[derive(Serialize)]
-pub(crate) struct PersonRow<'a> {
-    id: Id,
-    name: Option<&'a str>,
-    birth_date: Option<Date>,
-    sex: Option<Sex>,
-    at: Instant,
+row! {
+    /// What is told of a person. It has no `Debug`: it is a person's.
+    struct PersonRow<'a> {
+        id: Id as bytes,
+        name: Option<&'a str> as text,
+        birth_date: Option<Date> as text,
+        sex: Option<Sex> as text,
+        at: Instant as integer,
+    }
+    Some(Constraint::Member);
+    "insert into member (id, name, birth_date, sex, created_at)
+     select id, name, birth_date, sex, at from batch where true
+     on conflict (id) do update
+     set name = coalesce(excluded.name, member.name),
+         birth_date = coalesce(excluded.birth_date, member.birth_date),
+         sex = coalesce(excluded.sex, member.sex)"
 }
 
 impl<'a> PersonRow<'a> {
     pub(crate) fn unknown(member: MemberId, at: Instant) -> Self {
         PersonRow {
+            by: None,
             id: member.into(),
             name: None,
             birth_date: None,
@@ -40,33 +47,22 @@ impl<'a> PersonRow<'a> {
     }
 }
 
-impl Row for PersonRow<'_> {
-    const SQL: &'static str = over!(
-        id bytes, name text, birth_date text, sex text, at integer;
-        "insert into member (id, name, birth_date, sex, created_at)
-         select id, name, birth_date, sex, at from batch where true
-         on conflict (id) do update
-         set name = coalesce(excluded.name, member.name),
-             birth_date = coalesce(excluded.birth_date, member.birth_date),
-             sex = coalesce(excluded.sex, member.sex)"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Member);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    /// An identifier of a person. It has no `Debug`: it is a person's.
+    struct IdentifierRow {
+        system: String as text,
+        value: String as text,
+        member: Id as bytes,
     }
-}
-
-/// An identifier of a person. It has no `Debug`: it is a person's.
-#[derive(Serialize)]
-pub(crate) struct IdentifierRow {
-    system: String,
-    value: String,
-    member: Id,
+    Some(Constraint::MemberIdentifier);
+    "insert into member_identifier (system, value, member)
+     select system, value, member from batch"
 }
 
 impl IdentifierRow {
     pub(crate) fn of(system: String, value: String, member: MemberId) -> Self {
         IdentifierRow {
+            by: None,
             system,
             value,
             member: member.into(),
@@ -74,30 +70,24 @@ impl IdentifierRow {
     }
 }
 
-impl Row for IdentifierRow {
-    const SQL: &'static str = over!(
-        system text, value text, member bytes;
-        "insert into member_identifier (system, value, member)
-         select system, value, member from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::MemberIdentifier);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    #[derive(Debug)]
+    struct AccountRow<'a> {
+        id: Id as bytes,
+        insurer: &'a ParticipantId as text,
+        policy: &'a str as text,
+        certificate: &'a str as text,
+        at: Instant as integer,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct AccountRow<'a> {
-    id: Id,
-    insurer: &'a ParticipantId,
-    policy: &'a str,
-    certificate: &'a str,
-    at: Instant,
+    Some(Constraint::Account);
+    "insert into account (id, insurer, policy, certificate, created_at)
+     select id, insurer, policy, certificate, at from batch"
 }
 
 impl<'a> AccountRow<'a> {
     pub(crate) fn of(account: AccountId, enrolment: &'a Enrolment, at: Instant) -> Self {
         AccountRow {
+            by: None,
             id: account.into(),
             insurer: &enrolment.insurer,
             policy: &enrolment.policy,
@@ -107,33 +97,35 @@ impl<'a> AccountRow<'a> {
     }
 }
 
-impl Row for AccountRow<'_> {
-    const SQL: &'static str = over!(
-        id bytes, insurer text, policy text, certificate text, at integer;
-        "insert into account (id, insurer, policy, certificate, created_at)
-         select id, insurer, policy, certificate, at from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Account);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    #[derive(Debug)]
+    struct CoverRow<'a> {
+        member: Id as bytes,
+        account: Id as bytes,
+        plan: &'a PlanId as text,
+        start_on: Date as text,
+        end_on: Option<Date> as text,
+        insurer: &'a ParticipantId as text,
+        role: InsurerRole as text,
+        asked: u32 as integer,
+        relationship: Relationship as text,
+        suspended: i64 as integer,
+        prior_cover: i64 as integer,
+        group_size: Option<u32> as integer,
+        at: Instant as integer,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct CoverRow<'a> {
-    member: Id,
-    account: Id,
-    plan: &'a PlanId,
-    start_on: Date,
-    end_on: Option<Date>,
-    insurer: &'a ParticipantId,
-    role: InsurerRole,
-    asked: u32,
-    relationship: Relationship,
-    suspended: i64,
-    prior_cover: i64,
-    group_size: Option<u32>,
-    at: Instant,
+    Some(Constraint::Cover);
+    "insert into cover
+         (member, account, plan, start_on, end_on, insurer, role, asked, relationship,
+          suspended, prior_cover, group_size, updated_at)
+     select member, account, plan, start_on, end_on, insurer, role, asked, relationship,
+         suspended, prior_cover, group_size, at
+     from batch where true
+     on conflict (member, account, plan, start_on) do update
+     set end_on = excluded.end_on, role = excluded.role, asked = excluded.asked,
+         relationship = excluded.relationship, suspended = excluded.suspended,
+         prior_cover = excluded.prior_cover, group_size = excluded.group_size,
+         updated_at = excluded.updated_at"
 }
 
 impl<'a> CoverRow<'a> {
@@ -144,6 +136,7 @@ impl<'a> CoverRow<'a> {
         at: Instant,
     ) -> Self {
         CoverRow {
+            by: None,
             member: member.into(),
             account: account.into(),
             plan: &enrolment.plan,
@@ -158,28 +151,5 @@ impl<'a> CoverRow<'a> {
             group_size: enrolment.group_size,
             at,
         }
-    }
-}
-
-impl Row for CoverRow<'_> {
-    const SQL: &'static str = over!(
-        member bytes, account bytes, plan text, start_on text, end_on text, insurer text, role text,
-        asked integer, relationship text, suspended integer, prior_cover integer,
-        group_size integer, at integer;
-        "insert into cover
-             (member, account, plan, start_on, end_on, insurer, role, asked, relationship,
-              suspended, prior_cover, group_size, updated_at)
-         select member, account, plan, start_on, end_on, insurer, role, asked, relationship,
-             suspended, prior_cover, group_size, at
-         from batch where true
-         on conflict (member, account, plan, start_on) do update
-         set end_on = excluded.end_on, role = excluded.role, asked = excluded.asked,
-             relationship = excluded.relationship, suspended = excluded.suspended,
-             prior_cover = excluded.prior_cover, group_size = excluded.group_size,
-             updated_at = excluded.updated_at"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Cover);
-    fn message(&self) -> Option<MessageId> {
-        None
     }
 }

@@ -200,3 +200,29 @@ impl Constraint {
             .map(|(constraint, ..)| *constraint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::CONSTRAINTS;
+    use std::collections::BTreeSet;
+
+    /// The named constraints of the schema, but for references, which all have one meaning.
+    fn of_schema() -> BTreeSet<&'static str> {
+        let words = crate::migrations::MIGRATIONS
+            .iter()
+            .flat_map(|(_, _, sql)| sql.split_whitespace());
+        let words: Vec<_> = words.collect();
+        let named = words.windows(3).filter_map(|three| match three {
+            ["constraint", _, "references" | "foreign"] => None,
+            ["constraint", name, _] => Some(*name),
+            _ => None,
+        });
+        named.collect()
+    }
+
+    #[test]
+    fn every_constraint_of_the_schema_has_its_name_here_and_the_other_way_round() {
+        let named: BTreeSet<_> = CONSTRAINTS.iter().map(|(_, name, _)| *name).collect();
+        assert_eq!(named, of_schema());
+    }
+}

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MessageId, ParticipantId};
@@ -12,15 +11,22 @@ use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::batch::{NewEntry, NewLimit, ReservationChange};
 use crate::error::{Constraint, StoreError};
-use crate::put::{Pace, Row, Rows};
-use crate::rows::{Hex, Id, over};
+use crate::put::{Pace, Rows};
+use crate::rows::{Hex, Id, row};
 use crate::turn::ReservationState;
 
 /// Where a limit is kept: its account, and a digest of its whole key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) account: Id,
     pub(crate) standing: Id,
+}
+
+impl Place {
+    /// As a row of a question.
+    pub(crate) fn into_row(self) -> (Id, Id) {
+        (self.account, self.standing)
+    }
 }
 
 impl From<&LimitKey> for Place {
@@ -38,7 +44,7 @@ impl From<&LimitKey> for Place {
 }
 
 /// What an entry changes of a standing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) ceiling: i64,
     pub(crate) consumed: i64,
@@ -87,21 +93,28 @@ impl Change {
     }
 }
 
-/// A limit that is made.
-#[derive(Debug, Serialize)]
-pub(crate) struct LimitRow<'a> {
-    #[serde(skip)]
-    by: Option<MessageId>,
-    account: Id,
-    standing: Id,
-    member: Option<Id>,
-    insurer: &'a ParticipantId,
-    code: &'a str,
-    stretch: &'a str,
-    kind: LimitKind,
-    unit: LimitUnit,
-    per: LimitPer,
-    ceiling: i64,
+row! {
+    /// A limit that is made.
+    #[derive(Debug)]
+    struct LimitRow<'a> {
+        account: Id as bytes,
+        standing: Id as bytes,
+        member: Option<Id> as bytes,
+        insurer: &'a ParticipantId as text,
+        code: &'a str as text,
+        stretch: &'a str as text,
+        kind: LimitKind as text,
+        unit: LimitUnit as text,
+        per: LimitPer as text,
+        ceiling: i64 as integer,
+    }
+    Some(Constraint::Limit);
+    "insert into standing
+         (account, id, member, insurer, code, stretch, kind, unit, per,
+          first_ceiling, ceiling, consumed, reserved, overdraft)
+     select account, standing, member, insurer, code, stretch, kind, unit, per,
+         ceiling, ceiling, 0, 0, 0
+     from batch"
 }
 
 impl<'a> LimitRow<'a> {
@@ -136,36 +149,23 @@ impl<'a> LimitRow<'a> {
     }
 }
 
-impl Row for LimitRow<'_> {
-    const SQL: &'static str = over!(
-        account bytes, standing bytes, member bytes, insurer text, code text, stretch text,
-        kind text, unit text, per text, ceiling integer;
-        "insert into standing
-             (account, id, member, insurer, code, stretch, kind, unit, per,
-              first_ceiling, ceiling, consumed, reserved, overdraft)
-         select account, standing, member, insurer, code, stretch, kind, unit, per,
-             ceiling, ceiling, 0, 0, 0
-         from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Limit);
-    fn message(&self) -> Option<MessageId> {
-        self.by
+row! {
+    #[derive(Debug)]
+    struct EntryRow {
+        account: Id as bytes,
+        standing: Id as bytes,
+        message: Id as bytes,
+        turn: u32 as integer,
+        line: u32 as integer,
+        kind: EntryKind as text,
+        amount: i64 as integer,
+        reservation: Option<Id> as bytes,
+        at: Instant as integer,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct EntryRow {
-    #[serde(skip)]
-    by: MessageId,
-    account: Id,
-    standing: Id,
-    message: Id,
-    turn: u32,
-    line: u32,
-    kind: EntryKind,
-    amount: i64,
-    reservation: Option<Id>,
-    at: Instant,
+    Some(Constraint::Entry);
+    "insert into entry
+         (account, standing, message, turn, line, kind, amount, reservation, at)
+     select account, standing, message, turn, line, kind, amount, reservation, at from batch"
 }
 
 impl EntryRow {
@@ -180,7 +180,7 @@ impl EntryRow {
             }
             let Place { account, standing } = Place::from(&new.key);
             Ok(EntryRow {
-                by: new.message,
+                by: Some(new.message),
                 account,
                 standing,
                 message: new.message.into(),
@@ -200,31 +200,25 @@ impl EntryRow {
     }
 }
 
-impl Row for EntryRow {
-    const SQL: &'static str = over!(
-        account bytes, standing bytes, message bytes, turn integer, line integer, kind text,
-        amount integer, reservation bytes, at integer;
-        "insert into entry
-             (account, standing, message, turn, line, kind, amount, reservation, at)
-         select account, standing, message, turn, line, kind, amount, reservation, at from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Entry);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// What a batch changes of one standing.
+    #[derive(Debug)]
+    struct DeltaRow {
+        account: Id as bytes,
+        standing: Id as bytes,
+        ceiling: i64 as integer,
+        consumed: i64 as integer,
+        reserved: i64 as integer,
+        overdraft: i64 as integer,
     }
-}
-
-/// What a batch changes of one standing.
-#[derive(Debug, Serialize)]
-pub(crate) struct DeltaRow {
-    #[serde(skip)]
-    by: MessageId,
-    account: Id,
-    standing: Id,
-    ceiling: i64,
-    consumed: i64,
-    reserved: i64,
-    overdraft: i64,
+    Some(Constraint::Reference);
+    "update standing
+     set ceiling = standing.ceiling + batch.ceiling,
+         consumed = standing.consumed + batch.consumed,
+         reserved = standing.reserved + batch.reserved,
+         overdraft = standing.overdraft + batch.overdraft
+     from batch
+     where standing.account = batch.account and standing.id = batch.standing"
 }
 
 impl DeltaRow {
@@ -239,7 +233,7 @@ impl DeltaRow {
         });
         let row =
             |((_, Place { account, standing }), (by, change)): (_, (MessageId, Change))| DeltaRow {
-                by,
+                by: Some(by),
                 account,
                 standing,
                 ceiling: change.ceiling,
@@ -276,38 +270,25 @@ fn sums<P: Ord>(
     sums
 }
 
-impl Row for DeltaRow {
-    const SQL: &'static str = over!(
-        account bytes, standing bytes, ceiling integer, consumed integer, reserved integer,
-        overdraft integer;
-        "update standing
-         set ceiling = standing.ceiling + batch.ceiling,
-             consumed = standing.consumed + batch.consumed,
-             reserved = standing.reserved + batch.reserved,
-             overdraft = standing.overdraft + batch.overdraft
-         from batch
-         where standing.account = batch.account and standing.id = batch.standing"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Reference);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct ReservationRow {
+        message: Id as bytes,
+        expires_on: Date as text,
+        state: ReservationState as text,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct ReservationRow {
-    #[serde(skip)]
-    by: MessageId,
-    message: Id,
-    expires_on: Date,
-    state: ReservationState,
+    Some(Constraint::Reservation);
+    "insert into reservation (message, expires_on, state)
+     select message, expires_on, state from batch where true
+     on conflict (message) do update
+     set expires_on = excluded.expires_on, state = excluded.state"
 }
 
 impl ReservationRow {
     pub(crate) fn of(changes: &[ReservationChange]) -> Rows<Self> {
         // One that changes twice in a batch is written once, as it is left.
         let row = |change: &ReservationChange| ReservationRow {
-            by: change.message,
+            by: Some(change.message),
             message: change.message.into(),
             expires_on: change.expires_on,
             state: change.state,
@@ -320,106 +301,85 @@ impl ReservationRow {
     }
 }
 
-impl Row for ReservationRow {
-    const SQL: &'static str = over!(
-        message bytes, expires_on text, state text;
-        "insert into reservation (message, expires_on, state)
-         select message, expires_on, state from batch where true
-         on conflict (message) do update
-         set expires_on = excluded.expires_on, state = excluded.state"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Reservation);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// What a batch adds to one part of a reservation.
+    #[derive(Debug)]
+    struct ReservedRow {
+        reservation: Id as bytes,
+        account: Id as bytes,
+        standing: Id as bytes,
+        amount: i64 as integer,
     }
+    Some(Constraint::ReservationPart);
+    "insert into reservation_part (reservation, account, standing, open)
+     select reservation, account, standing, amount from batch where true
+     on conflict (reservation, account, standing) do update
+     set open = reservation_part.open + excluded.open"
 }
 
-/// A part that a reservation may hold from now on; it starts with nothing.
-#[derive(Debug, Serialize)]
-pub(crate) struct NewPartRow {
-    #[serde(skip)]
-    by: MessageId,
-    reservation: Id,
-    account: Id,
-    standing: Id,
-}
-
-impl NewPartRow {
-    pub(crate) fn of(entries: &[NewEntry]) -> Rows<Self> {
-        let parts = entries.iter().filter_map(|entry| {
-            let reserves = entry.kind == EntryKind::Reserve;
-            let reservation = entry.reservation.filter(|_| reserves)?;
-            Some((
-                (Id::from(reservation), Place::from(&entry.key)),
-                entry.message,
-            ))
-        });
-        let row = |((reservation, Place { account, standing }), by)| NewPartRow {
+impl ReservedRow {
+    pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
+        let row = |(by, (reservation, Place { account, standing }), amount)| ReservedRow {
             by,
             reservation,
             account,
             standing,
+            amount,
         };
-        let parts: BTreeMap<_, _> = parts.collect();
-        parts.into_iter().map(row).collect::<Vec<_>>().into()
+        part_sums(entries, pace, EntryKind::Reserve)
+            .map(row)
+            .collect::<Vec<_>>()
+            .into()
     }
 }
 
-impl Row for NewPartRow {
-    const SQL: &'static str = over!(
-        reservation bytes, account bytes, standing bytes;
-        "insert into reservation_part (reservation, account, standing, open)
-         select reservation, account, standing, 0 from batch where true on conflict do nothing"
-    );
-    const UNTOUCHED: Option<Constraint> = None;
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// What a batch takes from one part of a reservation.
+    #[derive(Debug)]
+    struct ReleasedRow {
+        reservation: Id as bytes,
+        account: Id as bytes,
+        standing: Id as bytes,
+        amount: i64 as integer,
     }
+    Some(Constraint::ReservationOpen);
+    "update reservation_part
+     set open = reservation_part.open + batch.amount
+     from batch
+     where reservation_part.reservation = batch.reservation
+     and reservation_part.account = batch.account
+     and reservation_part.standing = batch.standing"
 }
 
-/// What a batch changes of one part of a reservation.
-#[derive(Debug, Serialize)]
-pub(crate) struct PartRow {
-    #[serde(skip)]
-    by: MessageId,
-    reservation: Id,
-    account: Id,
-    standing: Id,
-    change: i64,
-}
-
-impl PartRow {
+impl ReleasedRow {
     pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
-        let sums = sums(entries, pace, |entry| {
-            let place = (Id::from(entry.reservation?), Place::from(&entry.key));
-            Some((place, Change::of(entry.kind, entry.amount)))
-        });
-        let row =
-            |((_, (reservation, place)), (by, change)): ((_, (Id, Place)), (_, Change))| PartRow {
-                by,
-                reservation,
-                account: place.account,
-                standing: place.standing,
-                change: change.reserved,
-            };
-        sums.into_iter().map(row).collect::<Vec<_>>().into()
+        let row = |(by, (reservation, Place { account, standing }), amount)| ReleasedRow {
+            by,
+            reservation,
+            account,
+            standing,
+            amount,
+        };
+        part_sums(entries, pace, EntryKind::Release)
+            .map(row)
+            .collect::<Vec<_>>()
+            .into()
     }
 }
 
-impl Row for PartRow {
-    const SQL: &'static str = over!(
-        reservation bytes, account bytes, standing bytes, change integer;
-        "update reservation_part
-         set open = reservation_part.open + batch.change
-         from batch
-         where reservation_part.reservation = batch.reservation
-             and reservation_part.account = batch.account
-             and reservation_part.standing = batch.standing"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::ReservationOpen);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
-    }
+/// What entries of a kind change of each part of a reservation.
+fn part_sums(
+    entries: &[NewEntry],
+    pace: Pace,
+    kind: EntryKind,
+) -> impl Iterator<Item = (Option<MessageId>, (Id, Place), i64)> {
+    let sums = sums(entries, pace, |entry| {
+        let reservation = entry.reservation.filter(|_| entry.kind == kind)?;
+        let change = Change::of(entry.kind, entry.amount);
+        Some(((reservation.into(), Place::from(&entry.key)), change))
+    });
+    sums.into_iter()
+        .map(|((_, part), (by, change))| (Some(by), part, change.reserved))
 }
 
 #[cfg(test)]

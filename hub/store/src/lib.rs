@@ -61,5 +61,3 @@ pub use turn::{
     Turn,
 };
 pub use unmapped::UnmappedCount;
-
-#[doc(hidden)] pub use put::TIMES;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
@@ -12,8 +11,8 @@ use takmil_domain::participant::InsurerDecision;
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
 use crate::error::{Constraint, StoreError};
-use crate::put::{Row, Rows};
-use crate::rows::{Heap, Hex, Id, Slice, over};
+use crate::put::Rows;
+use crate::rows::{Heap, Hex, Id, Slice, row};
 use crate::turn::Authorised;
 
 /// An identifier as it is compared: one spelling for what is read as the same.
@@ -22,26 +21,36 @@ pub(crate) fn spelled(identifier: &Identifier) -> (String, String) {
     (plain(&identifier.system), plain(&identifier.value))
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct MessageRow<'a> {
-    #[serde(skip)]
-    message: MessageId,
-    id: Id,
-    sender: &'a ParticipantId,
-    kind: Kind,
-    format: &'a str,
-    state: State,
-    received_at: Instant,
-    updated_at: Instant,
-    deadline: Option<Instant>,
-    member: Option<Id>,
-    digest: Hex<32>,
+/// A deadline holds while somebody has still to speak.
+fn deadline(state: State, deadline: Option<Instant>) -> Option<Instant> {
+    deadline.filter(|_| matches!(state, State::Consulting | State::Pended))
+}
+
+row! {
+    #[derive(Debug)]
+    struct MessageRow<'a> {
+        id: Id as bytes,
+        sender: &'a ParticipantId as text,
+        kind: Kind as text,
+        format: &'a str as text,
+        state: State as text,
+        received_at: Instant as integer,
+        updated_at: Instant as integer,
+        deadline: Option<Instant> as integer,
+        member: Option<Id> as bytes,
+        digest: Hex<32> as bytes,
+    }
+    Some(Constraint::Message);
+    "insert into message
+         (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
+     select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
+     from batch"
 }
 
 impl<'a> MessageRow<'a> {
     pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
         let row = |new: &'a NewMessage| MessageRow {
-            message: new.id,
+            by: Some(new.id),
             id: new.id.into(),
             sender: &new.sender,
             kind: new.kind,
@@ -49,7 +58,7 @@ impl<'a> MessageRow<'a> {
             state: new.state,
             received_at: new.received_at,
             updated_at: new.answered_at,
-            deadline: new.deadline,
+            deadline: deadline(new.state, new.deadline),
             member: new.member.map(Id::from),
             digest: Hex(new.digest),
         };
@@ -57,35 +66,22 @@ impl<'a> MessageRow<'a> {
     }
 }
 
-impl Row for MessageRow<'_> {
-    const SQL: &'static str = over!(
-        id bytes, sender text, kind text, format text, state text, received_at integer,
-        updated_at integer, deadline integer, member bytes, digest bytes;
-        "insert into message
-             (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
-         select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
-         from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Message);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.message)
+row! {
+    #[derive(Debug)]
+    struct BodyRow {
+        message: Id as bytes,
+        original: Slice as heavy_bytes,
+        canonical: Slice as heavy_bytes,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct BodyRow {
-    #[serde(skip)]
-    by: MessageId,
-    message: Id,
-    original: Slice,
-    canonical: Slice,
+    Some(Constraint::Body);
+    "insert into body (message, original, canonical) select message, original, canonical from batch"
 }
 
 impl BodyRow {
     pub(crate) fn of(messages: &[NewMessage]) -> Rows<Self> {
         let mut heap = Heap::default();
         let row = |new: &NewMessage| BodyRow {
-            by: new.id,
+            by: Some(new.id),
             message: new.id.into(),
             original: heap.lay(new.original.as_bytes()),
             canonical: heap.lay(new.canonical.as_bytes()),
@@ -95,32 +91,22 @@ impl BodyRow {
     }
 }
 
-impl Row for BodyRow {
-    const SQL: &'static str = over!(
-        message bytes, original heavy_bytes, canonical heavy_bytes;
-        "insert into body (message, original, canonical) select message, original, canonical from batch"
-    );
-    const HEAVY: bool = true;
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Body);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct IdempotencyRow<'a> {
+        sender: &'a ParticipantId as text,
+        key: &'a str as text,
+        message: Id as bytes,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct IdempotencyRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    sender: &'a ParticipantId,
-    key: &'a str,
-    message: Id,
+    Some(Constraint::Idempotency);
+    "insert into idempotency (sender, key, message) select sender, key, message from batch"
 }
 
 impl<'a> IdempotencyRow<'a> {
     pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
         let rows = messages.iter().flat_map(|new| {
             new.keys.iter().map(|key| IdempotencyRow {
-                by: new.id,
+                by: Some(new.id),
                 sender: &new.sender,
                 key,
                 message: new.id.into(),
@@ -130,25 +116,18 @@ impl<'a> IdempotencyRow<'a> {
     }
 }
 
-impl Row for IdempotencyRow<'_> {
-    const SQL: &'static str = over!(
-        sender text, key text, message bytes;
-        "insert into idempotency (sender, key, message) select sender, key, message from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Idempotency);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct IdentifierRow<'a> {
+        sender: &'a ParticipantId as text,
+        system: String as text,
+        value: String as text,
+        message: Id as bytes,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct IdentifierRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    sender: &'a ParticipantId,
-    system: String,
-    value: String,
-    message: Id,
+    // A message may name the same identifier twice.
+    None;
+    "insert into message_identifier (sender, system, value, message)
+     select sender, system, value, message from batch where true on conflict do nothing"
 }
 
 impl<'a> IdentifierRow<'a> {
@@ -157,7 +136,7 @@ impl<'a> IdentifierRow<'a> {
             new.identifiers.iter().map(|identifier| {
                 let (system, value) = spelled(identifier);
                 IdentifierRow {
-                    by: new.id,
+                    by: Some(new.id),
                     sender: &new.sender,
                     system,
                     value,
@@ -169,32 +148,23 @@ impl<'a> IdentifierRow<'a> {
     }
 }
 
-impl Row for IdentifierRow<'_> {
-    // A message may name the same identifier twice.
-    const SQL: &'static str = over!(
-        sender text, system text, value text, message bytes;
-        "insert into message_identifier (sender, system, value, message)
-         select sender, system, value, message from batch where true on conflict do nothing"
-    );
-    const UNTOUCHED: Option<Constraint> = None;
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct PayerRow<'a> {
+        insurer: &'a ParticipantId as text,
+        message: Id as bytes,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct PayerRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    insurer: &'a ParticipantId,
-    message: Id,
+    // One insurer may have several covers of a member.
+    None;
+    "insert into payer (insurer, message) select insurer, message from batch where true
+     on conflict do nothing"
 }
 
 impl<'a> PayerRow<'a> {
     pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
         let rows = messages.iter().flat_map(|new| {
             new.insurers.iter().map(|insurer| PayerRow {
-                by: new.id,
+                by: Some(new.id),
                 insurer,
                 message: new.id.into(),
             })
@@ -203,31 +173,25 @@ impl<'a> PayerRow<'a> {
     }
 }
 
-impl Row for PayerRow<'_> {
-    // One insurer may have several covers of a member.
-    const SQL: &'static str = over!(
-        insurer text, message bytes;
-        "insert into payer (insurer, message) select insurer, message from batch where true
-         on conflict do nothing"
-    );
-    const UNTOUCHED: Option<Constraint> = None;
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// The updates of one message in a batch, as one.
+    #[derive(Debug)]
+    struct UpdateRow {
+        id: Id as bytes,
+        state_before: State as text,
+        turn_before: u32 as integer,
+        state: State as text,
+        turn: u32 as integer,
+        updated_at: Instant as integer,
+        deadline: Option<Instant> as integer,
     }
-}
-
-/// The updates of one message in a batch, as one.
-#[derive(Debug, Serialize)]
-pub(crate) struct UpdateRow {
-    #[serde(skip)]
-    message: MessageId,
-    id: Id,
-    state_before: State,
-    turn_before: u32,
-    state: State,
-    turn: u32,
-    updated_at: Instant,
-    deadline: Option<Instant>,
+    Some(Constraint::MessageState);
+    "update message
+     set state = batch.state, turn = batch.turn, updated_at = batch.updated_at,
+         deadline = batch.deadline
+     from batch
+     where message.id = batch.id and message.state = batch.state_before
+         and message.turn = batch.turn_before"
 }
 
 impl UpdateRow {
@@ -235,14 +199,14 @@ impl UpdateRow {
         let mut rows: BTreeMap<MessageId, UpdateRow> = BTreeMap::new();
         for update in updates {
             let next = UpdateRow {
-                message: update.id,
+                by: Some(update.id),
                 id: update.id.into(),
                 state_before: update.from,
                 turn_before: update.turn.saturating_sub(1),
                 state: update.to,
                 turn: update.turn,
                 updated_at: update.at,
-                deadline: update.deadline,
+                deadline: deadline(update.to, update.deadline),
             };
             let last = rows.get(&update.id);
             let follows = last.is_none_or(|last| {
@@ -271,33 +235,19 @@ impl UpdateRow {
     }
 }
 
-impl Row for UpdateRow {
-    const SQL: &'static str = over!(
-        id bytes, state_before text, turn_before integer, state text, turn integer,
-        updated_at integer, deadline integer;
-        "update message
-         set state = batch.state, turn = batch.turn, updated_at = batch.updated_at,
-             deadline = batch.deadline
-         from batch
-         where message.id = batch.id and message.state = batch.state_before
-             and message.turn = batch.turn_before"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::MessageState);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.message)
+row! {
+    #[derive(Debug)]
+    struct TurnRow {
+        message: Id as bytes,
+        number: u32 as integer,
+        at: Instant as integer,
+        state: State as text,
+        answer: Option<Slice> as heavy_text,
+        legs: Slice as heavy_text,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct TurnRow {
-    #[serde(skip)]
-    by: MessageId,
-    message: Id,
-    number: u32,
-    at: Instant,
-    state: State,
-    answer: Option<Slice>,
-    legs: Slice,
+    Some(Constraint::Turn);
+    "insert into turn (message, number, at, state, answer, legs)
+     select message, number, at, state, answer, legs from batch"
 }
 
 impl TurnRow {
@@ -309,7 +259,7 @@ impl TurnRow {
         let mut heap = Heap::default();
         for new in messages {
             rows.push(TurnRow {
-                by: new.id,
+                by: Some(new.id),
                 message: new.id.into(),
                 number: 1,
                 at: new.answered_at,
@@ -320,7 +270,7 @@ impl TurnRow {
         }
         for update in updates {
             rows.push(TurnRow {
-                by: update.id,
+                by: Some(update.id),
                 message: update.id.into(),
                 number: update.turn,
                 at: update.at,
@@ -340,34 +290,24 @@ fn lay_legs(heap: &mut Heap, legs: &[Leg]) -> Result<Slice, StoreError> {
     Ok(heap.lay(crate::rows::json(legs)?.as_bytes()))
 }
 
-impl Row for TurnRow {
-    const SQL: &'static str = over!(
-        message bytes, number integer, at integer, state text, answer heavy_text, legs heavy_text;
-        "insert into turn (message, number, at, state, answer, legs)
-         select message, number, at, state, answer, legs from batch"
-    );
-    const HEAVY: bool = true;
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Turn);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct DecisionRow<'a> {
+        message: Id as bytes,
+        insurer: &'a ParticipantId as text,
+        reference: &'a str as text,
+        at: Instant as integer,
+        document: &'a InsurerDecision as text,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct DecisionRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    message: Id,
-    insurer: &'a ParticipantId,
-    reference: &'a str,
-    at: Instant,
-    document: &'a InsurerDecision,
+    Some(Constraint::Decision);
+    "insert into decision (message, insurer, reference, at, document)
+     select message, insurer, reference, at, document from batch"
 }
 
 impl<'a> DecisionRow<'a> {
     pub(crate) fn of(decisions: &'a [NewDecision]) -> Rows<Self> {
         let row = |new: &'a NewDecision| DecisionRow {
-            by: new.decision.message,
+            by: Some(new.decision.message),
             message: new.decision.message.into(),
             insurer: &new.insurer,
             reference: &new.decision.reference,
@@ -378,32 +318,28 @@ impl<'a> DecisionRow<'a> {
     }
 }
 
-impl Row for DecisionRow<'_> {
-    const SQL: &'static str = over!(
-        message bytes, insurer text, reference text, at integer, document text;
-        "insert into decision (message, insurer, reference, at, document)
-         select message, insurer, reference, at, document from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Decision);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    #[derive(Debug)]
+    struct AuthorisationRow<'a> {
+        member: Id as bytes,
+        number: &'a str as text,
+        insurer: &'a ParticipantId as text,
+        seq: u32 as integer,
+        system: &'a str as text,
+        code: &'a str as text,
+        quantity: Option<Quantity> as text,
+        amount: Option<Amount> as integer,
+        valid_until: Date as text,
+        message: Id as bytes,
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct AuthorisationRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    member: Id,
-    number: &'a str,
-    insurer: &'a ParticipantId,
-    seq: u32,
-    system: &'a str,
-    code: &'a str,
-    quantity: Option<Quantity>,
-    amount: Option<Amount>,
-    valid_until: Date,
-    message: Id,
+    Some(Constraint::Authorisation);
+    "insert into authorisation
+         (member, number, insurer, seq, system, code, quantity, amount, valid_until, message)
+     select member, number, insurer, seq, system, code, quantity, amount, valid_until, message
+     from batch where true
+     on conflict (member, number, insurer, seq) do update
+     set quantity = excluded.quantity, amount = excluded.amount,
+         valid_until = excluded.valid_until"
 }
 
 impl<'a> AuthorisationRow<'a> {
@@ -413,7 +349,7 @@ impl<'a> AuthorisationRow<'a> {
         for line in lines {
             let key = (line.member, &line.number, &line.insurer, line.seq);
             let row = AuthorisationRow {
-                by: line.message,
+                by: Some(line.message),
                 member: line.member.into(),
                 number: &line.number,
                 insurer: &line.insurer,
@@ -431,36 +367,26 @@ impl<'a> AuthorisationRow<'a> {
     }
 }
 
-impl Row for AuthorisationRow<'_> {
-    const SQL: &'static str = over!(
-        member bytes, number text, insurer text, seq integer, system text, code text,
-        quantity text, amount integer, valid_until text, message bytes;
-        "insert into authorisation
-             (member, number, insurer, seq, system, code, quantity, amount, valid_until, message)
-         select member, number, insurer, seq, system, code, quantity, amount, valid_until, message
-         from batch where true
-         on conflict (member, number, insurer, seq) do update
-         set quantity = excluded.quantity, amount = excluded.amount,
-             valid_until = excluded.valid_until"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Authorisation);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// How often a code came in a batch.
+    #[derive(Debug)]
+    struct UnmappedRow<'a> {
+        system: &'a str as text,
+        code: &'a str as text,
+        sender: &'a ParticipantId as text,
+        display: Option<&'a str> as text,
+        times: u64 as integer,
+        at: Instant as integer,
+        message: Id as bytes,
     }
-}
-
-/// How often a code came in a batch.
-#[derive(Debug, Serialize)]
-pub(crate) struct UnmappedRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    system: &'a str,
-    code: &'a str,
-    sender: &'a ParticipantId,
-    display: Option<&'a str>,
-    times: u64,
-    at: Instant,
-    message: Id,
+    Some(Constraint::Unmapped);
+    "insert into unmapped
+         (system, code, sender, display, times, first_at, last_at, last_message)
+     select system, code, sender, display, times, at, at, message from batch where true
+     on conflict (system, code, sender) do update
+     set times = unmapped.times + excluded.times, last_at = excluded.last_at,
+         last_message = excluded.last_message,
+         display = coalesce(excluded.display, unmapped.display)"
 }
 
 impl<'a> UnmappedRow<'a> {
@@ -470,7 +396,7 @@ impl<'a> UnmappedRow<'a> {
             let key = (&seen.system, &seen.code, &seen.sender);
             let before = rows.get(&key).map_or(0, |row| row.times);
             let row = UnmappedRow {
-                by: seen.message,
+                by: Some(seen.message),
                 system: &seen.system,
                 code: &seen.code,
                 sender: &seen.sender,
@@ -482,22 +408,5 @@ impl<'a> UnmappedRow<'a> {
             rows.insert(key, row);
         }
         rows.into_values().collect::<Vec<_>>().into()
-    }
-}
-
-impl Row for UnmappedRow<'_> {
-    const SQL: &'static str = over!(
-        system text, code text, sender text, display text, times integer, at integer, message bytes;
-        "insert into unmapped
-             (system, code, sender, display, times, first_at, last_at, last_message)
-         select system, code, sender, display, times, at, at, message from batch where true
-         on conflict (system, code, sender) do update
-         set times = unmapped.times + excluded.times, last_at = excluded.last_at,
-             last_message = excluded.last_message,
-             display = coalesce(excluded.display, unmapped.display)"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Unmapped);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
     }
 }

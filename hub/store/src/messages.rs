@@ -271,7 +271,7 @@ impl Store {
             .bind(filter.member.map(|member| member.0))
             .bind(filter.kind.map(Kind::as_str))
             .bind(filter.state.map(State::as_str))
-            .bind(after.map(|id| id.0))
+            .bind(after.map_or(uuid::Uuid::max(), |id| id.0))
             .bind(most.min(MOST_OF_PAGE))
             .fetch_all(&self.readers)
             .await?;
@@ -285,7 +285,7 @@ impl Store {
     pub async fn overdue(&self, now: Instant, most: u32) -> Result<Vec<Deadline>, StoreError> {
         let rows = sqlx::query(
             "select id, state, deadline from message
-             where deadline is not null and deadline <= $1 and state in ('consulting', 'pended')
+             where deadline is not null and deadline <= $1
              order by deadline, id limit $2",
         )
         .bind(now.0)

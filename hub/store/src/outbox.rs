@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Sqlite, Transaction};
 use takmil_domain::date::Instant;
@@ -11,8 +10,8 @@ use takmil_domain::participant::Delivery;
 
 use crate::column::Columns;
 use crate::error::{Constraint, StoreError};
-use crate::put::{Pace, Row, put};
-use crate::rows::{Id, over};
+use crate::put::{Pace, put};
+use crate::rows::{Id, over, row};
 use crate::scope::Scope;
 use crate::store::Store;
 use crate::turn::ask;
@@ -69,52 +68,31 @@ pub struct Backlog {
     pub last_delivered: Option<Instant>,
 }
 
-#[derive(Serialize)]
-struct DeliveryKey {
-    id: Id,
-}
-
-/// An attempt under its delivery's sequence and its own number.
-#[derive(Serialize)]
-struct AttemptRow<'a> {
-    delivery: i64,
-    number: i64,
-    at: Instant,
-    error: Option<&'a str>,
-}
-
-impl Row for AttemptRow<'_> {
-    const SQL: &'static str = over!(
-        delivery integer, number integer, at integer, error text;
-        "insert into attempt (delivery, number, at, error)
-         select delivery, number, at, error from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Attempt);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    /// An attempt under its delivery's sequence and its own number.
+    struct AttemptRow<'a> {
+        delivery: i64 as integer,
+        number: i64 as integer,
+        at: Instant as integer,
+        error: Option<&'a str> as text,
     }
+    Some(Constraint::Attempt);
+    "insert into attempt (delivery, number, at, error)
+     select delivery, number, at, error from batch"
 }
 
-/// What attempts leave of a delivery.
-#[derive(Serialize)]
-struct LeftRow {
-    sequence: i64,
-    attempts: i64,
-    due_at: Instant,
-    delivered_at: Option<Instant>,
-}
-
-impl Row for LeftRow {
-    const SQL: &'static str = over!(
-        sequence integer, attempts integer, due_at integer, delivered_at integer;
-        "update delivery
-         set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at
-         from batch where delivery.sequence = batch.sequence"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Delivery);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    /// What attempts leave of a delivery.
+    struct LeftRow {
+        sequence: i64 as integer,
+        attempts: i64 as integer,
+        due_at: Instant as integer,
+        delivered_at: Option<Instant> as integer,
     }
+    Some(Constraint::Delivery);
+    "update delivery
+     set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at
+     from batch where delivery.sequence = batch.sequence"
 }
 
 impl Store {
@@ -179,6 +157,7 @@ impl Store {
                 }
             };
             rows.push(AttemptRow {
+                by: None,
                 delivery: left.sequence,
                 number: left.attempts,
                 at: attempt.at,
@@ -270,15 +249,14 @@ async fn left(
     );
     let keys: Vec<_> = attempts
         .iter()
-        .map(|attempt| DeliveryKey {
-            id: attempt.delivery.into(),
-        })
+        .map(|attempt| (Id::from(attempt.delivery),))
         .collect();
     let mut left = BTreeMap::new();
     for row in ask(transaction, SQL, &keys).await? {
         let insurer: ParticipantId = row.named("insurer")?;
         if scope.sees_insurer(&insurer) {
             let delivery = LeftRow {
+                by: None,
                 sequence: row.number("sequence")?,
                 attempts: row.number("attempts")?,
                 due_at: row.moment("due_at")?,

@@ -1,34 +1,38 @@
 //! The rows that deliveries leave when they become owed.
 
-use serde::Serialize;
 use takmil_domain::date::Instant;
-use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::ids::ParticipantId;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 
 use crate::batch::NewDelivery;
 use crate::error::Constraint;
-use crate::put::{Row, Rows};
-use crate::rows::{Heap, Id, Slice, over};
+use crate::put::Rows;
+use crate::rows::{Heap, Id, Slice, row};
 
-#[derive(Debug, Serialize)]
-pub(crate) struct DeliveryRow<'a> {
-    #[serde(skip)]
-    by: MessageId,
-    id: Id,
-    insurer: &'a ParticipantId,
-    claim: Id,
-    message: Id,
-    kind: Kind,
-    purpose: Purpose,
-    created_at: Instant,
-    due_at: Instant,
+row! {
+    #[derive(Debug)]
+    struct DeliveryRow<'a> {
+        id: Id as bytes,
+        insurer: &'a ParticipantId as text,
+        claim: Id as bytes,
+        message: Id as bytes,
+        kind: Kind as text,
+        purpose: Purpose as text,
+        created_at: Instant as integer,
+        due_at: Instant as integer,
+    }
+    // The sequence counts up in the order of the batch: later in a claim is later in its order.
+    Some(Constraint::Delivery);
+    "insert into delivery (id, insurer, claim, message, kind, purpose, created_at, due_at)
+     select id, insurer, claim, message, kind, purpose, created_at, due_at
+     from batch order by place"
 }
 
 impl<'a> DeliveryRow<'a> {
     pub(crate) fn of(outbox: &'a [NewDelivery]) -> Rows<Self> {
         let row = |new: &'a NewDelivery| DeliveryRow {
-            by: new.message,
+            by: Some(new.message),
             id: new.id.into(),
             insurer: &new.insurer,
             claim: new.claim.into(),
@@ -42,51 +46,26 @@ impl<'a> DeliveryRow<'a> {
     }
 }
 
-impl Row for DeliveryRow<'_> {
-    // The sequence counts up in the order of the batch: later in a claim is later in its order.
-    const SQL: &'static str = over!(
-        id bytes, insurer text, claim bytes, message bytes, kind text, purpose text,
-        created_at integer, due_at integer;
-        "insert into delivery (id, insurer, claim, message, kind, purpose, created_at, due_at)
-         select id, insurer, claim, message, kind, purpose, created_at, due_at
-         from batch order by place"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::Delivery);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
+row! {
+    /// Kept apart from the delivery, which changes at every attempt.
+    #[derive(Debug)]
+    struct DocumentRow {
+        delivery: Id as bytes,
+        document: Slice as heavy_text,
     }
-}
-
-/// Kept apart from the delivery, which changes at every attempt.
-#[derive(Debug, Serialize)]
-pub(crate) struct DocumentRow {
-    #[serde(skip)]
-    by: MessageId,
-    delivery: Id,
-    document: Slice,
+    Some(Constraint::DeliveryDocument);
+    "insert into delivery_document (delivery, document) select delivery, document from batch"
 }
 
 impl DocumentRow {
     pub(crate) fn of(outbox: &[NewDelivery]) -> Rows<Self> {
         let mut heap = Heap::default();
         let row = |new: &NewDelivery| DocumentRow {
-            by: new.message,
+            by: Some(new.message),
             delivery: new.id.into(),
             document: heap.lay(new.document.as_bytes()),
         };
         let rows = outbox.iter().map(row).collect();
         Rows { rows, heap }
-    }
-}
-
-impl Row for DocumentRow {
-    const SQL: &'static str = over!(
-        delivery bytes, document heavy_text;
-        "insert into delivery_document (delivery, document) select delivery, document from batch"
-    );
-    const HEAVY: bool = true;
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::DeliveryDocument);
-    fn message(&self) -> Option<MessageId> {
-        Some(self.by)
     }
 }

@@ -1,10 +1,9 @@
 //! The parties that the hub talks to, and the keys by which they are recognised.
 
-use serde::Serialize;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use takmil_domain::date::Instant;
-use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::ids::{Identifier, ParticipantId};
 use takmil_domain::participant::Participant;
 
 use crate::catalogue::{Upserted, next_revision, rendered};
@@ -12,8 +11,8 @@ use crate::column::Columns;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
 use crate::message_rows::spelled;
-use crate::put::{Pace, Row, put};
-use crate::rows::over;
+use crate::put::{Pace, put};
+use crate::rows::row;
 use crate::scope::Scope;
 use crate::staff::{Staff, staff};
 use crate::store::Store;
@@ -40,23 +39,15 @@ pub struct Caller {
     pub staff: Option<Staff>,
 }
 
-#[derive(Serialize)]
-struct OwnIdentifier<'a> {
-    system: String,
-    value: String,
-    participant: &'a ParticipantId,
-}
-
-impl Row for OwnIdentifier<'_> {
-    const SQL: &'static str = over!(
-        system text, value text, participant text;
-        "insert into participant_identifier (system, value, participant)
-         select system, value, participant from batch"
-    );
-    const UNTOUCHED: Option<Constraint> = Some(Constraint::ParticipantIdentifier);
-    fn message(&self) -> Option<MessageId> {
-        None
+row! {
+    struct OwnIdentifier<'a> {
+        system: String as text,
+        value: String as text,
+        participant: &'a ParticipantId as text,
     }
+    Some(Constraint::ParticipantIdentifier);
+    "insert into participant_identifier (system, value, participant)
+     select system, value, participant from batch"
 }
 
 impl Store {
@@ -253,6 +244,7 @@ async fn name(
     let rows: Vec<_> = spelled
         .into_iter()
         .map(|(system, value)| OwnIdentifier {
+            by: None,
             system,
             value,
             participant: &participant.id,

@@ -6,7 +6,7 @@ use takmil_domain::ids::MessageId;
 
 use crate::batch::Batch;
 use crate::error::{Constraint, StoreError};
-use crate::ledger_rows::{DeltaRow, EntryRow, LimitRow, NewPartRow, PartRow, ReservationRow};
+use crate::ledger_rows::{DeltaRow, EntryRow, LimitRow, ReleasedRow, ReservationRow, ReservedRow};
 use crate::message_rows::{
     AuthorisationRow, BodyRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, PayerRow,
     TurnRow, UnmappedRow, UpdateRow,
@@ -94,8 +94,8 @@ async fn at_pace(
     put(to, &ReservationRow::of(&batch.reservations), pace).await?;
     put(to, &EntryRow::of(&batch.entries)?, pace).await?;
     put(to, &DeltaRow::of(&batch.entries, pace), pace).await?;
-    put(to, &NewPartRow::of(&batch.entries), pace).await?;
-    put(to, &PartRow::of(&batch.entries, pace), pace).await?;
+    put(to, &ReservedRow::of(&batch.entries, pace), pace).await?;
+    put(to, &ReleasedRow::of(&batch.entries, pace), pace).await?;
     put(to, &DeliveryRow::of(&batch.outbox), pace).await?;
     put(to, &DocumentRow::of(&batch.outbox), pace).await?;
     if pace == Pace::Together {
@@ -131,21 +131,11 @@ async fn run<R: Row>(
     rows: &[R],
     heap: &Heap,
 ) -> Result<(), StoreError> {
-    let t0 = std::time::Instant::now();
-    let js = json(rows)?;
-    let t1 = t0.elapsed();
-    let mut query = sqlx::query(R::SQL).bind(js);
+    let mut query = sqlx::query(R::SQL).bind(json(rows)?);
     if R::HEAVY {
         query = query.bind(heap.as_bytes());
     }
     let touched = query.execute(connection).await?.rows_affected();
-    {
-        let mut g = TIMES.lock().unwrap();
-        let e = g.entry(std::any::type_name::<R>()).or_insert((0.0, 0.0, 0));
-        e.0 += t1.as_secs_f64() * 1e6;
-        e.1 += t0.elapsed().as_secs_f64() * 1e6;
-        e.2 += rows.len();
-    }
     match R::UNTOUCHED {
         Some(constraint) if touched != rows.len() as u64 => Err(StoreError::Broken {
             constraint,
@@ -154,5 +144,3 @@ async fn run<R: Row>(
         _ => Ok(()),
     }
 }
-
-pub static TIMES: std::sync::Mutex<std::collections::BTreeMap<&'static str, (f64, f64, usize)>> = std::sync::Mutex::new(std::collections::BTreeMap::new());

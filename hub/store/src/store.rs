@@ -24,6 +24,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection. A turn holds the writer for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Pages in memory for each connection, in KiB: a turn's pages stay there until they are committed.
+const CACHE_KIB: u32 = 32 << 10;
+
+/// How many pages the log gathers before they are moved into the database: 32 MiB.
+const CHECKPOINT_PAGES: &str = "8192";
+
 /// Every static statement of the crate fits, so that none is prepared twice.
 const STATEMENTS: usize = 256;
 
@@ -89,6 +95,10 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
+            // Below 0, it is KiB.
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
+            .pragma("temp_store", "memory")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         // Connections are not tested before use: they are threads of this process.

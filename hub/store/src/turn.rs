@@ -161,30 +161,6 @@ pub struct Entry {
     pub at: Instant,
 }
 
-#[derive(Serialize)]
-struct KeyRow<'a> {
-    sender: &'a ParticipantId,
-    key: &'a str,
-}
-
-#[derive(Serialize)]
-struct MessageKey {
-    message: Id,
-}
-
-#[derive(Serialize)]
-struct AuthorisationKey<'a> {
-    member: Id,
-    number: &'a str,
-}
-
-#[derive(Serialize)]
-struct IdentifierKey<'a> {
-    sender: &'a ParticipantId,
-    system: String,
-    value: String,
-}
-
 impl Turn {
     pub(crate) fn new(transaction: Transaction<'static, Sqlite>) -> Turn {
         Turn { transaction }
@@ -212,10 +188,7 @@ impl Turn {
                  and last.number = (select max(number) from turn
                      where turn.message = message.id and turn.answer is not null)"
         );
-        let rows: Vec<_> = keys
-            .iter()
-            .map(|(sender, key)| KeyRow { sender, key })
-            .collect();
+        let rows: Vec<_> = keys.iter().map(|(sender, key)| (sender, key)).collect();
         let found = ask(self.connection(), SQL, &rows).await?;
         placed(keys.len(), &found, |row| {
             Ok(StoredAnswer {
@@ -241,7 +214,7 @@ impl Turn {
             "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft
              from batch join standing s on s.account = batch.account and s.id = batch.standing"
         );
-        let rows: Vec<_> = keys.iter().map(Place::from).collect();
+        let rows: Vec<_> = keys.iter().map(|key| Place::from(key).into_row()).collect();
         let found = ask(self.connection(), SQL, &rows).await?;
         placed(keys.len(), &found, standing)
     }
@@ -309,10 +282,7 @@ impl Turn {
         );
         let rows: Vec<_> = numbers
             .iter()
-            .map(|(member, number)| AuthorisationKey {
-                member: (*member).into(),
-                number,
-            })
+            .map(|(member, number)| (Id::from(*member), number))
             .collect();
         let found = ask(self.connection(), SQL, &rows).await?;
         found.iter().map(authorised).collect()
@@ -335,15 +305,11 @@ impl Turn {
              join message on message.id = i.message
              order by batch.place, message.id desc"
         );
-        let key = |(sender, identifier)| {
+        let row = |(sender, identifier): &(ParticipantId, Identifier)| {
             let (system, value) = spelled(identifier);
-            IdentifierKey {
-                sender,
-                system,
-                value,
-            }
+            (sender.clone(), system, value)
         };
-        let rows: Vec<_> = wanted.iter().map(|(s, i)| key((s, i))).collect();
+        let rows: Vec<_> = wanted.iter().map(row).collect();
         let mut found: Vec<Vec<FoundMessage>> = wanted.iter().map(|_| Vec::new()).collect();
         for row in ask(self.connection(), SQL, &rows).await? {
             if let Some(place) = found.get_mut(row.number::<usize>("place")?) {
@@ -426,7 +392,7 @@ impl Turn {
     }
 }
 
-/// Asks one statement about many rows.
+/// Asks one statement about many rows, each a tuple in the order of the statement's columns.
 pub(crate) async fn ask<R: Serialize>(
     connection: &mut SqliteConnection,
     sql: &'static str,
@@ -456,9 +422,9 @@ pub(crate) fn placed<T>(
     Ok(places)
 }
 
-fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<MessageKey> {
-    let key = |id: MessageId| MessageKey { message: id.into() };
-    messages.into_iter().map(key).collect()
+/// Rows of one message each.
+fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<(Id,)> {
+    messages.into_iter().map(|id| (id.into(),)).collect()
 }
 
 pub(crate) fn digest(row: &SqliteRow) -> Result<[u8; 32], StoreError> {

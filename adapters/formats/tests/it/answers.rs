@@ -85,7 +85,7 @@ fn shown(written: &Written) -> String {
 fn spread(text: &str) -> String {
     let mut out = String::new();
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
-    let mut line = |out: &mut String, depth: usize| {
+    let line = |out: &mut String, depth: usize| {
         out.push('\n');
         out.push_str(&"  ".repeat(depth));
     };

@@ -175,6 +175,13 @@ async fn what_the_first_insurer_changes_the_second_follows() {
         "the second was proposed 10 and takes over what the first left"
     );
     assert_eq!((rig.left("i-1").await, rig.left("i-2").await), (955, 945));
+    let derived = takmil_engine::derive(rig.engine.store(), answer.id)
+        .await
+        .unwrap();
+    assert!(
+        derived.same,
+        "the decision comes out again, to the last trace entry"
+    );
     rig.assert_ledger_is_sound().await;
 }
 

@@ -83,13 +83,22 @@ struct CaseBenefit {
     deductible: bool,
     waiting_months: u32,
     waiver_prior_cover: bool,
-    authorisation: String,
+    authorisation: CaseRule,
     penalty_rate: Rate,
     max_quantity: Option<u32>,
     age_min: u32,
     age_max: u32,
     sex: Option<String>,
     limits: Vec<LimitCode>,
+}
+
+/// What happens without a pre-authorisation.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CaseRule {
+    None,
+    Refuse,
+    Penalty,
 }
 
 #[derive(Deserialize)]
@@ -306,10 +315,10 @@ fn benefit(case: &CaseBenefit) -> Benefit {
         deductible: case.deductible,
         waiting_months: case.waiting_months,
         waiver: Waiver { prior_cover: case.waiver_prior_cover, group_over: None },
-        authorisation: match case.authorisation.as_str() {
-            "refuse" => AuthorisationRule::Refuse,
-            "penalty" => AuthorisationRule::Penalty { rate: case.penalty_rate },
-            _ => AuthorisationRule::Pay,
+        authorisation: match case.authorisation {
+            CaseRule::None => AuthorisationRule::Pay,
+            CaseRule::Refuse => AuthorisationRule::Refuse,
+            CaseRule::Penalty => AuthorisationRule::Penalty { rate: case.penalty_rate },
         },
         max_quantity: case.max_quantity.map(Quantity::whole),
         age_min: Some(case.age_min),

@@ -50,7 +50,7 @@ fn written(name: &str) -> Result<&'static Format, String> {
 enum Line<'a> {
     Message {
         path: &'a str,
-        format: &'static str,
+        format: Option<&'static str>,
         kind: Kind,
         message: &'a Message,
     },

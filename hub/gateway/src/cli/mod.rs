@@ -17,6 +17,9 @@ use crate::config::{Config, ConfigError};
 #[derive(Debug, Parser)]
 #[command(name = "takmil", version, propagate_version = true)]
 struct Cli {
+    /// Prints for machines.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -25,12 +28,8 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(serve::Arguments),
-    /// Shows the hub at work: sample insurers, sample messages, an embedded store.
-    Demo(crate::demo::Arguments),
     /// Reads wire messages into canonical ones: one line of JSON for each message.
     Convert(convert::Arguments),
-    /// Computes the shares of a bill under a plan, with no store.
-    Adjudicate(crate::adjudicate::Arguments),
     /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys.
@@ -63,8 +62,6 @@ pub(crate) enum Exit {
     Well,
     /// Some input was refused, or something was found.
     Refused,
-    /// The options contradict each other or name what does not exist.
-    Usage,
 }
 
 impl From<Exit> for ExitCode {
@@ -72,7 +69,6 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Well => ExitCode::SUCCESS,
             Exit::Refused => ExitCode::from(1),
-            Exit::Usage => ExitCode::from(2),
         }
     }
 }
@@ -85,15 +81,14 @@ pub(crate) type Fatal = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let Cli { command, json } = Cli::parse();
+    let done = match command {
         Command::Serve(arguments) => wait_for(serve::run(arguments)),
-        Command::Demo(arguments) => wait_for(crate::demo::run(arguments)),
         Command::Convert(arguments) => convert::run(&arguments),
-        Command::Adjudicate(arguments) => wait_for(crate::adjudicate::run(arguments)),
-        Command::Import(arguments) => wait_for(import::run(arguments)),
-        Command::Participant(arguments) => wait_for(participant::run(arguments)),
-        Command::Config(command) => config::run(&command),
-        Command::Doctor(arguments) => wait_for(doctor::run(arguments)),
+        Command::Import(arguments) => wait_for(import::run(arguments, json)),
+        Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
+        Command::Config(command) => config::run(&command, json),
+        Command::Doctor(arguments) => wait_for(doctor::run(arguments, json)),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -165,12 +165,13 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Payload, Failure> {
-        let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let (parts, body) = request.into_parts();
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let media_type = text(header::CONTENT_TYPE).map(str::to_owned);
         if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
             return Err(Failure::new(Code::Media, "bodies are taken as they are, without a content coding"));
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(body).await?;
         Ok(Payload { media_type, bytes })
     }
 }

@@ -20,4 +20,3 @@ mod races;
 mod samples;
 mod scopes;
 mod tampering;
-mod zz_speed;

@@ -13,18 +13,18 @@ use takmil_domain::message::Attachment;
 use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
 
-use super::library::{Library, Resource, step};
+use super::library::{Library, Resource};
 use crate::Context;
-use crate::fhir::tree::Node;
+use crate::fhir::tree::{Node, Place};
 
 /// How many places of one message are told as unread, before whole resources are told instead: enough for
 /// any real sender, and no message grows far beyond its source by them.
 const MAX_UNREAD: usize = 2_000;
 
-/// How many values are read over again for one body, because its messages share a patient, an insurer, a
+/// How many bytes are read over again for one body, because its messages share a patient, an insurer, a
 /// medication. What is read again is told again in each message, so this bounds how much larger than the
 /// body its messages may be. Bundles of real senders stay under a tenth of it.
-const MAX_READ_AGAIN: usize = 4_000_000;
+const MAX_READ_AGAIN: usize = 256 * 1024 * 1024;
 
 /// What the messages of one body have read of its resources.
 #[derive(Default)]
@@ -36,11 +36,16 @@ pub(super) struct Shared {
 impl Shared {
     /// Notes that the resource is read; whether that may still be.
     fn allows(&self, resource: &Resource, index: usize) -> bool {
-        if !self.opened.borrow_mut().insert(index) {
-            let again = self.again.get().saturating_add(size(resource.node));
-            self.again.set(again);
+        if self.opened.borrow_mut().insert(index) {
+            return true;
         }
-        self.again.get() <= MAX_READ_AGAIN
+        self.allows_again(resource.node)
+    }
+
+    fn allows_again(&self, node: &Node) -> bool {
+        let again = self.again.get().saturating_add(size(node));
+        self.again.set(again);
+        again <= MAX_READ_AGAIN
     }
 }
 
@@ -100,14 +105,16 @@ fn address(node: &Node) -> usize {
     ptr::from_ref(node).addr()
 }
 
-/// How many values a tree holds.
+/// How many bytes a tree takes, about.
 fn size(node: &Node) -> usize {
+    const OF_A_NODE: usize = 64;
     let below: usize = match node {
         Node::Object(members) => members.iter().map(|(_, inner)| size(inner)).sum(),
         Node::Array(items) => items.iter().map(size).sum(),
+        Node::String(text) | Node::Number(text) => text.len(),
         _ => 0,
     };
-    below.saturating_add(1)
+    below.saturating_add(OF_A_NODE)
 }
 
 impl<'a> Reader<'a> {
@@ -156,11 +163,6 @@ impl<'a> Reader<'a> {
         self.used.borrow().clone()
     }
 
-    /// Whether something was found wrong.
-    pub(super) fn is_faulty(&self) -> bool {
-        !self.faults.borrow().is_empty()
-    }
-
     /// Closes the account: one walk over the resources that took part.
     pub(super) fn close(&self) -> Account {
         let marks = self.marks.borrow();
@@ -173,6 +175,7 @@ impl<'a> Reader<'a> {
             marks: &marks,
             wanted: &mut wanted,
             unread: Vec::new(),
+            resource: "",
         };
         for index in self.used.borrow().iter() {
             if let Some(Resource { node, pointer, .. }) = self.library.resources.get(*index) {
@@ -202,61 +205,58 @@ struct Walk<'w> {
     marks: &'w HashMap<usize, Mark>,
     wanted: &'w mut HashMap<usize, Option<String>>,
     unread: Vec<String>,
+    /// The pointer to the resource that is walked.
+    resource: &'w str,
 }
 
-impl Walk<'_> {
-    fn resource(&mut self, node: &Node, pointer: &str) {
+impl<'w> Walk<'w> {
+    fn resource(&mut self, node: &Node, pointer: &'w str) {
         let before = self.unread.len();
-        if self.visit(node, pointer, false) {
-            self.unread.push(pointer.to_owned());
-        }
+        self.resource = pointer;
+        let is_unread = self.visit(node, &Place::ROOT, false);
         if self.unread.len() > before.saturating_add(MAX_UNREAD) {
             self.unread.truncate(before);
-            self.unread.push(pointer.to_owned());
+        } else if !is_unread {
+            return;
         }
+        self.unread.push(pointer.to_owned());
     }
 
     /// Whether nothing of `node` was read; if only some of it was not, that is put on the list.
-    fn visit(&mut self, node: &Node, pointer: &str, known: bool) -> bool {
-        let place = address(node);
-        if let Some(slot) = self.wanted.get_mut(&place) {
-            *slot = Some(pointer.to_owned());
+    fn visit(&mut self, node: &Node, place: &Place<'_>, known: bool) -> bool {
+        let address = address(node);
+        if let Some(slot) = self.wanted.get_mut(&address) {
+            *slot = Some(format!("{}{}", self.resource, place.pointer()));
         }
-        let mark = self.marks.get(&place);
+        let mark = self.marks.get(&address);
         let known = known || mark == Some(&Mark::Whole);
-        let before = self.unread.len();
-        let (mut any_read, mut any_unread) = (false, false);
-        let mut child = |walk: &mut Self, inner: &Node, at: String| {
-            if walk.visit(inner, &at, known) {
-                any_unread = true;
-                walk.unread.push(at);
+        let is_resource = node.resource_type().is_some();
+        let members = node.members().iter();
+        let members = members.filter(|(key, _)| !is_frame(key, is_resource));
+        let members = members.map(|(key, inner)| (place.key(key), inner));
+        let items = node.items().iter().enumerate();
+        let items = items.map(|(index, inner)| (place.index(index), inner));
+        match node {
+            Node::Null => return false,
+            Node::Object(_) | Node::Array(_) => {}
+            _ => return !known && mark != Some(&Mark::Read),
+        }
+        let mut unread = Vec::new();
+        let mut any_read = mark.is_some();
+        for (at, inner) in members.chain(items) {
+            if self.visit(inner, &at, known) {
+                unread.push(at);
             } else {
                 any_read = true;
             }
-        };
-        match node {
-            Node::Null => return false,
-            Node::Object(members) => {
-                let is_resource = node.resource_type().is_some();
-                for (key, value) in members
-                    .iter()
-                    .filter(|(key, _)| !is_frame(key, is_resource))
-                {
-                    child(self, value, step(pointer, key, None));
-                }
-            }
-            Node::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    child(self, item, format!("{pointer}/{index}"));
-                }
-            }
-            _ => return !known && !matches!(mark, Some(Mark::Read)),
         }
-        if any_unread && !any_read && mark.is_none() {
-            self.unread.truncate(before);
-            return true;
+        if any_read {
+            let pointers = unread.iter().take(MAX_UNREAD.saturating_add(1));
+            let pointers = pointers.map(|at| format!("{}{}", self.resource, at.pointer()));
+            self.unread.extend(pointers);
+            return false;
         }
-        false
+        !unread.is_empty()
     }
 }
 
@@ -360,6 +360,16 @@ impl<'a> Cursor<'a> {
         let (_, value) = self.choice("value")?;
         self.text("url");
         Some(value)
+    }
+
+    /// Whether what stands here may be told once more, in another part of the message.
+    pub(super) fn may_be_told_again(self) -> bool {
+        let may = self.reader.shared.allows_again(self.node);
+        if !may {
+            let detail = "the parts of the message share more than the hub tells over again";
+            self.fault(ProblemCode::TooLarge, detail);
+        }
+        may
     }
 
     /// Counts this node and all below it as understood.

@@ -2,7 +2,6 @@
 //! German pharmacies send with one, whose lines are the lines.
 
 use takmil_domain::bill::Line;
-use takmil_domain::ids::Identifier;
 use takmil_domain::message::{Body, Head, Message, Relation, Supporting};
 use takmil_domain::money::Amount;
 use takmil_domain::prescription::{Dispense, DispenseLine, Product, Substitution};
@@ -12,7 +11,7 @@ use super::claim::plain;
 use super::cursor::Cursor;
 use super::dosage::dosages;
 use super::eligibility::ordinal;
-use super::links::{concept_behind, follow, named, names, numbered};
+use super::links::{Distinct, concept_behind, follow, named, names, numbered};
 use super::medication::medication;
 use super::particulars::sweep;
 use super::parties::{member, party_at};
@@ -25,30 +24,25 @@ use super::values::{
 pub(super) fn read(given: &[Cursor]) -> Message {
     let mut head = Head::default();
     let mut whole = Dispense::default();
+    let mut filled = Distinct::default();
     for (index, dispensing) in given.iter().enumerate() {
         if index == 0 {
             opening(*dispensing, &mut head, &mut whole);
         }
         let from = whole.lines.len();
-        lines(*dispensing, &mut head, &mut whole);
+        lines(*dispensing, &mut head, &mut whole, &mut filled);
         let mut left = Vec::new();
         sweep(*dispensing, "MedicationDispense", &mut left);
         if let Some(first) = whole.lines.get_mut(from) {
             first.line.particulars.append(&mut left);
         }
     }
-    let own: Vec<&Identifier> = match given {
-        [_] => whole
-            .lines
-            .iter()
-            .flat_map(|line| &line.identifiers)
-            .collect(),
-        _ => Vec::new(),
-    };
-    for number in own {
-        if !head.identifiers.contains(number) {
-            head.identifiers.push(number.clone());
-        }
+    let filled = filled.into_list().into_iter();
+    head.correlates = filled
+        .map(|number| plain(Relation::Prescription, number))
+        .collect();
+    if let ([_], Some(first)) = (given, whole.lines.first()) {
+        head.identifiers = first.identifiers.clone();
     }
     let mut times = whole.lines.iter();
     let given_on = times.find_map(|line| line.handed_over.as_ref().or(line.prepared.as_ref()));
@@ -85,14 +79,15 @@ fn opening(c: Cursor, head: &mut Head, whole: &mut Dispense) {
 }
 
 /// The lines of one dispensing: those of its invoice, else the one that it is itself.
-fn lines(c: Cursor, head: &mut Head, whole: &mut Dispense) {
+fn lines(c: Cursor, head: &mut Head, whole: &mut Dispense, filled: &mut Distinct) {
     let again = c.get("subject").filter(|_| !whole.lines.is_empty());
     if let Some(subject) = again {
         // Dispensings of one hand-over have one subject; a later one is read for the account alone.
         member(subject, "/member");
     }
     notes(c, head);
-    let said = said(c, head);
+    let said = said(c);
+    filled.add(said.prescriptions.iter().cloned());
     let mut given = priced(c, &said, head, whole);
     if given.is_empty() {
         given.push(plain_line(c, said));
@@ -105,16 +100,10 @@ fn lines(c: Cursor, head: &mut Head, whole: &mut Dispense) {
 }
 
 /// What a dispensing says of each of its lines.
-fn said(c: Cursor, head: &mut Head) -> DispenseLine {
+fn said(c: Cursor) -> DispenseLine {
     let mut prescriptions = Vec::new();
     for reference in c.items("authorizingPrescription") {
         prescriptions.extend(numbered(reference, &["MedicationRequest"], numbers));
-    }
-    for number in &prescriptions {
-        let correlate = plain(Relation::Prescription, number.clone());
-        if !head.correlates.contains(&correlate) {
-            head.correlates.push(correlate);
-        }
     }
     let changed = c.get("substitution");
     let substitution = changed.and_then(|changed| {
@@ -201,6 +190,9 @@ fn priced(
         }
         for item in invoice.items("lineItem") {
             let at = whole.lines.len().saturating_add(lines.len());
+            if !lines.is_empty() && !c.may_be_told_again() {
+                return lines;
+            }
             item.origin(format!("/dispense/lines/{at}/line"));
             let (line, product) = invoice_line(item, true);
             lines.push(DispenseLine {

@@ -15,6 +15,9 @@ use super::parties::{party, party_at};
 use super::values::{coded, concept_at, identifiers, when};
 use crate::fhir::ELEMENT;
 
+/// How long a text of the bundle may be that is told in each of its messages.
+const MAX_TEXT: usize = 1_000;
+
 /// Adds what `container` says of its message, or of each of its messages where it holds several.
 pub(super) fn complete<'a>(
     message: &mut Message,
@@ -35,6 +38,7 @@ pub(super) fn complete<'a>(
         _ => {}
     }
     let stamp = container.node.text("timestamp");
+    let stamp = stamp.filter(|stamp| stamp.len() <= MAX_TEXT);
     if matches!(form, "message" | "document") && message.head.created.is_none() {
         message.head.created = stamp.and_then(takmil_domain::date::When::parse);
     }
@@ -50,6 +54,9 @@ fn numbered(message: &mut Message, container: &Container, is_only: bool) {
         return;
     };
     let system = number.text("system").unwrap_or_default();
+    if value.len().saturating_add(system.len()) > MAX_TEXT {
+        return;
+    }
     let number = Identifier::new(system, takmil_domain::text::digits(value));
     let head = &mut message.head;
     let mut correlates = head.correlates.iter();

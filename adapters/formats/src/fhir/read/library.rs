@@ -3,7 +3,6 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use crate::fhir::tree::Node;
 
@@ -265,14 +264,4 @@ impl<'a> Library<'a> {
             container.loose.push(place);
         }
     }
-}
-
-/// Appends a step to a pointer.
-pub(super) fn step(pointer: &str, name: &str, index: Option<usize>) -> String {
-    let mut longer = format!("{pointer}/{}", crate::fhir::tree::escape_step(name));
-    if let Some(index) = index {
-        // Writing to a String cannot fail.
-        let _ = write!(longer, "/{index}");
-    }
-    longer
 }

@@ -1,5 +1,7 @@
 //! References: what they lead to, and what is kept of one that leads nowhere.
 
+use std::collections::HashSet;
+
 use takmil_domain::code::Coded;
 use takmil_domain::ids::Identifier;
 use takmil_domain::message::{Correlate, Relation};
@@ -8,6 +10,29 @@ use takmil_domain::problem::ProblemCode;
 use super::cursor::Cursor;
 use super::values::{concept, identifier, identifiers};
 use crate::fhir::{ELEMENT, REFERENCE};
+
+/// Identifiers in the order in which they were met, none of them twice.
+#[derive(Default)]
+pub(super) struct Distinct {
+    list: Vec<Identifier>,
+    seen: HashSet<Identifier>,
+}
+
+impl Distinct {
+    /// Adds those that are new.
+    pub(super) fn add(&mut self, identifiers: impl IntoIterator<Item = Identifier>) {
+        for identifier in identifiers {
+            if self.seen.insert(identifier.clone()) {
+                self.list.push(identifier);
+            }
+        }
+    }
+
+    /// The list.
+    pub(super) fn into_list(self) -> Vec<Identifier> {
+        self.list
+    }
+}
 
 /// A reference that was followed.
 pub(super) struct Link<'a> {

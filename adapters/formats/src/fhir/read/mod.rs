@@ -223,10 +223,10 @@ fn composed(kind: Kind, cursors: &[Cursor]) -> Option<Message> {
 /// The documents met on the way; one that stands in the body is told by its place there.
 fn attach(message: &mut Message, reader: &Reader, origins: &[(String, String)]) {
     let mut attachments = reader.attachments.take();
-    for (index, document) in attachments.iter_mut().enumerate() {
-        let canonical = format!("/attachments/{index}");
-        let inside = origins.iter().find(|(place, _)| *place == canonical);
-        if let Some((_, source)) = inside {
+    for (canonical, source) in origins {
+        let index = canonical.strip_prefix("/attachments/");
+        let index = index.and_then(|index| index.parse::<usize>().ok());
+        if let Some(document) = index.and_then(|index| attachments.get_mut(index)) {
             document.place.get_or_insert_with(|| source.clone());
         }
     }

@@ -18,6 +18,10 @@ use super::values::{
 use crate::fhir::r4::{self, Primitive, Structure, Type};
 use crate::fhir::{ELEMENT, EXTENSION};
 
+/// How long the URL of an extension may be that becomes a category, with those of the extensions around
+/// it: each part of a complex extension is told with all of it.
+const MAX_URL: usize = 300;
+
 /// Takes what is left of `owner`, an element of the structure `structure`, into `parts`.
 pub(super) fn sweep(owner: Cursor, structure: &'static str, parts: &mut Vec<Supporting>) {
     if let Some(known) = r4::named(structure) {
@@ -145,6 +149,9 @@ fn extension(c: Cursor, outer: &str, trail: &Trail, parts: &mut Vec<Supporting>)
     } else {
         format!("{outer}#{url}")
     };
+    if url.len() > MAX_URL {
+        return;
+    }
     let before = parts.len();
     for inner in c.items("extension") {
         extension(inner, &url, trail, parts);

@@ -14,12 +14,12 @@ use super::clinical::{condition, encounter};
 use super::cursor::Cursor;
 use super::dosage::dosages;
 use super::eligibility::ordinal;
-use super::links::{correlate, identifier_in, names, names_or_address};
+use super::links::{Distinct, correlate, identifier_in, names, names_or_address};
 use super::medication::medication;
 use super::particulars::sweep;
 use super::parties::{cover, member, party_at};
 use super::values::{concept, concept_at, concepts, identifiers, measure_at, period, when};
-use crate::fhir::{ELEMENT, PRIORITY};
+use crate::fhir::{ELEMENT, PRIORITY, json};
 
 /// Reads the orders, at least one, of one prescription.
 pub(super) fn read(orders: &[Cursor]) -> Message {
@@ -33,12 +33,12 @@ pub(super) fn read(orders: &[Cursor]) -> Message {
 /// Reads orders that are taken back: which ones, the correlates say by every number of theirs.
 pub(super) fn cancelled(orders: &[Cursor]) -> Message {
     let (mut head, prescription) = prescription(orders, "/cancel/prescription");
-    let own = prescription.lines.iter().flat_map(|line| &line.identifiers);
-    let mut numbers = std::mem::take(&mut head.identifiers);
-    numbers.extend(own.cloned());
-    let mut seen = HashSet::new();
-    numbers.retain(|number| seen.insert(number.clone()));
+    let mut numbers = Distinct::default();
+    numbers.add(std::mem::take(&mut head.identifiers));
+    let own = prescription.lines.iter();
+    numbers.add(own.flat_map(|line| line.identifiers.iter().cloned()));
     let taken_back = numbers
+        .into_list()
         .into_iter()
         .map(|number| plain(Relation::Cancels, number));
     head.correlates.extend(taken_back);
@@ -65,16 +65,17 @@ fn prescription(orders: &[Cursor], base: &str) -> (Head, Prescription) {
     let mut head = Head::default();
     let mut whole = Prescription::default();
     let mut first: Option<Shared> = None;
+    let mut numbers = Distinct::default();
+    let mut said = HashSet::new();
     for (index, order) in orders.iter().enumerate() {
         order.origin(format!("{base}/lines/{index}"));
         if index == 0 {
             opening(*order, base, &mut head);
         }
-        for number in group(*order) {
-            add(&mut head.identifiers, number);
-        }
+        numbers.add(group(*order));
         let own = shared(*order, &mut head);
-        let mut line = line(*order, ordinal(index), &mut head, &mut whole);
+        let mut line = line(*order, ordinal(index));
+        beside(*order, &mut line, &mut head, &mut whole, &mut said);
         match &first {
             Some(first) => differences(first, own, &mut line),
             None => first = Some(own),
@@ -95,10 +96,9 @@ fn prescription(orders: &[Cursor], base: &str) -> (Head, Prescription) {
     let authored = whole.authored.as_ref().or(authored);
     head.occurred_on = authored.and_then(|when| when.first_day());
     if let [only] = whole.lines.as_slice() {
-        for number in &only.identifiers {
-            add(&mut head.identifiers, number.clone());
-        }
+        numbers.add(only.identifiers.iter().cloned());
     }
+    head.identifiers = numbers.into_list();
     (head, whole)
 }
 
@@ -200,7 +200,7 @@ fn group(c: Cursor) -> Vec<Identifier> {
     known
 }
 
-fn line(c: Cursor, seq: u32, head: &mut Head, whole: &mut Prescription) -> PrescriptionLine {
+fn line(c: Cursor, seq: u32) -> PrescriptionLine {
     let mut line = PrescriptionLine {
         seq,
         identifiers: names(c),
@@ -217,18 +217,6 @@ fn line(c: Cursor, seq: u32, head: &mut Head, whole: &mut Prescription) -> Presc
         ..PrescriptionLine::default()
     };
     (line.item, line.product) = medication(c, &mut line.particulars);
-    for reference in c.items("reasonReference") {
-        if let Some(found) = condition(reference) {
-            line.reasons.push(found.coded.clone());
-            add(&mut whole.diagnoses, found);
-        }
-    }
-    for reference in c.items("insurance") {
-        let canonical = format!("/coverages/{}", head.coverages.len());
-        add(&mut head.coverages, cover(reference, &canonical));
-    }
-    earlier(c, head);
-    notes(c, head);
     if let Some(supply) = c.get("dispenseRequest") {
         line.valid = supply.get("validityPeriod").and_then(period);
         let first = supply.get("initialFill");
@@ -238,14 +226,50 @@ fn line(c: Cursor, seq: u32, head: &mut Head, whole: &mut Prescription) -> Presc
         line.quantity = measure_at(supply, "quantity");
         line.days_supply = measure_at(supply, "expectedSupplyDuration");
     }
-    series(c, &mut line, head);
     line
 }
 
-fn add<T: PartialEq>(list: &mut Vec<T>, one: T) {
-    if !list.contains(&one) {
-        list.push(one);
+/// What an order refers to beside what is ordered: reasons, covers, other orders. What orders of one
+/// prescription refer to alike is told once.
+fn beside(
+    c: Cursor,
+    line: &mut PrescriptionLine,
+    head: &mut Head,
+    whole: &mut Prescription,
+    said: &mut HashSet<String>,
+) {
+    let mut is_new = |name: &str, c: Cursor| said.insert(format!("{name}{}", json::render(c.node)));
+    for reference in c.items("reasonReference") {
+        if let Some(found) = condition(reference) {
+            line.reasons.push(found.coded.clone());
+            if is_new("reason", reference) {
+                whole.diagnoses.push(found);
+            }
+        }
     }
+    for reference in c.items("insurance") {
+        if is_new("insurance", reference) {
+            let canonical = format!("/coverages/{}", head.coverages.len());
+            head.coverages.push(cover(reference, &canonical));
+        } else {
+            reference.understood();
+        }
+    }
+    for element in ["basedOn", "priorPrescription"] {
+        let name = format!("MedicationRequest.{element}");
+        for reference in c.items(element) {
+            let kinds = &["MedicationRequest", "ServiceRequest", "CarePlan"];
+            let found = correlate(reference, kinds, Relation::Related, Some(&name));
+            let found = found.filter(|_| is_new(element, reference));
+            head.correlates.extend(found);
+        }
+    }
+    if let Some(number) = series(c, line) {
+        let new = said.insert(format!("series {}|{}", number.system, number.value));
+        let group = new.then(|| plain(Relation::Group, number));
+        head.correlates.extend(group);
+    }
+    notes(c, head);
 }
 
 fn substitution(c: Cursor) -> Option<Substitution> {
@@ -260,20 +284,6 @@ fn substitution(c: Cursor) -> Option<Substitution> {
     Some(found)
 }
 
-/// Earlier orders that this one continues or rests on.
-fn earlier(c: Cursor, head: &mut Head) {
-    for element in ["basedOn", "priorPrescription"] {
-        let name = format!("MedicationRequest.{element}");
-        for reference in c.items(element) {
-            let kinds = &["MedicationRequest", "ServiceRequest", "CarePlan"];
-            let found = correlate(reference, kinds, Relation::Related, Some(&name));
-            found
-                .into_iter()
-                .for_each(|found| add(&mut head.correlates, found));
-        }
-    }
-}
-
 /// Notes that are words alone; one with an author or a time is left for the particulars.
 pub(super) fn notes(c: Cursor, head: &mut Head) {
     for note in c.items("note") {
@@ -285,17 +295,13 @@ pub(super) fn notes(c: Cursor, head: &mut Head) {
 
 /// A German order that is one of several to be filled one after the other: the time in which it may be
 /// filled, and the number that all of them share.
-fn series(c: Cursor, line: &mut PrescriptionLine, head: &mut Head) {
-    let Some(series) = c.extension("KBV_EX_ERP_Multiple_Prescription") else {
-        return;
-    };
+fn series(c: Cursor, line: &mut PrescriptionLine) -> Option<Identifier> {
+    let series = c.extension("KBV_EX_ERP_Multiple_Prescription")?;
     series.text("url");
     if let Some(time) = series.extension("Zeitraum").and_then(Cursor::value) {
         line.valid = period(time).or(line.valid.take());
     }
-    if let Some(number) = series.extension("ID").and_then(identifier_in) {
-        add(&mut head.correlates, plain(Relation::Group, number));
-    }
+    series.extension("ID").and_then(identifier_in)
 }
 
 /// The numbers by which a dispensing names the order it fills.

@@ -155,9 +155,14 @@ fn prescription(node: &Node) -> Option<String> {
     Some(format!("{number}|{}", subject(node)))
 }
 
+/// How long a number may be that groups resources: it is compared for each of them.
+const MAX_KEY: usize = 1_000;
+
 fn key(identifier: &Node) -> Option<String> {
     let system = identifier.text("system").unwrap_or_default();
-    Some(format!("{system}|{}", identifier.text("value")?))
+    let value = identifier.text("value")?;
+    let fits = system.len().saturating_add(value.len()) <= MAX_KEY;
+    fits.then(|| format!("{system}|{value}"))
 }
 
 fn subject(node: &Node) -> String {

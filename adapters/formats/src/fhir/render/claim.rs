@@ -9,7 +9,7 @@ use takmil_domain::message::{Kind, Message};
 use takmil_domain::reason::Reason;
 
 use super::adjudication::{Notes, Review, items, totals};
-use super::datatypes::{Object, coded, concept, days, described, reason, words};
+use super::datatypes::{Object, coded, concept, days, reason, words};
 use super::head;
 use crate::Answered;
 use crate::fhir::tree::Node;

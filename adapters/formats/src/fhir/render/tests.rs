@@ -6,22 +6,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod any;
+mod bundles;
+mod corpus;
 mod decisions;
 #[path = "../../../tests/it/draw.rs"]
 mod draw;
 
-use proptest::prelude::*;
-use std::collections::BTreeMap;
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::State;
 use takmil_domain::date::Date;
 use takmil_domain::decision::{InsurerShare, LineShare};
 use takmil_domain::ids::{Identifier, ParticipantId};
-use takmil_domain::message::{Kind, Message};
+use takmil_domain::message::Message;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 
-use self::decisions::answers;
 use super::adjudication::{Notes, Review, items};
 use super::datatypes::{Money, reference};
 use super::{answer, composed};
@@ -51,233 +51,6 @@ fn assert_sound(node: &Node) {
     );
     let back = xml::parse(xml::render(node).unwrap().as_bytes()).unwrap();
     assert_eq!(back.sorted(), node.clone().sorted());
-}
-
-/// Smallest units, as all amounts of one answer have the same number of digits.
-fn units(money: &Node) -> i128 {
-    let text = money.get("value").unwrap().as_number().unwrap();
-    text.replace('.', "").parse().unwrap()
-}
-
-/// Sums by category and insurer.
-fn sums<'n>(adjudications: impl Iterator<Item = &'n Node>) -> BTreeMap<(String, String), i128> {
-    let mut sums = BTreeMap::new();
-    for told in adjudications {
-        let category = told.get("category").unwrap().list("coding")[0]
-            .text("code")
-            .unwrap();
-        let mut extensions = told.list("extension").iter();
-        let insurer = extensions.find_map(|one| one.get("valueIdentifier")?.text("value"));
-        let key = (category.to_owned(), insurer.unwrap_or_default().to_owned());
-        *sums.entry(key).or_default() += units(told.get("amount").unwrap());
-    }
-    sums
-}
-
-/// The parts of what was asked, each once.
-fn parts(sums: &BTreeMap<(String, String), i128>) -> i128 {
-    let adds = [
-        "base-share",
-        "written-off",
-        "supplementary-share",
-        "member-share",
-    ];
-    let parts = sums
-        .iter()
-        .filter(|((category, _), _)| adds.contains(&category.as_str()));
-    parts.map(|(_, sum)| sum).sum()
-}
-
-fn of(sums: &BTreeMap<(String, String), i128>, category: &str) -> i128 {
-    let own = sums.iter().filter(|((name, _), _)| name == category);
-    own.map(|(_, sum)| sum).sum()
-}
-
-fn assert_adds_up(response: &Node) {
-    for item in response.list("item") {
-        let sums = sums(item.list("adjudication").iter());
-        assert_eq!(of(&sums, "submitted"), parts(&sums), "{item:?}");
-        assert_eq!(of(&sums, "benefit"), of(&sums, "supplementary-share"));
-    }
-    let items = response.list("item").iter();
-    let by_items = sums(items.flat_map(|item| item.list("adjudication")));
-    for (key, total) in sums(response.list("total").iter()) {
-        let sum = by_items.get(&key).copied().unwrap_or_default();
-        assert_eq!(sum, total, "{key:?}");
-    }
-}
-
-/// Every number that an item refers to is a note, and every line's reasons are among them.
-fn assert_notes_lead_somewhere(response: &Node, answer: &Answer) {
-    let notes: BTreeMap<&str, &str> = response
-        .list("processNote")
-        .iter()
-        .filter_map(|note| Some((note.get("number")?.as_number()?, note.text("text")?)))
-        .collect();
-    let lines = answer.decision.iter().flat_map(|decision| &decision.lines);
-    for (item, line) in response.list("item").iter().zip(lines) {
-        let told: Vec<&str> = item
-            .list("noteNumber")
-            .iter()
-            .map(|number| notes[number.as_number().unwrap()])
-            .collect();
-        for reason in &line.reasons {
-            assert!(told.iter().any(|text| text.starts_with(reason.code())));
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
-
-    #[test]
-    fn any_answer_to_any_message_is_sound_and_adds_up(
-        (message, answer) in (draw::messages(), answers()),
-    ) {
-        let outcomes = [Outcome { place: "", result: Ok(Answered { message: &message, answer: &answer }) }];
-        let node = composed(&reply(b"{}", &outcomes), true);
-        assert_sound(&node);
-        let kind = node.resource_type().unwrap();
-        let has_shares = answer.decision.is_some();
-        match message.kind() {
-            Kind::Eligibility => prop_assert_eq!(kind, "CoverageEligibilityResponse"),
-            Kind::Cancel => prop_assert_eq!(kind, "OperationOutcome"),
-            Kind::Prescription | Kind::Dispense if !has_shares => prop_assert_eq!(kind, "OperationOutcome"),
-            _ => prop_assert_eq!(kind, "ClaimResponse"),
-        }
-        if kind == "ClaimResponse" {
-            assert_adds_up(&node);
-            assert_notes_lead_somewhere(&node, &answer);
-        }
-        // An error stands alone, and nothing but an error has errors.
-        let is_error = node.text("outcome") == Some("error");
-        prop_assert_eq!(is_error, !node.list("error").is_empty());
-        prop_assert!(!is_error || node.list("item").is_empty());
-    }
-}
-
-const BUNDLES: &[&str] = &[
-    "message",
-    "transaction",
-    "batch",
-    "collection",
-    "document",
-    "searchset",
-    "history",
-];
-
-/// A body of that many messages, with a header and a patient before them.
-fn body(kind: &str, messages: usize) -> Node {
-    let of = |kind: &str, id: &str| {
-        Node::object([("resourceType", kind), ("id", id)].map(|(k, v)| (k, Node::from(v))))
-    };
-    let mut header = of("MessageHeader", "h-1");
-    if let Node::Object(members) = &mut header {
-        let coding = Node::object([
-            ("system", Node::from("urn:x")),
-            ("code", Node::from("claim-request")),
-        ]);
-        members.push(("eventCoding".into(), coding));
-        let source = Node::object([("endpoint", Node::from("https://till.example/fhir"))]);
-        members.push(("source".into(), source));
-    }
-    let resources = [header, of("Patient", "p")]
-        .into_iter()
-        .chain((0..messages).map(|_| of("Claim", "c")));
-    let entries = resources.map(|resource| Node::object([("resource", resource)]));
-    Node::object([
-        ("resourceType", Node::from("Bundle")),
-        ("type", Node::from(kind)),
-        ("entry", Node::array(entries)),
-    ])
-}
-
-fn problems() -> impl Strategy<Value = Vec<Problem>> {
-    let problem = (
-        proptest::sample::select(ProblemCode::ALL),
-        proptest::sample::select(vec![
-            "",
-            "/entry/1/resource",
-            "/entry/2/resource/item/0/net",
-            "/x~1y",
-        ]),
-    );
-    let problem = problem.prop_map(|(code, at)| Problem::new(code, at, "what is wrong"));
-    proptest::collection::vec(problem, 1..4)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
-
-    #[test]
-    fn any_bundle_is_answered_in_its_kind(
-        kind in proptest::sample::select(BUNDLES),
-        told in proptest::collection::vec(
-            prop_oneof![
-                (draw::messages(), answers()).prop_map(Ok),
-                problems().prop_map(Err),
-            ],
-            1..5,
-        ),
-        in_parameters in any::<bool>(),
-        as_json in any::<bool>(),
-    ) {
-        let tree = body(kind, told.len());
-        let (tree, prefix) = if in_parameters {
-            let parameter = Node::object([("name", Node::from("resource")), ("resource", tree)]);
-            let parameters = Node::object([
-                ("resourceType", Node::from("Parameters")),
-                ("parameter", Node::array([parameter])),
-            ]);
-            (parameters, "/parameter/0/resource")
-        } else {
-            (tree, "")
-        };
-        let body = if as_json { json::render(&tree) } else { xml::render(&tree).unwrap() };
-        let places: Vec<String> = (2..).take(told.len()).map(|at: usize| format!("{prefix}/entry/{at}/resource")).collect();
-        let faults: Vec<Vec<Fault>> = told
-            .iter()
-            .map(|one| one.as_ref().err().map(|problems| problems.iter().map(Fault::from).collect()).unwrap_or_default())
-            .collect();
-        let outcomes: Vec<Outcome> = told
-            .iter()
-            .zip(&places)
-            .zip(&faults)
-            .map(|((one, place), faults)| Outcome {
-                place,
-                result: match one {
-                    Ok((message, answer)) => Ok(Answered { message, answer }),
-                    Err(_) => Err(faults),
-                },
-            })
-            .collect();
-        let written = answer(&reply(body.as_bytes(), &outcomes));
-        let node = if as_json { json::parse(&written.bytes).unwrap() } else { xml::parse(&written.bytes).unwrap() };
-        prop_assert_eq!(written.media_type, if as_json { "application/fhir+json" } else { "application/fhir+xml" });
-        assert_sound(&node);
-        let (expected, entries) = match kind {
-            "message" => ("message", told.len() + 1),
-            "transaction" => ("transaction-response", told.len() + 2),
-            "batch" => ("batch-response", told.len() + 2),
-            _ => ("collection", told.len()),
-        };
-        prop_assert_eq!(node.text("type"), Some(expected));
-        prop_assert_eq!(node.list("entry").len(), entries);
-        let mut urls: Vec<&str> = node.list("entry").iter().filter_map(|entry| entry.text("fullUrl")).collect();
-        let count = urls.len();
-        urls.sort_unstable();
-        urls.dedup();
-        prop_assert_eq!(urls.len(), count, "an address stands once in a bundle");
-        if kind == "message" {
-            let response = node.list("entry")[0].get("resource").unwrap().get("response").unwrap();
-            prop_assert_eq!(response.text("identifier"), Some("h-1"));
-            let all_well = told.iter().all(Result::is_ok);
-            prop_assert_eq!(response.text("code"), Some(if all_well { "ok" } else { "fatal-error" }));
-            let details = response.get("details").map(|details| details.text("reference").unwrap());
-            prop_assert_eq!(details.is_none(), all_well);
-            prop_assert!(details.is_none_or(|url| urls.contains(&url)));
-        }
-    }
 }
 
 #[test]
@@ -457,7 +230,13 @@ fn line(shares: &[(Option<Reason>, bool)], reasons: &[Reason]) -> LineShare {
 fn a_line_that_leave_is_asked_for_has_a_review_code() {
     let refused = (Some(Reason::Excluded), false);
     let (given, waits) = ((None, false), (None, true));
-    let table: &[(&[(Option<Reason>, bool)], &[Reason], State, Option<&str>)] = &[
+    type Row<'a> = (
+        &'a [(Option<Reason>, bool)],
+        &'a [Reason],
+        State,
+        Option<&'a str>,
+    );
+    let table: &[Row<'_>] = &[
         (&[], &[], State::Decided, None),
         (&[given], &[], State::Decided, Some("A1")),
         (&[given], &[Reason::OverTariff], State::Decided, Some("A1")),

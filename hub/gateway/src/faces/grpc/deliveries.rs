@@ -9,6 +9,7 @@ use takmil_insurers::grpc::{decision, delivery};
 use takmil_proto::v1::{self, AckOutcome, deliveries_request};
 use takmil_store::{Attempt, Outcome};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::desks::Desk;
@@ -40,6 +41,11 @@ pub(super) async fn serve(
     }
 }
 
+/// Resolves when the hub is stopping, or nobody can tell any more.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
 struct DeliveryStream {
     app: App,
     identity: Identity,
@@ -59,7 +65,7 @@ impl DeliveryStream {
                     Some(request) => self.hear(request).await?,
                     None => return Ok(()),
                 },
-                _ = stopping.wait_for(|stopping| *stopping) => return Err(Failure::from(Code::Busy).into()),
+                () = stopped(&mut stopping) => return Err(Failure::from(Code::Busy).into()),
                 () = self.tell.closed() => return Ok(()),
                 () = self.app.engine.owed() => {}
                 () = tokio::time::sleep(REST) => {}

@@ -2,7 +2,7 @@
 //! is as odd as the types allow.
 
 use proptest::prelude::*;
-use proptest::test_runner::TestRng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use takmil_domain::answer::{Answer, CoverAnswer, Letter, State};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::decision::{
@@ -10,7 +10,7 @@ use takmil_domain::decision::{
 };
 use takmil_domain::ids::{AccountId, LimitCode, MemberId, MessageId, ParticipantId, PlanId};
 use takmil_domain::limit::LimitKey;
-use takmil_domain::message::Kind;
+use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 use takmil_domain::reason::Reason;
@@ -41,6 +41,29 @@ pub(super) fn of(lines: Vec<LineShare>) -> Decision {
         decided_by: DecidedBy::Hub,
         reasons: Vec::new(),
         valid_until: None,
+    }
+}
+
+/// An answer to a message, its bill's lines split at random.
+pub(super) fn drawn_for(message: &Message) -> Answer {
+    let mut draw = Draw(TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let bill = message.bill();
+    let lines = bill.iter().flat_map(|bill| &bill.lines);
+    let shares: Vec<LineShare> = lines
+        .map(|line| LineShare {
+            seq: line.seq,
+            ..draw.line_of(line.asked().unwrap_or_default())
+        })
+        .collect();
+    let decision = bill.is_some().then(|| Decision {
+        currency: message.head.currency.unwrap_or(Currency::NONE),
+        ..of(shares)
+    });
+    Answer {
+        state: State::Decided,
+        covers: draw.several(2, Draw::cover),
+        decision,
+        ..bare(message.kind())
     }
 }
 
@@ -134,6 +157,10 @@ impl Draw {
 
     fn line(&mut self) -> LineShare {
         let billed = self.up_to(Amount::new(10_000_000_000).unwrap());
+        self.line_of(billed)
+    }
+
+    fn line_of(&mut self, billed: Amount) -> LineShare {
         let mut open = billed;
         let mut take = |draw: &mut Self| {
             let part = draw.up_to(open);

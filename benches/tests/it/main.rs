@@ -1,0 +1,98 @@
+//! The load generator against servers of its own: what it counts, and from when.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use takmil_benches::admission::Admissions;
+use takmil_benches::drive::{Errand, Figures, Pace, run};
+use takmil_benches::listen::Server;
+use takmil_benches::wire::Door;
+use takmil_domain::date::Date;
+
+const PACE: Pace = Pace {
+    connections: 4,
+    rate: None,
+    warm_up: Duration::from_millis(20),
+    window: Duration::from_millis(200),
+};
+
+async fn drive(address: SocketAddr, pace: Pace) -> Figures {
+    let door = Door::new(address, None, Some("tk_key")).unwrap();
+    let admissions = Arc::new(Admissions::new(
+        "test",
+        Date::parse("2026-11-21").unwrap(),
+        10,
+    ));
+    let server = Some(std::process::id());
+    run(&door, Errand::Hello, pace, &admissions, server)
+        .await
+        .unwrap()
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_within_the_window_are_counted_and_timed() {
+    let hello = Server::hello().await.unwrap();
+    let figures = drive(hello.address, PACE).await;
+    let latency = figures.latency_us.unwrap();
+    assert!(figures.answers > 0 && figures.answers <= figures.answers_in_all);
+    assert_eq!(figures.per_second, figures.answers * 5);
+    assert!(latency.p50 > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.max);
+    assert!(figures.other_statuses.is_empty() && figures.server_resident_kib.unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_are_told_by_status_and_are_no_answers() {
+    let address = serve(Router::new().route("/", post(StatusCode::TOO_MANY_REQUESTS))).await;
+    let figures = drive(address, PACE).await;
+    assert_eq!((figures.answers_in_all, figures.latency_us), (0, None));
+    assert!(
+        figures
+            .other_statuses
+            .get(&429)
+            .is_some_and(|count| *count > 0)
+    );
+}
+
+/// Twenty requests are due while the first is not answered: each of them waited, though only one was slow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_is_felt_by_every_request_that_was_due_during_it() {
+    let stall = Duration::from_millis(200);
+    let asked = Arc::new(AtomicU64::new(0));
+    let slow_once = post(move || {
+        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if first {
+                tokio::time::sleep(stall).await;
+            }
+            StatusCode::OK
+        }
+    });
+    let address = serve(Router::new().route("/", slow_once)).await;
+    let pace = Pace {
+        connections: 1,
+        rate: Some(100),
+        warm_up: Duration::ZERO,
+        window: stall,
+    };
+    let figures = drive(address, pace).await;
+    let latency = figures.latency_us.unwrap();
+    // Due every 10 ms over 200 ms, all sent after the stall: the half of them waited for half of it or more.
+    assert!(
+        latency.p50 >= 90_000 && latency.max >= 200_000,
+        "{latency:?}"
+    );
+    assert_eq!((figures.unsent, figures.answers_in_all), (0, 20));
+}

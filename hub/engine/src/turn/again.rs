@@ -1,0 +1,307 @@
+//! A message's later turns: what insurers say, what is taken back, what runs out of time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use takmil_domain::answer::State;
+use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::limit::{EntryKind, LimitKey};
+use takmil_domain::message::{Kind, Message, Relation};
+use takmil_domain::participant::{InsurerDecision, Purpose};
+use takmil_domain::reason::Reason;
+use takmil_domain::share::InsurerSays;
+use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
+
+use super::{Bench, Done, Fresh, json, leg};
+use crate::error::Error;
+use crate::judge::{self, Heard, Judged, Matter};
+use crate::ledger::Cause;
+use crate::record::Record;
+
+impl Bench<'_> {
+    /// Takes back the message that a cancel names.
+    pub(super) fn cancel(
+        &mut self,
+        fresh: &Fresh,
+        named: &[(Relation, MessageId)],
+    ) -> Result<Judged, Error> {
+        let target = named
+            .iter()
+            .find(|(relation, _)| *relation == Relation::Cancels)
+            .map(|(_, id)| *id);
+        let reason = match target {
+            Some(target) => self.take_back(target, &fresh.sender)?,
+            None => Reason::NothingToCancel,
+        };
+        Ok(Judged {
+            state: Some(State::Decided),
+            reasons: vec![reason],
+            ..Judged::default()
+        })
+    }
+
+    /// Undoes what an earlier message of the same sender did to limits, and says so to its insurers.
+    pub(super) fn take_back(
+        &mut self,
+        target: MessageId,
+        sender: &ParticipantId,
+    ) -> Result<Reason, Error> {
+        let Some(earlier) = self
+            .loaded
+            .get(&target)
+            .filter(|earlier| earlier.sender == *sender)
+        else {
+            return Ok(Reason::NothingToCancel);
+        };
+        let spent = earlier.kind == Kind::Admission
+            && !self.holdings.contains_key(&target)
+            && !earlier.entries.is_empty();
+        if spent || !earlier.state.may_become(State::Cancelled) {
+            return Ok(Reason::NotCancellable);
+        }
+        let (canonical, mut record) = read_back(earlier)?;
+        let (from, turn) = (earlier.state, earlier.turn + 1);
+        let cause = Cause {
+            message: target,
+            turn,
+        };
+        let mut used: HashMap<LimitKey, i64> = HashMap::new();
+        for entry in &earlier.entries {
+            match entry.kind {
+                EntryKind::Consume => *used.entry(entry.key.clone()).or_default() += entry.amount,
+                EntryKind::Reverse => *used.entry(entry.key.clone()).or_default() -= entry.amount,
+                _ => {}
+            }
+        }
+        let mut used: Vec<(LimitKey, i64)> = used.into_iter().collect();
+        used.sort();
+        for (key, amount) in used {
+            self.ledger
+                .enter(&key, cause, 0, EntryKind::Reverse, amount, None)?;
+        }
+        self.give_back(target, cause)?;
+        record.answer.state = State::Cancelled;
+        record.answer.answered_at = self.now;
+        record.answer.reasons.push(Reason::Cancelled);
+        let insurers: BTreeSet<&ParticipantId> = record
+            .basis
+            .covers
+            .iter()
+            .map(|own| &own.cover.insurer)
+            .collect();
+        let owed: Vec<(ParticipantId, Purpose)> = insurers
+            .into_iter()
+            .map(|insurer| (insurer.clone(), Purpose::Cancelled))
+            .collect();
+        self.owe(&canonical, &record.answer, record.claim, &owed)?;
+        self.close_reservation(target, ReservationState::Released);
+        let legs = vec![leg(self.now, "cancelled", None, None)];
+        self.update(
+            target,
+            from,
+            State::Cancelled,
+            turn,
+            Some(json(&record)?),
+            legs,
+        );
+        Ok(Reason::Cancelled)
+    }
+
+    pub(super) fn hear(
+        &mut self,
+        message: MessageId,
+        heard: &[(ParticipantId, Heard)],
+        decision: Option<&(ParticipantId, InsurerDecision)>,
+    ) -> Result<Done, Error> {
+        let Some(loaded) = self.loaded.get(&message) else {
+            return Err(Error::NotFound);
+        };
+        let (canonical, mut record) = read_back(loaded)?;
+        let (from, turn) = (loaded.state, loaded.turn + 1);
+        if let Some((insurer, word)) = decision {
+            if !record
+                .basis
+                .covers
+                .iter()
+                .any(|own| own.cover.insurer == *insurer)
+            {
+                return Err(Error::NotFound);
+            }
+            let known = loaded
+                .decisions
+                .iter()
+                .filter(|(own, _)| own == insurer)
+                .filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
+            if known
+                .into_iter()
+                .any(|known| known.reference == word.reference)
+            {
+                return Ok(Done::Late {
+                    answer: Arc::new(record.answer),
+                    repeated: true,
+                });
+            }
+            self.batch.decisions.push(NewDecision {
+                insurer: insurer.clone(),
+                decision: word.clone(),
+                at: self.now,
+            });
+        }
+        if !matches!(from, State::Consulting | State::Pended) {
+            // What was decided stands: a member has left with the drugs. A different word opens a review by people.
+            let who = decision.map(|(insurer, _)| insurer.clone());
+            self.update(
+                message,
+                from,
+                from,
+                turn,
+                None,
+                vec![leg(self.now, "objected", who, None)],
+            );
+            return Ok(Done::Late {
+                answer: Arc::new(record.answer),
+                repeated: false,
+            });
+        }
+        let mut matter = Matter {
+            id: message,
+            turn,
+            message: &canonical,
+            basis: &mut record.basis,
+            unmapped: !record.answer.unmapped.is_empty(),
+            today: self.today,
+            reserve_days: self.inner.config.reserve_days,
+            heard: heard.to_vec(),
+        };
+        let judged = judge::judge(
+            &mut matter,
+            self.catalog,
+            &mut self.ledger,
+            &mut self.holdings,
+        )?;
+        let state = judged.state.unwrap_or(from);
+        record.answer.state = state;
+        record.answer.answered_at = self.now;
+        record.answer.reasons = judged.reasons;
+        record.answer.decision = judged.decision;
+        record.answer.letter = judged.letter;
+        self.owe(&canonical, &record.answer, record.claim, &judged.owed)?;
+        self.reserve(message, &record.basis.uses.clone());
+        let answer = Arc::new(record.answer.clone());
+        self.authorise_lines(message, &canonical, &record.basis, &answer);
+        let mut legs: Vec<Leg> = heard
+            .iter()
+            .map(|(insurer, heard)| {
+                leg(self.now, "heard", Some(insurer.clone()), Some(word(heard)))
+            })
+            .collect();
+        legs.push(leg(self.now, state.as_str(), None, None));
+        self.update(message, from, state, turn, Some(json(&record)?), legs);
+        Ok(Done::Answered {
+            answer,
+            asks: Vec::new(),
+        })
+    }
+
+    /// The insurers that were asked and did not answer were cut off with the hub itself: they count as silent.
+    pub(super) fn overdue(&mut self, message: MessageId) -> Result<Done, Error> {
+        let Some(loaded) = self
+            .loaded
+            .get(&message)
+            .filter(|loaded| loaded.state == State::Consulting)
+        else {
+            return Ok(Done::Nothing);
+        };
+        let (_, record) = read_back(loaded)?;
+        let consulted = record
+            .basis
+            .covers
+            .iter()
+            .map(|own| &own.cover.insurer)
+            .filter(|insurer| {
+                let contract = self
+                    .catalog
+                    .participant(insurer)
+                    .and_then(|participant| participant.contract.as_ref());
+                contract.is_some_and(|contract| {
+                    contract.mode != takmil_domain::participant::AnswerMode::Delegated
+                })
+            });
+        let heard: Vec<(ParticipantId, Heard)> = consulted
+            .map(|insurer| (insurer.clone(), Heard::Silent))
+            .collect();
+        self.hear(message, &heard, None)
+    }
+
+    pub(super) fn expire(&mut self, message: MessageId) -> Result<Done, Error> {
+        let held = self
+            .holdings
+            .get(&message)
+            .and_then(|holding| holding.expires_on);
+        let Some(loaded) = self
+            .loaded
+            .get(&message)
+            .filter(|_| held.is_some_and(|day| day < self.today))
+        else {
+            return Ok(Done::Nothing);
+        };
+        let (state, turn) = (loaded.state, loaded.turn + 1);
+        self.give_back(message, Cause { message, turn })?;
+        self.close_reservation(message, ReservationState::Expired);
+        self.update(
+            message,
+            state,
+            state,
+            turn,
+            None,
+            vec![leg(self.now, "expired", None, None)],
+        );
+        Ok(Done::Nothing)
+    }
+
+    /// Releases all that a message holds.
+    pub(super) fn give_back(&mut self, message: MessageId, cause: Cause) -> Result<(), Error> {
+        let parts = self
+            .holdings
+            .remove(&message)
+            .map(|holding| holding.parts)
+            .unwrap_or_default();
+        for (key, amount) in parts {
+            self.ledger
+                .enter(&key, cause, 0, EntryKind::Release, amount, Some(message))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was heard, in a word.
+fn word(heard: &Heard) -> String {
+    let word = match heard {
+        Heard::Says {
+            says: InsurerSays::Approved,
+            ..
+        } => "approved",
+        Heard::Says {
+            says: InsurerSays::Adjusted(_),
+            ..
+        } => "adjusted",
+        Heard::Says {
+            says: InsurerSays::Refused,
+            ..
+        } => "refused",
+        Heard::Pends => "pended",
+        Heard::Silent => "silent",
+        Heard::Invalid => "invalid",
+    };
+    word.to_owned()
+}
+
+/// A stored message and its record.
+pub(super) fn read_back(message: &LoadedMessage) -> Result<(Message, Record), Error> {
+    let unreadable = |_| Error::Unreadable {
+        message: message.id,
+    };
+    let canonical = serde_json::from_slice(&message.canonical).map_err(unreadable)?;
+    let record = serde_json::from_str(&message.answer).map_err(unreadable)?;
+    Ok((canonical, record))
+}

@@ -1,0 +1,319 @@
+//! One turn of a lane: load what the waiting orders touch, decide them in order, write, commit.
+//!
+//! Orders are judged on limits as left by those before them. A failure of one leaves the others alone.
+
+mod again;
+mod load;
+mod take;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use takmil_domain::answer::{Answer, State};
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
+use takmil_domain::limit::EntryKind;
+use takmil_domain::message::{Message, Relation};
+use takmil_domain::participant::{InsurerDecision, Purpose};
+use takmil_domain::reason::Reason;
+use takmil_store::{
+    Authorised, Batch, Compressed, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry,
+    NewLimit, ReservationChange, ReservationState, StoredAnswer,
+};
+
+use crate::Inner;
+use crate::basis::Basis;
+use crate::catalog::Catalog;
+use crate::document;
+use crate::error::Error;
+use crate::judge::{Heard, Holding};
+use crate::ledger::{Account, Ledger};
+use crate::normalise::Unmapped;
+
+/// Under this system an identifier names a message by the hub's own id.
+pub const MESSAGE_SYSTEM: &str = "urn:takmil:message";
+
+/// What a lane is asked to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Take a message.
+    Take(Box<Fresh>),
+    /// Go on with a message, by what was heard of insurers.
+    Hear {
+        message: MessageId,
+        heard: Vec<(ParticipantId, Heard)>,
+        /// An insurer's own late word, for the record.
+        decision: Option<(ParticipantId, InsurerDecision)>,
+    },
+    /// Go on with a message whose insurers have had their time.
+    Overdue { message: MessageId },
+    /// Give back what a message has set aside: its time ran out.
+    Expire { message: MessageId },
+}
+
+/// A message before its first turn.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) id: MessageId,
+    pub(crate) sender: ParticipantId,
+    pub(crate) format: &'static str,
+    pub(crate) received_at: Instant,
+    pub(crate) digest: [u8; 32],
+    pub(crate) original: Compressed,
+    pub(crate) canonical: Compressed,
+    pub(crate) message: Arc<Message>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) basis: Basis,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) unmapped: Vec<Unmapped>,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone)]
+pub(crate) enum Done {
+    /// The message has this answer now; `asks` are to be asked before it is given.
+    Answered {
+        answer: Arc<Answer>,
+        asks: Vec<ParticipantId>,
+    },
+    /// The message had been taken before.
+    Repeated(Arc<Answer>),
+    /// Another message had been taken under the same key.
+    Changed { earlier: MessageId },
+    /// An insurer's word came after the decision.
+    Late { answer: Arc<Answer>, repeated: bool },
+    /// There is nothing (left) to do.
+    Nothing,
+}
+
+/// Does the orders in one transaction; the results stand in their order.
+pub(crate) async fn run(
+    inner: &Inner,
+    orders: &[Order],
+) -> Result<Vec<Result<Done, Error>>, Error> {
+    let now = (inner.clock)();
+    let catalog = inner.catalog();
+    let mut turn = inner.store.begin().await?;
+    let mut bench = load::load(inner, &mut turn, orders, &catalog, now).await?;
+    let mut results = Vec::with_capacity(orders.len());
+    for (at, order) in orders.iter().enumerate() {
+        bench.ledger.begin();
+        let saved = bench.holdings.clone();
+        let result = bench.decide(at, order);
+        if result.is_err() {
+            bench.ledger.undo();
+            bench.holdings = saved;
+        }
+        results.push(result);
+    }
+    let batch = bench.finish();
+    turn.write(&batch).await?;
+    turn.commit().await?;
+    Ok(results)
+}
+
+/// An answer given in this turn: the message, the digest of what was sent, the answer.
+type Given = (MessageId, [u8; 32], Arc<Answer>);
+
+/// Everything that a turn works on.
+struct Bench<'a> {
+    inner: &'a Inner,
+    catalog: &'a Catalog,
+    now: Instant,
+    today: Date,
+    ledger: Ledger,
+    holdings: HashMap<MessageId, Holding>,
+    /// What was answered before under an order's keys.
+    answered: Vec<Option<StoredAnswer>>,
+    /// What this turn has answered under its keys.
+    keys: HashMap<(ParticipantId, String), Given>,
+    /// The earlier messages that an order names, by relation.
+    named: Vec<Vec<(Relation, MessageId)>>,
+    loaded: HashMap<MessageId, LoadedMessage>,
+    authorised: Vec<Authorised>,
+    batch: Batch,
+}
+
+impl Order {
+    /// The message that an order goes on with.
+    fn message(&self) -> Option<MessageId> {
+        match self {
+            Order::Take(_) => None,
+            Order::Hear { message, .. }
+            | Order::Overdue { message }
+            | Order::Expire { message } => Some(*message),
+        }
+    }
+
+    fn fresh(&self) -> Option<&Fresh> {
+        match self {
+            Order::Take(fresh) => Some(fresh),
+            _ => None,
+        }
+    }
+}
+
+impl Bench<'_> {
+    pub(super) fn decide(&mut self, at: usize, order: &Order) -> Result<Done, Error> {
+        match order {
+            Order::Take(fresh) => self.take(at, fresh),
+            Order::Hear {
+                message,
+                heard,
+                decision,
+            } => self.hear(*message, heard, decision.as_ref()),
+            Order::Overdue { message } => self.overdue(*message),
+            Order::Expire { message } => self.expire(*message),
+        }
+    }
+
+    /// Notes what a message holds now, and which reservations it has used up.
+    pub(super) fn reserve(&mut self, id: MessageId, uses: &[MessageId]) {
+        let mine = self
+            .holdings
+            .get(&id)
+            .and_then(|holding| Some((holding.expires_on?, holding.parts.is_empty())));
+        match mine {
+            Some((expires_on, false)) => self.batch.reservations.push(ReservationChange {
+                message: id,
+                expires_on,
+                state: ReservationState::Open,
+            }),
+            // It held something in an earlier turn, and does so no more.
+            _ if self.loaded.contains_key(&id) => {
+                self.close_reservation(id, ReservationState::Used)
+            }
+            _ => {}
+        }
+        for used in uses {
+            if self
+                .holdings
+                .get(used)
+                .is_some_and(|holding| holding.parts.is_empty())
+            {
+                self.close_reservation(*used, ReservationState::Used);
+                self.holdings.remove(used);
+            }
+        }
+    }
+
+    pub(super) fn close_reservation(&mut self, message: MessageId, state: ReservationState) {
+        let reserved = self.loaded.get(&message).is_some_and(|loaded| {
+            loaded
+                .entries
+                .iter()
+                .any(|entry| entry.kind == EntryKind::Reserve)
+        });
+        let reserved = reserved || self.authorised.iter().any(|row| row.message == message);
+        if reserved {
+            self.batch.reservations.push(ReservationChange {
+                message,
+                expires_on: self.today,
+                state,
+            });
+        }
+    }
+
+    pub(super) fn update(
+        &mut self,
+        id: MessageId,
+        from: State,
+        to: State,
+        turn: u32,
+        answer: Option<String>,
+        legs: Vec<Leg>,
+    ) {
+        // Later orders of this batch go on from here.
+        if let Some(loaded) = self.loaded.get_mut(&id) {
+            loaded.state = to;
+            loaded.turn = turn;
+            if let Some(answer) = &answer {
+                loaded.answer.clone_from(answer);
+            }
+        }
+        self.batch.updates.push(MessageUpdate {
+            id,
+            from,
+            to,
+            turn,
+            at: self.now,
+            deadline: None,
+            answer,
+            legs,
+        });
+    }
+
+    pub(super) fn owe(
+        &mut self,
+        message: &Message,
+        answer: &Answer,
+        claim: MessageId,
+        owed: &[(ParticipantId, Purpose)],
+    ) -> Result<(), Error> {
+        for (insurer, purpose) in owed {
+            self.batch.outbox.push(NewDelivery {
+                id: DeliveryId::new(self.now, (self.inner.random)()),
+                insurer: insurer.clone(),
+                claim,
+                message: answer.id,
+                kind: answer.kind,
+                purpose: *purpose,
+                created_at: self.now,
+                due_at: self.now,
+                document: document::for_insurer(message, answer, insurer)?,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Batch {
+        let (fresh, entries) = self.ledger.finish();
+        self.batch.limits = fresh
+            .into_iter()
+            .filter_map(|(key, account)| {
+                let Account {
+                    kind,
+                    unit,
+                    per,
+                    first,
+                    first_ceiling,
+                    ..
+                } = account;
+                Some(NewLimit {
+                    key,
+                    kind,
+                    unit,
+                    per,
+                    ceiling: first_ceiling,
+                    message: first?,
+                })
+            })
+            .collect();
+        let at = self.now;
+        let entry = |own: crate::ledger::Entry| NewEntry {
+            key: own.key,
+            message: own.message,
+            turn: own.turn,
+            line: own.line,
+            kind: own.kind,
+            amount: own.amount,
+            reservation: own.reservation,
+            at,
+        };
+        self.batch.entries = entries.into_iter().map(entry).collect();
+        self.batch
+    }
+}
+
+fn leg(at: Instant, what: &'static str, who: Option<ParticipantId>, detail: Option<String>) -> Leg {
+    Leg {
+        at,
+        what: what.into(),
+        who,
+        detail,
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|_| Error::Unwritable)
+}

@@ -1,0 +1,138 @@
+//! `takmil doctor`: what is wrong, how far it reaches, and the one command to run next. It changes nothing.
+
+use clap::Args;
+use serde::Serialize;
+use takmil_domain::date::Instant;
+use takmil_store::{Scope, Store, StoreError};
+
+use super::{ConfigFile, Exit, Fatal};
+use crate::clock;
+use crate::hub::open_store;
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// What.
+    what: &'static str,
+    /// How far it reaches.
+    reach: String,
+    /// The one command to run next.
+    next: String,
+}
+
+/// A delivery that is owed for longer than this is stuck: retries span it many times.
+const STUCK_MS: i64 = 5 * 60 * 1_000;
+
+/// A message whose deadline passed longer ago than this was forgotten: clocks look every second.
+const FORGOTTEN_MS: i64 = 60 * 1_000;
+
+/// How many rows are looked at where the count alone is told.
+const LOOKED_AT: u32 = 1_000;
+
+/// Looks, and prints what it finds.
+pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
+    let findings = match arguments.config.load() {
+        Err(error) => vec![Finding {
+            what: "the configuration is wrong",
+            reach: error.to_string(),
+            next: "takmil config check".to_owned(),
+        }],
+        Ok(config) => match open_store(&config).await {
+            Err(error) => vec![Finding {
+                what: "the store does not open",
+                reach: format!("the hub cannot start on {}: {error}", config.store.path.display()),
+                next: format!("ls -l {}", config.store.path.display()),
+            }],
+            Ok(store) => {
+                let found = examine(&store, clock::now()).await;
+                store.close().await;
+                found?
+            }
+        },
+    };
+    print(&findings, json)?;
+    Ok(if findings.is_empty() { Exit::Well } else { Exit::Refused })
+}
+
+async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    findings.extend(ledger(store).await?);
+    findings.extend(outbox(store, now).await?);
+    findings.extend(forgotten(store, now).await?);
+    findings.extend(unmapped(store).await?);
+    Ok(findings)
+}
+
+/// Σ ledger = limits, or money was lost or made.
+async fn ledger(store: &Store) -> Result<Option<Finding>, StoreError> {
+    let differences = store.check_ledger().await?;
+    Ok(differences.first().map(|first| Finding {
+        what: "limits differ from their ledger",
+        reach: format!(
+            "{} sums, the first {:?} of {}: {} is kept, {} follows from the entries",
+            differences.len(),
+            first.sum,
+            first.key,
+            first.kept,
+            first.derived
+        ),
+        next: "stop the hub and restore from the last sound backup".to_owned(),
+    }))
+}
+
+async fn outbox(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for backlog in store.backlogs(&Scope::Hub).await? {
+        let Some(oldest) = backlog.oldest else { continue };
+        let age_ms = now.0.saturating_sub(oldest.0) / 1_000;
+        if age_ms > STUCK_MS {
+            findings.push(Finding {
+                what: "deliveries are stuck",
+                reach: format!("insurer {}: {} wait, the oldest for {} s", backlog.insurer, backlog.waiting, age_ms / 1_000),
+                next: format!("takmil participant add --document {}.json  # with the endpoint where it listens now", backlog.insurer),
+            });
+        }
+    }
+    Ok(findings)
+}
+
+async fn forgotten(store: &Store, now: Instant) -> Result<Option<Finding>, StoreError> {
+    let before = Instant(now.0.saturating_sub(FORGOTTEN_MS.saturating_mul(1_000)));
+    let overdue = store.overdue(before, LOOKED_AT).await?;
+    Ok(overdue.first().map(|first| Finding {
+        what: "messages wait past their deadline",
+        reach: format!("{} messages, the first {}", overdue.len(), first.message),
+        next: "takmil serve".to_owned(),
+    }))
+}
+
+async fn unmapped(store: &Store) -> Result<Option<Finding>, StoreError> {
+    let codes = store.unmapped(LOOKED_AT).await?;
+    let times: u64 = codes.iter().map(|code| code.times).sum();
+    Ok(codes.first().map(|first| Finding {
+        what: "codes are not mapped",
+        reach: format!("{} codes, {times} times; most often {} of {}", codes.len(), first.code, first.system),
+        next: format!("takmil import tables FILE --id NAME --system '{}' --columns code=… --as-of YYYY-MM-DD", first.system),
+    }))
+}
+
+fn print(findings: &[Finding], json: bool) -> Result<(), Fatal> {
+    if json {
+        println!("{}", serde_json::to_string(&serde_json::json!({"findings": findings}))?);
+        return Ok(());
+    }
+    if findings.is_empty() {
+        println!("All well.");
+    }
+    for Finding { what, reach, next } in findings {
+        println!("{what}\n  {reach}\n  next: {next}");
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! `takmil participant`: who talks to the hub, the people who work for them, and their keys. A key is shown once;
+//! the store has its hash alone.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::PathBuf;
+use takmil_domain::ids::ParticipantId;
+use takmil_domain::participant::{Participant, Role};
+use takmil_store::{NewCredential, StaffId, StaffRole, Store};
+
+use super::{ConfigFile, Exit, Fatal};
+use crate::documents::{self, Document};
+use crate::hub::open_store;
+use crate::{auth, clock};
+
+/// What to do with participants.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a participant, or brings it up to date, and gives it a key.
+    Add {
+        /// Its name in the hub.
+        #[arg(value_parser = participant_id, required_unless_present = "document")]
+        id: Option<ParticipantId>,
+        /// The name people know it by; the name in the hub where it is missing.
+        #[arg(long)]
+        title: Option<String>,
+        /// provider, insurer, regulator or operator.
+        #[arg(long, value_parser = role, required_unless_present = "document")]
+        role: Option<Role>,
+        /// A JSON file with the whole entry, in the place of the other options.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "title", "role"])]
+        document: Option<PathBuf>,
+    },
+    /// Takes on a person of a participant, and gives the person a key.
+    Person {
+        /// The participant.
+        #[arg(value_parser = participant_id)]
+        participant: ParticipantId,
+        /// The person's name.
+        #[arg(long)]
+        name: String,
+        /// What the person may do: assessor, finance, plan_author, approver, desk, billing, auditor, operator.
+        #[arg(long = "role", value_parser = staff_role, required = true)]
+        roles: Vec<StaffRole>,
+    },
+    /// Gives a participant one more key.
+    Key {
+        /// The participant.
+        #[arg(value_parser = participant_id)]
+        participant: ParticipantId,
+        /// What people call the key.
+        #[arg(long, default_value = "key")]
+        label: String,
+    },
+    /// Closes the key that stands on standard input, and opens another in its place.
+    Rotate,
+    /// Closes the key that stands on standard input, for good.
+    Revoke,
+}
+
+fn participant_id(text: &str) -> Result<ParticipantId, &'static str> {
+    ParticipantId::parse(text).ok_or("1 to 64 of a-z A-Z 0-9 . _ -")
+}
+
+fn role(text: &str) -> Result<Role, &'static str> {
+    Role::parse(text).ok_or("expected provider, insurer, regulator or operator")
+}
+
+fn staff_role(text: &str) -> Result<StaffRole, String> {
+    let names = || StaffRole::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    StaffRole::parse(text).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+/// Runs the command, and prints the entry.
+pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
+    let store = open_store(&arguments.config.load()?).await?;
+    let shown = act(&store, arguments.command).await;
+    store.close().await;
+    print(&shown?, json);
+    Ok(Exit::Well)
+}
+
+async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
+    match command {
+        Command::Add { id, title, role, document } => {
+            let participant = match (document, id, role) {
+                (Some(file), ..) => entry(&std::fs::read(file)?)?,
+                (None, Some(id), Some(role)) => plain(id, title, role),
+                (None, ..) => return Err("name the participant and its role, or a document".into()),
+            };
+            store.upsert_participant(&participant).await?;
+            let key = give(store, &participant.id, None, "key").await?;
+            Ok(json!({"participant": participant, "key": key}))
+        }
+        Command::Person { participant, name, roles } => {
+            let person = store.add_staff(&participant, &name, &roles, clock::now()).await?;
+            let key = give(store, &participant, Some(person), &name).await?;
+            Ok(json!({"participant": participant, "person": person, "name": name, "roles": roles, "key": key}))
+        }
+        Command::Key { participant, label } => {
+            let key = give(store, &participant, None, &label).await?;
+            Ok(json!({"participant": participant, "label": label, "key": key}))
+        }
+        Command::Rotate => {
+            let (key, hash) = auth::fresh_key();
+            store.rotate_credential(&auth::hash(&presented()?), hash, clock::now()).await?;
+            Ok(json!({"key": key}))
+        }
+        Command::Revoke => {
+            store.revoke_credential(&auth::hash(&presented()?), clock::now()).await?;
+            Ok(json!({"revoked": true}))
+        }
+    }
+}
+
+fn entry(text: &[u8]) -> Result<Participant, Fatal> {
+    let value = documents::json(text).map_err(|problem| problem.to_string())?;
+    let said = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect::<Vec<String>>().join("; ");
+    let read = documents::read(Document::Participant, &value, "");
+    read.map_err(|problems: Vec<takmil_domain::problem::Problem>| said(problems).into())
+}
+
+fn plain(id: ParticipantId, title: Option<String>, role: Role) -> Participant {
+    Participant {
+        title: title.unwrap_or_else(|| id.to_string()),
+        id,
+        role,
+        identifiers: Vec::new(),
+        currency: None,
+        sector: None,
+        networks: Vec::new(),
+        contract: None,
+    }
+}
+
+async fn give(store: &Store, participant: &ParticipantId, staff: Option<StaffId>, label: &str) -> Result<String, Fatal> {
+    let (key, hash) = auth::fresh_key();
+    let credential = NewCredential {
+        participant: participant.clone(),
+        staff,
+        hash,
+        label: label.to_owned(),
+    };
+    store.add_credential(&credential, clock::now()).await?;
+    Ok(key)
+}
+
+/// The key on standard input: an argument would stand in the list of processes.
+fn presented() -> Result<String, Fatal> {
+    let mut text = String::new();
+    std::io::stdin().take(1_024).read_to_string(&mut text)?;
+    let key = text.trim();
+    if key.is_empty() {
+        return Err("the key is read from standard input, and nothing stands there".into());
+    }
+    Ok(key.to_owned())
+}
+
+fn print(shown: &Value, json: bool) {
+    if json {
+        return println!("{shown}");
+    }
+    for (name, value) in shown.as_object().into_iter().flatten() {
+        match value.as_str() {
+            Some(text) => println!("{name}: {text}"),
+            None => println!("{name}: {value}"),
+        }
+    }
+    if shown.get("key").is_some() {
+        eprintln!("The key is shown this once; the hub keeps its hash alone.");
+    }
+}

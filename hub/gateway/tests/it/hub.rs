@@ -1,0 +1,248 @@
+//! A hub for a test: its own folder, certificate and store, filled from a country pack; gone when the test ends.
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The providers and insurers of the Moroccan pack that tests use. The insurer's answers are the hub's own.
+pub const PROVIDER: &str = "ma-atlas";
+pub const OTHER_PROVIDER: &str = "ma-chu";
+pub const INSURER: &str = "ma-mutuelle";
+pub const OTHER_INSURER: &str = "ma-assur";
+
+/// A folder with everything that a hub needs.
+pub struct Place {
+    folder: tempfile::TempDir,
+    certificate: String,
+}
+
+impl Place {
+    /// A fresh folder; `more` goes into its configuration.
+    pub fn new(more: &str) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.pem();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("server.pem"), &certificate).unwrap();
+        std::fs::write(path("server.key"), made.signing_key.serialize_pem()).unwrap();
+        std::fs::create_dir(path("tables")).unwrap();
+        let config = format!(
+            "[listen]\naddress = \"127.0.0.1:0\"\n[tls]\ncertificate_file = {:?}\nkey_file = {:?}\n[store]\npath = {:?}\n[tables]\nfolder = {:?}\n{more}",
+            path("server.pem"),
+            path("server.key"),
+            path("takmil.db"),
+            path("tables"),
+        );
+        std::fs::write(path("takmil.toml"), config).unwrap();
+        Place { folder, certificate }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command of the binary on this folder's configuration.
+    pub fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let config = self.path("takmil.toml");
+        let mut all: Vec<&str> = arguments.to_vec();
+        all.extend(["--config", config.to_str().unwrap()]);
+        run(&all, input)
+    }
+
+    /// Runs a command that must succeed, and reads what it prints as JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let output = self.run(&all, "");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Fills the store from the Moroccan pack.
+    pub fn fill(&self) {
+        let report = self.json(&["import", "folder", pack().to_str().unwrap()]);
+        assert_eq!(report["refused"], json!([]));
+    }
+
+    /// A key for a participant.
+    pub fn key(&self, participant: &str) -> String {
+        let shown = self.json(&["participant", "key", participant]);
+        shown["key"].as_str().unwrap().to_owned()
+    }
+
+    /// A key for a person of a participant.
+    pub fn person(&self, participant: &str, name: &str, role: &str) -> String {
+        let shown = self.json(&["participant", "person", participant, "--name", name, "--role", role]);
+        shown["key"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The country pack that tests go by.
+pub fn pack() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mappings/packs/ma")
+}
+
+/// Runs the binary.
+pub fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// A running hub.
+pub struct Hub {
+    pub place: Place,
+    pub base: String,
+    child: Child,
+    client: Client,
+}
+
+impl Hub {
+    /// Starts a hub on a filled store.
+    pub fn start(more: &str) -> Hub {
+        let place = Place::new(more);
+        place.fill();
+        Hub::on(place)
+    }
+
+    /// Starts a hub on a folder.
+    pub fn on(place: Place) -> Hub {
+        // Another test may have installed it: the provider is the process's.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
+            .args(["serve", "--config"])
+            .arg(place.path("takmil.toml"))
+            .env("TAKMIL_TELEMETRY__FORMAT", "json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = log.find_map(|line| address(&line.unwrap())).expect("the hub says where it listens");
+        // The log is read to its end, so that the hub never waits for a full pipe.
+        std::thread::spawn(move || log.for_each(|line| eprintln!("hub: {}", line.unwrap_or_default())));
+        let port = address.rsplit(':').next().unwrap();
+        let certificate = reqwest::Certificate::from_pem(place.certificate.as_bytes()).unwrap();
+        let client = Client::builder().tls_certs_only([certificate]).build().unwrap();
+        let base = format!("https://localhost:{port}");
+        Hub { place, base, child, client }
+    }
+
+    /// Sends a request with a key and a JSON body.
+    pub async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
+        self.raw(method, path, &[("authorization", &format!("Bearer {key}"))], body.to_string()).await
+    }
+
+    /// Asks with a key.
+    pub async fn get(&self, path: &str, key: &str) -> Answer {
+        self.raw(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], String::new()).await
+    }
+
+    /// Sends a request as it is.
+    pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.client.request(method, format!("{}{path}", self.base)).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// The certificate that the hub shows.
+    pub fn certificate(&self) -> &str {
+        &self.place.certificate
+    }
+
+    /// Starts another hub on the folder of one that has stopped.
+    pub fn restart(mut self) -> Hub {
+        let place = std::mem::replace(&mut self.place, Place::new(""));
+        Hub::on(place)
+    }
+
+    /// Tells the hub to stop, and gives its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    Some(line["address"].as_str()?.to_owned())
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Answer {
+        Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The JSON of an answer that must have succeeded.
+    pub fn ok(&self) -> Value {
+        assert!(self.status.is_success(), "{}: {}", self.status, self.text);
+        self.json()
+    }
+
+    /// Checks that it is a problem, whole, with this status and code.
+    pub fn is_problem(&self, status: u16, code: &str) {
+        let body = self.json();
+        let told = (self.status.as_u16(), body["code"].as_str().unwrap_or_default());
+        assert_eq!(told, (status, code), "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(body["request_id"].as_str(), Some(self.header("x-request-id")));
+        assert_eq!(body["type"], json!(format!("/docs#{code}")));
+        assert_eq!(body["status"], json!(status));
+    }
+}
+
+/// A claim of one consultation, in the name of a member of the pack.
+pub fn claim(number: &str, member: &str) -> Value {
+    json!({
+        "kind": "claim",
+        "identifiers": [{"system": "urn:test:claim", "value": number}],
+        "occurred_on": "2026-03-02",
+        "currency": "MAD",
+        "member": {"identifiers": [{"system": "urn:takmil:sample:member", "value": member}]},
+        "claim": {"bill": bill("NC100", 15_000)},
+    })
+}
+
+/// A bill of one line.
+pub fn bill(code: &str, billed: i64) -> Value {
+    json!({"class": "professional", "lines": [{
+        "seq": 1,
+        "item": {"source": {"system": "urn:takmil:synthetic:services", "code": code}},
+        "billed": billed,
+    }]})
+}

@@ -1,0 +1,17 @@
+//! The binary as its users meet it: started as a process, asked over real sockets with TLS.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod command_line;
+mod convert;
+mod grpc;
+mod hub;
+mod insurers;
+mod messages;
+mod published;
+mod refusals;
