@@ -9,7 +9,7 @@ use takmil_domain::date::Date;
 const TEMPLATE: &str = include_str!("../samples/admission.json");
 
 /// How far apart the members of consecutive admissions are: a prime, so that all members come up before one does
-/// again, and neighbours in time are no neighbours in the database.
+/// again (unless their count is a multiple of it), and neighbours in time are no neighbours in the database.
 const STRIDE: u64 = 7_919;
 
 /// Makes admissions.

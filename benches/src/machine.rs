@@ -26,15 +26,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks around: `folder` is where the database lies, `binary` the hub's.
-    pub fn look(folder: &Path, binary: Option<&Path>) -> Machine {
+    /// Looks around. `hub` is the folder of its database and its binary, where the run has a hub of its own.
+    pub fn look(hub: Option<(&Path, &Path)>) -> Machine {
         let text = |path: &str| fs::read_to_string(path).ok();
         Machine {
             processor: text("/proc/cpuinfo").as_deref().and_then(processor),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: text("/proc/sys/kernel/osrelease").map(|release| release.trim().to_owned()),
-            file_system: disk::file_system(folder),
-            hub: binary.and_then(|binary| said(Command::new(binary).arg("--version"))),
+            file_system: hub.and_then(|(folder, _)| disk::file_system(folder)),
+            hub: hub.and_then(|(_, binary)| said(Command::new(binary).arg("--version"))),
             commit: said(Command::new("git").args(["describe", "--always", "--dirty"])),
         }
     }

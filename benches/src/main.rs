@@ -98,7 +98,7 @@ async fn drive_fresh(arguments: &Arguments) -> Result<Report, Error> {
     let folder = fresh
         .tempdir_in(&arguments.folder)
         .map_err(Error::file(&arguments.folder))?;
-    let machine = Machine::look(folder.path(), Some(&arguments.hub_binary));
+    let machine = Machine::look(Some((folder.path(), &arguments.hub_binary)));
     if machine.file_system.as_deref().is_some_and(disk::is_memory) {
         eprintln!(
             "{} is in memory: nothing there is durable; name another --folder",
@@ -130,6 +130,9 @@ async fn drive_fresh(arguments: &Arguments) -> Result<Report, Error> {
     let decided = hub::decided(&hub.door).await?;
     eprintln!("stopping the hub and checking its ledger");
     let checkup = hub.stop().await?;
+    if arguments.keep {
+        eprintln!("kept: {}", folder.path().display());
+    }
     let report = driven.report(arguments, machine, Some(syncs_per_second));
     Ok(Report {
         decided: Some(decided),
@@ -146,7 +149,7 @@ async fn drive_running(arguments: &Arguments) -> Result<Report, Error> {
     let key = std::fs::read_to_string(key_file).map_err(Error::file(key_file))?;
     let door = Door::new(address, None, Some(&key))?;
     let driven = drive_hub(arguments, &door, arguments.target_pid).await?;
-    Ok(driven.report(arguments, Machine::look(&arguments.folder, None), None))
+    Ok(driven.report(arguments, Machine::look(None), None))
 }
 
 /// The runs over one hub.
@@ -176,7 +179,7 @@ impl Driven {
                 members: arguments.members,
                 body_bytes,
                 tls: arguments.tls,
-                deliver: arguments.deliver,
+                deliver: arguments.target.is_none().then_some(arguments.deliver),
             },
             answered: admissions.iter().map(|run| run.answers_in_all).sum(),
             admissions,

@@ -39,8 +39,9 @@ pub struct Setting {
     pub body_bytes: usize,
     /// Whether the hub spoke TLS.
     pub tls: bool,
-    /// Whether what was owed to insurers was delivered during the run.
-    pub deliver: bool,
+    /// Whether what was owed to insurers was delivered during the run; missing for a hub that ran before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver: Option<bool>,
 }
 
 /// What nothing can be faster than, in the same run on the same machine.
@@ -198,10 +199,10 @@ impl fmt::Display for Report {
             deliver,
         } = self.setting;
         let wire = if tls { "TLS" } else { "plain HTTP" };
-        let owed = if deliver {
-            "delivered"
-        } else {
-            "left in the outbox"
+        let owed = match deliver {
+            Some(true) => "delivered",
+            Some(false) => "left in the outbox",
+            None => "as that hub has it",
         };
         writeln!(
             f,

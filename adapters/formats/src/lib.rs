@@ -2,8 +2,9 @@
 //!
 //! Whatever arrives goes through [`recognise`] and [`read`]. A format is one folder and one line in
 //! [`FORMATS`]; it turns bytes into [`Message`]s, says where in the bytes each of them stands, and puts the
-//! hub's answers back into the sender's own form ([`Format::answer`]). What must hold in every format (dates in order, links that lead somewhere, amounts that can be real) is
-//! checked here, once, after reading. No format may guess what a sender did not say.
+//! hub's answers into the sender's own form ([`Format::answer`]). What must hold in every format (dates in
+//! order, links that lead somewhere, amounts that can be real) is checked here, once, after reading. No
+//! format may guess what a sender did not say.
 
 use takmil_domain::check::check;
 use takmil_domain::date::Date;

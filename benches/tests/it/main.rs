@@ -66,7 +66,7 @@ async fn refusals_are_told_by_status_and_are_no_answers() {
     );
 }
 
-/// Twenty requests are due while the first is not answered: each of them waited, though only one was slow.
+/// Half of the requests are due while the first is not answered: each of them waited, though only one was slow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stall_is_felt_by_every_request_that_was_due_during_it() {
     let stall = Duration::from_millis(200);
@@ -85,14 +85,14 @@ async fn a_stall_is_felt_by_every_request_that_was_due_during_it() {
         connections: 1,
         rate: Some(100),
         warm_up: Duration::ZERO,
-        window: stall,
+        window: stall * 2,
     };
     let figures = drive(address, pace).await;
     let latency = figures.latency_us.unwrap();
-    // Due every 10 ms over 200 ms, all sent after the stall: the half of them waited for half of it or more.
+    // Due every 10 ms over 400 ms. Without the waiting of those that were due meanwhile, p90 would be next to nothing.
     assert!(
-        latency.p50 >= 90_000 && latency.max >= 200_000,
+        latency.p90 >= 150_000 && latency.max >= 200_000,
         "{latency:?}"
     );
-    assert_eq!((figures.unsent, figures.answers_in_all), (0, 20));
+    assert_eq!(figures.unsent + figures.answers_in_all, 40);
 }

@@ -51,6 +51,8 @@ pub struct LimitNeed {
     pub per: LimitPer,
     /// The ceiling of the plan in force: what a limit that nobody has touched yet starts with.
     pub ceiling: i64,
+    /// The version of the plan in force: a later one than the limit's sets its ceiling anew.
+    pub version: u32,
 }
 
 /// A limit's state in the ledger.
@@ -64,6 +66,9 @@ pub struct Standing {
     pub reserved: i64,
     /// How much an insurer has let the hub go beyond the ceiling.
     pub overdraft: i64,
+    /// The version of the plan that set the ceiling; 0 where an insurer's posting made the limit.
+    #[serde(default)]
+    pub version: u32,
 }
 
 impl Standing {
@@ -182,6 +187,7 @@ pub fn need(
         unit: limit.unit,
         per: limit.per,
         ceiling: limit.ceiling,
+        version: plan.version,
     })
 }
 
@@ -226,6 +232,7 @@ mod tests {
             consumed: 60,
             reserved: 30,
             overdraft: 0,
+            version: 1,
         };
         assert_eq!(standing.left(), 10);
         assert_eq!(standing.after(EntryKind::Reserve, 11), None);

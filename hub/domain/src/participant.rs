@@ -140,7 +140,10 @@ pub struct Endpoint {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("transport", &self.transport).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("transport", &self.transport)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct Account {
     pub(crate) kind: LimitKind,
     pub(crate) unit: LimitUnit,
     pub(crate) per: LimitPer,
-    /// The version of the plan that set the ceiling.
-    pub(crate) version: u32,
+    /// The message that found a later version of the plan.
+    pub(crate) revised: Option<MessageId>,
     /// The message that uses it first; `None` where the store knows it already.
     pub(crate) first: Option<MessageId>,
     /// The ceiling that it was made with.
@@ -32,7 +32,7 @@ impl Account {
             kind: LimitKind::default(),
             unit: LimitUnit::default(),
             per: LimitPer::default(),
-            version: u32::MAX,
+            revised: None,
             first: None,
             first_ceiling: standing.ceiling,
         }
@@ -102,33 +102,37 @@ impl Ledger {
         }
     }
 
-    /// What is left of a limit; all of it where nobody has used it yet.
+    /// What is left of a limit: all of it where nobody has used it yet, as much as the plan in force leaves where
+    /// that is a later one than the limit's.
     pub(crate) fn left(&self, need: &LimitNeed) -> i64 {
-        self.accounts
-            .get(&need.key)
-            .map_or(need.ceiling, |account| account.standing.left())
+        let Some(account) = self.accounts.get(&need.key) else {
+            return need.ceiling;
+        };
+        (account.standing.left() + change(account.standing, need)).max(0)
     }
 
-    /// The ceiling of a limit.
+    /// Whether anybody has used the limit yet.
+    pub(crate) fn knows(&self, need: &LimitNeed) -> bool {
+        self.accounts.contains_key(&need.key)
+    }
+
+    /// The ceiling of a limit under the plan in force.
     pub(crate) fn ceiling(&self, need: &LimitNeed) -> i64 {
-        self.accounts
-            .get(&need.key)
-            .map_or(need.ceiling, |account| account.standing.ceiling)
+        let Some(account) = self.accounts.get(&need.key) else {
+            return need.ceiling;
+        };
+        account.standing.ceiling + change(account.standing, need)
     }
 
     /// Makes the limit known, and brings its ceiling to what a later version of the plan says.
     ///
     /// A ceiling that falls under what is used leaves what was promised: the difference is an override.
-    pub(crate) fn open(
-        &mut self,
-        need: &LimitNeed,
-        version: u32,
-        cause: Cause,
-    ) -> Result<(), Unbalanced> {
+    pub(crate) fn open(&mut self, need: &LimitNeed, cause: Cause) -> Result<(), Unbalanced> {
         let Some(account) = self.accounts.get(&need.key) else {
             self.keep(&need.key);
             let standing = Standing {
                 ceiling: need.ceiling,
+                version: need.version,
                 ..Standing::default()
             };
             let account = Account {
@@ -136,24 +140,25 @@ impl Ledger {
                 kind: need.kind,
                 unit: need.unit,
                 per: need.per,
-                version,
+                revised: None,
                 first: Some(cause.message),
                 first_ceiling: need.ceiling,
             };
             self.accounts.insert(need.key.clone(), account);
             return Ok(());
         };
-        let (standing, known) = (account.standing, account.version);
-        if version <= known {
+        let standing = account.standing;
+        if need.version <= standing.version {
             return Ok(());
         }
-        let change = need.ceiling - standing.ceiling;
+        let change = change(standing, need);
         let missing = (-(standing.left() + change)).max(0);
         self.enter(&need.key, cause, 0, EntryKind::Override, missing, None)?;
         self.enter(&need.key, cause, 0, EntryKind::Ceiling, change, None)?;
         self.keep(&need.key);
         if let Some(account) = self.accounts.get_mut(&need.key) {
-            account.version = version;
+            account.standing.version = need.version;
+            account.revised = Some(cause.message);
         }
         Ok(())
     }
@@ -205,14 +210,20 @@ impl Ledger {
         }
     }
 
-    /// What is to be written: the limits that are new, and the entries.
+    /// What is to be written: the limits that are new or revised, and the entries.
     pub(crate) fn finish(self) -> (Vec<(LimitKey, Account)>, Vec<Entry>) {
-        let mut fresh: Vec<_> = self
-            .accounts
-            .into_iter()
-            .filter(|(_, account)| account.first.is_some())
-            .collect();
-        fresh.sort_by(|(one, _), (other, _)| one.cmp(other));
-        (fresh, self.entries)
+        let mut known: Vec<_> = self.accounts.into_iter().collect();
+        known.retain(|(_, account)| account.first.is_some() || account.revised.is_some());
+        known.sort_by(|(one, _), (other, _)| one.cmp(other));
+        (known, self.entries)
+    }
+}
+
+/// By how much the plan in force moves the ceiling of a limit that an earlier version set.
+fn change(standing: Standing, need: &LimitNeed) -> i64 {
+    if need.version > standing.version {
+        need.ceiling - standing.ceiling
+    } else {
+        0
     }
 }

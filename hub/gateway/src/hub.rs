@@ -82,6 +82,11 @@ impl Hub {
         &self.app.base
     }
 
+    /// The engine at work in it.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
     /// Serves until `end`; then takes nothing new, finishes what has begun, and closes the store.
     pub(crate) async fn run(self, end: impl Future<Output = ()>) {
         let Hub { app, listener, router, stop } = self;

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod code;
 mod config;
+mod demo;
 mod documents;
 mod faces;
 mod hub;

@@ -18,6 +18,7 @@ create table standing (
     consumed integer not null,
     reserved integer not null,
     overdraft integer not null,
+    version integer not null,
     constraint standing_pk primary key (account, id),
     constraint standing_room check (consumed + reserved <= ceiling + overdraft),
     constraint standing_ceiling check (ceiling >= 0),

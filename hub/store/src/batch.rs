@@ -23,6 +23,8 @@ pub struct Batch {
     pub updates: Vec<MessageUpdate>,
     /// Limits that nobody has touched before.
     pub limits: Vec<NewLimit>,
+    /// Limits whose ceiling a later version of the plan has set.
+    pub revised: Vec<RevisedLimit>,
     /// Movements of limits. The standings follow from them.
     pub entries: Vec<NewEntry>,
     /// Reservations that are made, or change their state. What they hold follows from the entries.
@@ -126,7 +128,20 @@ pub struct NewLimit {
     pub per: LimitPer,
     /// The ceiling of the plan in force.
     pub ceiling: i64,
+    /// The version of that plan.
+    pub version: u32,
     /// The message that needs it first.
+    pub message: MessageId,
+}
+
+/// A limit whose ceiling a later version of the plan has set. The entries say by how much it moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisedLimit {
+    /// Which.
+    pub key: LimitKey,
+    /// The version of the plan.
+    pub version: u32,
+    /// The message that found it so.
     pub message: MessageId,
 }
 

@@ -76,7 +76,7 @@ impl Store {
             "select ",
             limit_columns!(),
             ", s.kind, s.unit, s.per,
-                 s.ceiling, s.consumed, s.reserved, s.overdraft
+                 s.ceiling, s.consumed, s.reserved, s.overdraft, s.version
              from (select distinct account from cover where member = $1) own
              join standing s on s.account = own.account
              where (s.member is null or s.member = $1) and ($2 is null or s.insurer = $2)
@@ -144,6 +144,7 @@ pub(crate) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
         consumed: row.number("consumed")?,
         reserved: row.number("reserved")?,
         overdraft: row.number("overdraft")?,
+        version: row.number("version")?,
     })
 }
 

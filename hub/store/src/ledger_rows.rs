@@ -9,7 +9,7 @@ use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
-use crate::batch::{NewEntry, NewLimit, ReservationChange};
+use crate::batch::{NewEntry, NewLimit, ReservationChange, RevisedLimit};
 use crate::error::{Constraint, StoreError};
 use crate::put::{Pace, Rows};
 use crate::rows::{Hex, Id, row};
@@ -107,13 +107,14 @@ row! {
         unit: LimitUnit as text,
         per: LimitPer as text,
         ceiling: i64 as integer,
+        version: u32 as integer,
     }
     Some(Constraint::Limit);
     "insert into standing
          (account, id, member, insurer, code, stretch, kind, unit, per,
-          first_ceiling, ceiling, consumed, reserved, overdraft)
+          first_ceiling, ceiling, consumed, reserved, overdraft, version)
      select account, standing, member, insurer, code, stretch, kind, unit, per,
-         ceiling, ceiling, 0, 0, 0
+         ceiling, ceiling, 0, 0, 0, version
      from batch"
 }
 
@@ -121,6 +122,7 @@ impl<'a> LimitRow<'a> {
     pub(crate) fn of(limits: &'a [NewLimit]) -> Rows<Self> {
         let row = |new: &'a NewLimit| LimitRow {
             by: Some(new.message),
+            version: new.version,
             ..LimitRow::new(&new.key, (new.kind, new.unit, new.per), new.ceiling)
         };
         limits.iter().map(row).collect::<Vec<_>>().into()
@@ -145,7 +147,37 @@ impl<'a> LimitRow<'a> {
             unit,
             per,
             ceiling,
+            version: 0,
         }
+    }
+}
+
+row! {
+    /// A later version of the plan has set the ceiling.
+    #[derive(Debug)]
+    struct RevisedRow {
+        account: Id as bytes,
+        standing: Id as bytes,
+        version: u32 as integer,
+    }
+    Some(Constraint::Reference);
+    "update standing set version = batch.version
+     from batch
+     where standing.account = batch.account and standing.id = batch.standing"
+}
+
+impl RevisedRow {
+    pub(crate) fn of(revised: &[RevisedLimit]) -> Rows<Self> {
+        let row = |one: &RevisedLimit| {
+            let Place { account, standing } = Place::from(&one.key);
+            RevisedRow {
+                by: Some(one.message),
+                account,
+                standing,
+                version: one.version,
+            }
+        };
+        revised.iter().map(row).collect::<Vec<_>>().into()
     }
 }
 
@@ -395,6 +427,7 @@ mod tests {
             consumed: 200,
             reserved: 100,
             overdraft: 10,
+            version: 3,
         };
         for kind in EntryKind::ALL {
             let change = Change::of(*kind, 7);
@@ -403,6 +436,7 @@ mod tests {
                 consumed: before.consumed + change.consumed,
                 reserved: before.reserved + change.reserved,
                 overdraft: before.overdraft + change.overdraft,
+                version: before.version,
             };
             assert_eq!(before.after(*kind, 7).unwrap(), after, "{kind:?}");
         }

@@ -39,7 +39,7 @@ pub use accounts::{KnownMember, Resolution};
 pub use approvals::{Approval, ApprovalState, NewApproval};
 pub use batch::{
     Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
-    ReservationChange, UnmappedCode,
+    ReservationChange, RevisedLimit, UnmappedCode,
 };
 pub use catalogue::{Catalogue, Revision, Upserted};
 pub use compressed::Compressed;

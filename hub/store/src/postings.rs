@@ -146,7 +146,7 @@ async fn kept(
         standing: id,
     } = key.into();
     let row = sqlx::query(
-        "select ceiling, consumed, reserved, overdraft from standing where account = $1 and id = $2",
+        "select ceiling, consumed, reserved, overdraft, version from standing where account = $1 and id = $2",
     )
     .bind(account.0.as_slice())
     .bind(id.0.as_slice())

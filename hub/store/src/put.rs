@@ -6,7 +6,9 @@ use takmil_domain::ids::MessageId;
 
 use crate::batch::Batch;
 use crate::error::{Constraint, StoreError};
-use crate::ledger_rows::{DeltaRow, EntryRow, LimitRow, ReleasedRow, ReservationRow, ReservedRow};
+use crate::ledger_rows::{
+    DeltaRow, EntryRow, LimitRow, ReleasedRow, ReservationRow, ReservedRow, RevisedRow,
+};
 use crate::message_rows::{
     AuthorisationRow, BodyRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, PayerRow,
     TurnRow, UnmappedRow, UpdateRow,
@@ -91,6 +93,7 @@ async fn at_pace(
     put(to, &AuthorisationRow::of(&batch.authorisations), pace).await?;
     put(to, &UnmappedRow::of(&batch.unmapped), pace).await?;
     put(to, &LimitRow::of(&batch.limits), pace).await?;
+    put(to, &RevisedRow::of(&batch.revised), pace).await?;
     put(to, &ReservationRow::of(&batch.reservations), pace).await?;
     put(to, &EntryRow::of(&batch.entries)?, pace).await?;
     put(to, &DeltaRow::of(&batch.entries, pace), pace).await?;

@@ -162,3 +162,39 @@ async fn check_library(pool: &SqlitePool) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_keep_what_they_acknowledge_and_readers_only_read() {
+        let config = StoreConfig {
+            place: Place::Temporary,
+            readers: 1,
+            random: Arc::new(|| [0; 10]),
+        };
+        let store = Store::open(&config).await.unwrap();
+        // 2 is FULL.
+        for (pragma, expected) in [
+            ("select journal_mode from pragma_journal_mode", "wal"),
+            (
+                "select cast(synchronous as text) from pragma_synchronous",
+                "2",
+            ),
+            (
+                "select cast(foreign_keys as text) from pragma_foreign_keys",
+                "1",
+            ),
+        ] {
+            let found: String = sqlx::query_scalar(pragma)
+                .fetch_one(&store.writer)
+                .await
+                .unwrap();
+            assert_eq!(found, expected, "{pragma}");
+        }
+        let write = sqlx::query("update revision set value = 9");
+        assert!(write.execute(&store.readers).await.is_err());
+    }
+}

@@ -211,7 +211,7 @@ impl Turn {
     ) -> Result<Vec<Option<Standing>>, StoreError> {
         const SQL: &str = over!(
             account bytes, standing bytes;
-            "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft
+            "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft, s.version
              from batch join standing s on s.account = batch.account and s.id = batch.standing"
         );
         let rows: Vec<_> = keys.iter().map(|key| Place::from(key).into_row()).collect();

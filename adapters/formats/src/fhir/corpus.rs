@@ -169,10 +169,6 @@ fn parse(sample: &Sample) -> Result<Node, takmil_domain::problem::Problem> {
     }
 }
 
-fn listed(list: &[(&str, &str)], path: &str) -> bool {
-    list.iter().any(|(start, _)| path.starts_with(start))
-}
-
 #[test]
 fn good_samples_are_read_and_what_is_wrong_in_them_is_known() {
     let Some(samples) = samples() else { return };

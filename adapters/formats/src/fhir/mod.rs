@@ -1,5 +1,4 @@
 //! FHIR R4 in its two syntaxes, JSON and XML.
-#![allow(dead_code, unused_imports, reason = "the reader is not joined yet")]
 
 #[cfg(test)]
 mod corpus;

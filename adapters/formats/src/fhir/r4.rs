@@ -23,7 +23,9 @@ mod date;
 mod expression;
 mod primitive;
 
-pub(crate) use check::{Finding, check};
+#[cfg(test)]
+pub(crate) use check::Finding;
+pub(crate) use check::check;
 pub(crate) use expression::expression;
 pub(crate) use primitive::Primitive;
 

@@ -99,7 +99,9 @@ impl<'a> Frame<'a> {
                 },
                 benefit: one.judged.benefit.map(|benefit| benefit.id.clone()),
                 refused: one.refused,
-                pended: one.judged.pended && one.refused.is_none() && one.judged.terms.said.is_none(),
+                pended: one.judged.pended
+                    && one.refused.is_none()
+                    && one.judged.terms.said.is_none(),
             });
             trace.append(&mut one.judged.trace);
         }

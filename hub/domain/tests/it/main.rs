@@ -8,9 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
-mod edges;
+mod days;
+mod documents;
+mod limits;
+mod maker;
+mod prices;
 mod properties;
 mod reach;
 mod sample;
+mod setting;
 mod tape;
 mod worked;

@@ -2,13 +2,14 @@
 //!
 //! `TAKMIL_BILLS` sets how many, `TAKMIL_SEED` which. A bill that breaks a property is shrunk before it is told.
 
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use takmil_domain::decision::{LineShare, Totals, TraceEntry};
 use takmil_domain::limit::{self, LimitKey};
 use takmil_domain::money::Amount;
-use takmil_domain::plan::{Limit, LimitKind, LimitUnit};
+use takmil_domain::plan::{Coordination, Limit, LimitKind, LimitUnit};
 use takmil_domain::reason::Reason;
 
 use crate::sample::{Insurer, Outcome, Sample};
@@ -38,7 +39,7 @@ const PROPERTIES: &[(&str, Property)] = &[
     ),
     ("no remainder goes below zero", remainders_are_real),
     (
-        "a line uses up all of its limits together, by what is paid, or none",
+        "a line uses up all of its limits together, by what is paid or borne, or none",
         limits_go_down_together,
     ),
     (
@@ -58,8 +59,8 @@ const PROPERTIES: &[(&str, Property)] = &[
         outcomes_repeat,
     ),
     (
-        "the first insurer pays as if it were alone",
-        first_pays_as_if_alone,
+        "of what it would pay alone each insurer pays what its contract leaves it after earlier ones",
+        coordination_is_by_contract,
     ),
     (
         "raising a ceiling never lowers what a single insurer pays on a single line",
@@ -310,7 +311,6 @@ fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), Str
                 Ok::<usize, String>(amounts.iter().filter(|amount| **amount > 0).count())
             };
             let refused = share.refused.is_some();
-            let open = share.allowed - line.base.min(share.allowed);
             let units = sample.line(line.seq).quantity.started_units();
             told += check(LimitKind::Ceiling, true, &|amount| {
                 amount == share.amount.get()
@@ -318,10 +318,22 @@ fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), Str
             told += check(LimitKind::Ceiling, false, &|amount| {
                 (i64::from(!refused)..=units).contains(&amount) && (amount == 0) == refused
             })?;
-            told += check(LimitKind::Deductible, true, &|amount| {
-                amount <= share.allowed.get()
-            })?;
-            told += check(LimitKind::OutOfPocket, true, &|amount| amount <= open.get())?;
+            // By the trace: what the deductible took, and what was the member's before limits and others.
+            let noted = |steps: RangeInclusive<u8>, reason: Option<Reason>| {
+                let own = line.trace.iter().filter(|entry| {
+                    entry.insurer.as_ref() == Some(&share.insurer)
+                        && steps.contains(&entry.step)
+                        && reason.is_none_or(|reason| entry.reason == reason)
+                });
+                own.last()
+                    .filter(|_| !refused)
+                    .map_or(0, |entry| entry.after.get())
+            };
+            let deductible = noted(10..=10, Some(Reason::Deductible));
+            told += check(LimitKind::Deductible, true, &|amount| amount == deductible)?;
+            let open = share.allowed - line.base.min(share.allowed);
+            let cost = open.get() - noted(11..=12, None);
+            told += check(LimitKind::OutOfPocket, true, &|amount| amount == cost)?;
         }
         let draws = outcome.draws_of(line.seq).count();
         ensure(draws == told, || {
@@ -390,24 +402,39 @@ fn outcomes_repeat(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
     ensure(again == *outcome, || "another outcome".to_owned())
 }
 
-fn first_pays_as_if_alone(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
-    // Where the message names no price, another insurer's tariff may; what an insurer said itself may reach
-    // into what another recognises.
-    let unpriced = sample.lines.iter().any(|line| line.billed.is_none());
-    let said = sample
-        .insurers
-        .first()
-        .is_some_and(|own| own.said.is_some());
+/// That it holds of one line is enough: a line of a longer bill is judged as one alone, on what is left.
+fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Result<(), String> {
+    let mut single = sample.clone();
+    single.lines.truncate(1);
+    // Where the message names no price, another insurer's tariff may; what an insurer said itself stands
+    // for itself.
+    let unpriced = single.lines.iter().any(|line| line.billed.is_none());
+    let said = sample.insurers.iter().any(|own| own.said.is_some());
     if sample.shares_limits() || unpriced || said {
         return Ok(());
     }
-    let mut alone = sample.clone();
-    alone.insurers.truncate(1);
-    let of_first = |line: &LineShare| line.supplementary.first().cloned();
-    for line in &alone.outcome().split.lines {
-        let with_others = outcome.share(line.seq);
-        let same = of_first(line) == of_first(with_others);
-        ensure(same, || format!("line {}", line.seq))?;
+    for line in &single.outcome().split.lines {
+        let mut open = line.allowed - line.base.min(line.allowed);
+        let mut before = Amount::ZERO;
+        for (at, (insurer, share)) in sample.insurers.iter().zip(&line.supplementary).enumerate() {
+            let mut alone = single.clone();
+            alone.insurers = vec![Arc::clone(insurer)];
+            alone.lines[0].in_network = vec![alone.lines[0].in_network[at]];
+            let alone = alone.outcome().split.lines[0].supplementary_total();
+            let by_contract = match insurer.plan.coordination {
+                Coordination::Standard => alone,
+                Coordination::CarveOut => (alone - before).or_zero(),
+            };
+            let expected = by_contract.min(open);
+            ensure(share.amount == expected, || {
+                format!(
+                    "{}: {} for {expected}, alone {alone}",
+                    share.insurer, share.amount
+                )
+            })?;
+            open -= share.amount;
+            before += share.amount;
+        }
     }
     Ok(())
 }
@@ -457,7 +484,7 @@ fn traces_lead_there(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
         .filter(|line| !line.reasons.contains(&Reason::NoPrice))
     {
         let fault = |what: &str| format!("line {}: {what}: {:#?}", line.seq, line.trace);
-        let of = |steps: std::ops::RangeInclusive<u8>, whose: Option<&_>| {
+        let of = |steps: RangeInclusive<u8>, whose: Option<&_>| {
             let own = line
                 .trace
                 .iter()

@@ -18,7 +18,7 @@ use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
     Authorised, Batch, Compressed, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry,
-    NewLimit, ReservationChange, ReservationState, StoredAnswer,
+    NewLimit, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
 };
 
 use crate::Inner;
@@ -27,7 +27,7 @@ use crate::catalog::Catalog;
 use crate::document;
 use crate::error::Error;
 use crate::judge::{Heard, Holding};
-use crate::ledger::{Account, Ledger};
+use crate::ledger::Ledger;
 use crate::normalise::Unmapped;
 
 /// Under this system an identifier names a message by the hub's own id.
@@ -267,28 +267,27 @@ impl Bench<'_> {
     }
 
     pub(super) fn finish(mut self) -> Batch {
-        let (fresh, entries) = self.ledger.finish();
-        self.batch.limits = fresh
-            .into_iter()
-            .filter_map(|(key, account)| {
-                let Account {
-                    kind,
-                    unit,
-                    per,
-                    first,
-                    first_ceiling,
-                    ..
-                } = account;
-                Some(NewLimit {
+        let (known, entries) = self.ledger.finish();
+        for (key, account) in known {
+            let version = account.standing.version;
+            match (account.first, account.revised) {
+                (Some(message), _) => self.batch.limits.push(NewLimit {
                     key,
-                    kind,
-                    unit,
-                    per,
-                    ceiling: first_ceiling,
-                    message: first?,
-                })
-            })
-            .collect();
+                    kind: account.kind,
+                    unit: account.unit,
+                    per: account.per,
+                    ceiling: account.first_ceiling,
+                    version,
+                    message,
+                }),
+                (None, Some(message)) => self.batch.revised.push(RevisedLimit {
+                    key,
+                    version,
+                    message,
+                }),
+                (None, None) => {}
+            }
+        }
         let at = self.now;
         let entry = |own: crate::ledger::Entry| NewEntry {
             key: own.key,

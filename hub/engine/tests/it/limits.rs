@@ -363,3 +363,31 @@ async fn one_bad_message_of_a_body_leaves_the_others_alone() {
         ("VAL-NEGATIVE", "/1/claim/bill/lines/0/billed")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_of_the_plan_moves_the_same_limit_and_never_under_what_is_used() {
+    let rig = Rig::new(&[(Insurer::Delegated, 1_000)]).await;
+    rig.take(message("claim", "C-1", json!({"bill": bill("S1", 500)})))
+        .await;
+    rig.publish_version(2, 2_000).await;
+    rig.take(message("claim", "C-2", json!({"bill": bill("S1", 100)})))
+        .await;
+    assert_eq!(rig.left("i-1").await, 2_000 - 450 - 90);
+    rig.publish_version(3, 200).await;
+    let claim = rig
+        .take(message("claim", "C-3", json!({"bill": bill("S1", 100)})))
+        .await;
+    assert_eq!(
+        claim
+            .decision
+            .as_ref()
+            .unwrap()
+            .totals
+            .supplementary_total()
+            .get(),
+        0,
+        "540 are used, 200 is the ceiling"
+    );
+    assert_eq!(rig.left("i-1").await, 0);
+    rig.assert_ledger_is_sound().await;
+}

@@ -98,6 +98,18 @@ impl Rig {
         }
     }
 
+    /// Publishes a version of the first insurer's plan with another ceiling.
+    pub(crate) async fn publish_version(&self, version: u32, ceiling: i64) {
+        let mut document = plan("i-1", ceiling);
+        document["version"] = json!(version);
+        let store = self.engine.store();
+        store
+            .upsert_plan(&Scope::Hub, &from(document))
+            .await
+            .unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
     /// Lets days pass.
     pub(crate) fn pass_days(&self, days: i64) {
         self.clock

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use takmil_domain::decision::{Decision, LineShare, Remainder, TraceEntry};
+use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Amount;
 use takmil_domain::plan::LimitUnit;
 
@@ -63,7 +64,7 @@ impl Adjudicated {
             std::iter::once(Cell::Number(name)).chain(amounts).collect()
         };
         let of_line = |line: &LineShare| {
-            let paid = |insurer| {
+            let paid = |insurer: &ParticipantId| {
                 let own = line.supplementary.iter().filter(|share| share.insurer == *insurer);
                 own.map(|share| share.amount).sum()
             };

@@ -39,6 +39,7 @@ pub(crate) struct Arguments {
 /// What can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
+    #[value(alias = "providers")]
     Participants,
     Tariffs,
     BasePlans,

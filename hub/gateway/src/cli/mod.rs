@@ -28,6 +28,8 @@ struct Cli {
 enum Command {
     /// Runs the hub.
     Serve(serve::Arguments),
+    /// Shows the hub at work: sample insurers, sample messages, an embedded store.
+    Demo(crate::demo::Arguments),
     /// Reads wire messages into canonical ones: one line of JSON for each message.
     Convert(convert::Arguments),
     /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
@@ -45,7 +47,7 @@ enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {
     /// The configuration file; the defaults and the environment alone where none is named.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -62,6 +64,8 @@ pub(crate) enum Exit {
     Well,
     /// Some input was refused, or something was found.
     Refused,
+    /// The options name what does not exist.
+    Usage,
 }
 
 impl From<Exit> for ExitCode {
@@ -69,6 +73,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Well => ExitCode::SUCCESS,
             Exit::Refused => ExitCode::from(1),
+            Exit::Usage => ExitCode::from(2),
         }
     }
 }
@@ -84,6 +89,7 @@ pub(crate) fn run() -> ExitCode {
     let Cli { command, json } = Cli::parse();
     let done = match command {
         Command::Serve(arguments) => wait_for(serve::run(arguments)),
+        Command::Demo(arguments) => wait_for(crate::demo::run(arguments, json)),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),

@@ -3,6 +3,7 @@
 use serde_json::json;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use takmil_conformance::insurer::Received;
@@ -39,11 +40,6 @@ impl Folder {
         })
     }
 
-    /// The folder's path.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether it goes away at the end.
     pub(super) fn is_temporary(&self) -> bool {
         self.temporary.is_some()
@@ -58,8 +54,9 @@ impl Folder {
     pub(super) fn keep_identity(&self, authority: &Authority, hub: &Identity) -> Result<(), Fatal> {
         fs::write(self.authority(), authority.certificate_pem())?;
         fs::write(self.certificate(), &hub.certificate_pem)?;
-        fs::write(self.key(), &hub.key_pem)?;
-        Ok(())
+        let mut options = fs::OpenOptions::new();
+        let mut key = options.write(true).create(true).truncate(true).mode(0o600).open(self.key())?;
+        Ok(key.write_all(hub.key_pem.as_bytes())?)
     }
 
     /// The authority's certificate.

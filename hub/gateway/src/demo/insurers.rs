@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use takmil_conformance::insurer::{HubClient, Setup, Simulator, Tally, Wire};
+use takmil_conformance::insurer::{HubClient, Setup, Simulator, Wire};
 use takmil_conformance::tls::Authority;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{AnswerMode, Endpoint, Participant, Transport};
@@ -117,12 +117,6 @@ impl Insurers {
             .iter()
             .flat_map(|(_, insurer)| insurer.simulator.received());
         all.map(|delivery| delivery.delivery_id).collect()
-    }
-
-    /// How much each was given.
-    pub(super) fn tallies(&self) -> impl Iterator<Item = (&ParticipantId, Tally)> {
-        self.iter()
-            .map(|(id, insurer)| (id, insurer.simulator.tally()))
     }
 
     /// Writes down what each was given.

@@ -24,8 +24,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 use takmil_conformance::tls::Authority;
 use takmil_domain::date::Date;
-use takmil_domain::ids::ParticipantId;
-use takmil_store::Store;
 
 use crate::cli::{Exit, Fatal};
 use crate::{clock, hub as whole};
@@ -43,9 +41,6 @@ pub(crate) struct Arguments {
     /// Ends when everything was shown, instead of staying up until Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// Prints one JSON object instead of tables.
-    #[arg(long)]
-    json: bool,
     /// Also sends every message of a folder that the hub can read; its members are put on a sample plan.
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
@@ -62,7 +57,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct World {
     screen: Screen,
     folder: Folder,
-    authority: Authority,
     hub: RunningHub,
     insurers: Insurers,
     keys: Keys,
@@ -71,13 +65,16 @@ struct World {
     run: String,
 }
 
-/// Runs the demonstration.
-pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Fatal> {
+/// Runs the demonstration; for machines, one JSON object is all that it prints.
+///
+/// # Errors
+/// Whatever keeps it from running to its end. A message that the hub refuses is a part of it.
+pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
     if let Some(missing) = arguments.corpus.as_ref().filter(|folder| !folder.is_dir()) {
         eprintln!("takmil: there is no folder {}", missing.display());
         return Ok(Exit::Usage);
     }
-    let mut world = World::start(&arguments).await?;
+    let mut world = World::start(&arguments, Screen { json }).await?;
     let exit = show(&mut world, &arguments).await;
     if exit.is_ok() && !arguments.once {
         world.screen.show("\nThe hub stays up until Ctrl-C.");
@@ -89,10 +86,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Fatal> {
 
 impl World {
     /// Starts insurers and hub, and fills the hub with the country packs.
-    async fn start(arguments: &Arguments) -> Result<World, Fatal> {
-        let screen = Screen {
-            json: arguments.json,
-        };
+    async fn start(arguments: &Arguments, screen: Screen) -> Result<World, Fatal> {
         let now = clock::now();
         let folder = Folder::open(arguments.data.as_deref())?;
         folder.start_log()?;
@@ -103,14 +97,11 @@ impl World {
         }
         let config = hub::config(&folder, &authority)?;
         let store = whole::open_store(&config).await?;
-        let seeded = seed::documents(&store, &insurers, now).await;
-        let (mut keys, covers) = seeded?;
+        let (mut keys, covers) = seed::documents(&store, &insurers, now).await?;
         if arguments.corpus.is_some() {
             corpus::admit_insurers(&store, &insurers, &mut keys, now).await?;
         }
-        let operator = admit_operator(&store, &mut keys).await;
         store.close().await;
-        operator?;
         let hub = RunningHub::start(config, &authority).await?;
         let refused = seed::enrol(&hub, &keys, &insurers, &covers).await?;
         if !refused.is_empty() {
@@ -122,7 +113,6 @@ impl World {
         Ok(World {
             screen,
             folder,
-            authority,
             hub,
             insurers,
             keys,
@@ -137,4 +127,133 @@ impl World {
         self.hub.stop().await;
         Ok(())
     }
+}
+
+/// Shows everything, part by part.
+async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
+    let screen = world.screen;
+    screen.show(opening(world));
+    let mut rows = play::play(world).await?;
+    play::follow(world, &mut rows).await?;
+    screen.show(format_args!("\n{}", table::messages(&rows, world.today)));
+    screen.show(summed(&Sums::of(&rows)));
+    screen.show(format_args!("\nAt the insurers\n\n{}", table::deliveries(&figures::delivered(world).await?)));
+
+    screen.show("A limit is raced");
+    let race = race::run(world).await?;
+    screen.show(race.shown());
+    screen.show("\nAn insurer is killed and comes back");
+    let outage = outage::run(world).await?;
+
+    let corpus = match &arguments.corpus {
+        Some(folder) => Some(corpus::run(world, folder).await?),
+        None => None,
+    };
+    let settled = world.hub.settle(PATIENCE, |_| ()).await?;
+    let differences = world.hub.store().check_ledger().await?.len();
+    screen.show(format_args!("\nThe ledger: {}", ledger(differences)));
+    let insurers = figures::delivered(world).await?;
+    if corpus.is_some() {
+        screen.show(format_args!("\nAt the insurers, in the end\n\n{}", table::deliveries(&insurers)));
+    }
+    world.insurers.keep_deliveries(&world.folder)?;
+    screen.show(where_next(world, &rows)?);
+
+    let samples = Sums::of(&rows);
+    let mut parts = json!({
+        "race": race.json(),
+        "outage": outage.json(),
+        "ledger": {"differences": differences, "sound": differences == 0},
+        "insurers": figures::delivered_json(&insurers),
+    });
+    let mut amiss = Vec::new();
+    let mut check = |holds: bool, what: &'static str| {
+        if !holds {
+            amiss.push(what);
+        }
+    };
+    check(samples.is_whole() && settled, "messages that insurers do not have");
+    check(race.is_exact(), "a limit that was not promised exactly");
+    check(outage.is_whole(), "an outage that left something behind");
+    check(differences == 0, "a ledger whose sums differ from its entries");
+    if let (Some(corpus), Value::Object(parts)) = (corpus, &mut parts) {
+        check(corpus.is_whole(), "messages of the folder that insurers do not have");
+        parts.insert("corpus".to_owned(), corpus.json());
+        rows.extend(corpus.into_rows());
+    }
+    if screen.json {
+        screen::print(object(&rows, parts));
+    }
+    if amiss.is_empty() {
+        return Ok(Exit::Well);
+    }
+    let log = world.folder.log();
+    eprintln!("takmil: found {}; {} may say why", amiss.join(", "), log.display());
+    Ok(Exit::Refused)
+}
+
+/// The command's JSON object.
+fn object(rows: &[Row], parts: Value) -> Value {
+    let mut object: Map<String, Value> = Sums::of(rows).json();
+    object.insert("rows".to_owned(), rows.iter().map(figures::row).collect());
+    if let Value::Object(parts) = parts {
+        object.extend(parts);
+    }
+    Value::Object(object)
+}
+
+fn opening(world: &World) -> String {
+    let servers = world.insurers.iter().map(|(id, own)| {
+        let (wire, mode) = (table::wire(own.endpoint.transport), table::contract(own.mode));
+        format!("    {:12}  {wire}  {mode:10}  {}", id.as_str(), own.endpoint.url)
+    });
+    let servers: Vec<String> = servers.collect();
+    format!(
+        "The hub is at {url}\nSample insurers, each a server of its own:\n{servers}",
+        url = world.hub.url,
+        servers = servers.join("\n"),
+    )
+}
+
+fn summed(sums: &Sums) -> String {
+    format!(
+        "{messages} messages: {accepted} taken, {refused} refused; {delivered} delivered to their insurers. \
+         Half were answered within {p50} ms, 99 of 100 within {p99} ms.",
+        messages = sums.messages,
+        accepted = sums.accepted,
+        refused = sums.refused,
+        delivered = sums.delivered,
+        p50 = table::milliseconds(sums.p50),
+        p99 = table::milliseconds(sums.p99),
+    )
+}
+
+fn ledger(differences: usize) -> String {
+    match differences {
+        0 => "every limit equals the sum of its entries, every reservation what it holds".to_owned(),
+        some => format!("{some} sums DIFFER from their entries"),
+    }
+}
+
+/// Where one may go on from here.
+fn where_next(world: &World, rows: &[Row]) -> Result<String, Fatal> {
+    let mut text = format!("\nWhere to look next\n  documents   {}/docs\n", world.hub.url);
+    let sent = rows.iter().find_map(|row| Some((&row.sender, row.taken()?)));
+    if let Some((sender, taken)) = sent {
+        text.push_str(&format!(
+            "  a message   curl --cacert {ca} -H 'authorization: Bearer {key}' {url}/v1/messages/{id}\n",
+            ca = world.folder.authority().display(),
+            key = world.keys.of(sender)?,
+            url = world.hub.url,
+            id = taken.id,
+        ));
+    }
+    let gone = if world.folder.is_temporary() { "  (gone at the end; --data DIR keeps it)" } else { "" };
+    text.push_str(&format!(
+        "  insurers    {deliveries}  what each was given\n  the hub     {log}\n  database    {database}{gone}",
+        deliveries = world.folder.deliveries().display(),
+        log = world.folder.log().display(),
+        database = world.folder.at("takmil.db").display(),
+    ));
+    Ok(text)
 }

@@ -99,6 +99,7 @@ samples! {
         "ma-brand" "Brand at its generic's price" "ma-pharma" "/fhir/Claim/$submit" FhirJson "ma-brand.json"
         "ma-consultation" "Consultation, two insurers" "ma-atlas" "/fhir/Claim/$submit" FhirCollection "ma-consultation.json"
         "ma-dental" "Fillings, family ceiling" "ma-atlas" "/fhir/Claim/$submit" FhirXml "ma-dental.xml"
+        "ma-surgery" "Operation without leave: pended" "ma-chu" "/fhir/Claim/$submit" FhirXml "ma-surgery.xml"
         "ma-estimate" "Glasses: what would I pay?" "ma-optic" "/v1/estimates" Native "ma-estimate.json"
     }
     "Mozambique" {
@@ -109,7 +110,7 @@ samples! {
     "Yemen" {
         "ye-eligibility" "Is he covered?" "ye-aden" "/v1/eligibility" Native "ye-eligibility.json"
         "ye-visit" "Specialist and blood count" "ye-sanaa" "/v1/claims" Native "ye-visit.json"
-        "ye-root-canal" "Root canal: leave comes later" "ye-asnan" "/fhir/Claim/$submit" FhirXml "ye-root-canal.xml"
+        "ye-root-canal" "Root canal: the insurer gives leave" "ye-asnan" "/fhir/Claim/$submit" FhirXml "ye-root-canal.xml"
         "ye-backwards" "Ends before it starts" "ye-sanaa" "/v1/claims" Native "ye-backwards.json"
     }
     "International" {

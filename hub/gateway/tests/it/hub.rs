@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The providers and insurers of the Moroccan pack that tests use. The insurer's answers are the hub's own.
-pub const PROVIDER: &str = "ma-atlas";
-pub const OTHER_PROVIDER: &str = "ma-chu";
-pub const INSURER: &str = "ma-mutuelle";
-pub const OTHER_INSURER: &str = "ma-assur";
+pub(crate) const PROVIDER: &str = "ma-atlas";
+pub(crate) const OTHER_PROVIDER: &str = "ma-chu";
+pub(crate) const INSURER: &str = "ma-mutuelle";
+pub(crate) const OTHER_INSURER: &str = "ma-assur";
 
 /// A folder with everything that a hub needs.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     certificate: String,
 }
 
 impl Place {
     /// A fresh folder; `more` goes into its configuration.
-    pub fn new(more: &str) -> Place {
+    pub(crate) fn new(more: &str) -> Place {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let certificate = made.cert.pem();
@@ -39,12 +39,12 @@ impl Place {
         Place { folder, certificate }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs a command of the binary on this folder's configuration.
-    pub fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let config = self.path("takmil.toml");
         let mut all: Vec<&str> = arguments.to_vec();
         all.extend(["--config", config.to_str().unwrap()]);
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Runs a command that must succeed, and reads what it prints as JSON.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let mut all = arguments.to_vec();
         all.push("--json");
         let output = self.run(&all, "");
@@ -61,31 +61,31 @@ impl Place {
     }
 
     /// Fills the store from the Moroccan pack.
-    pub fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let report = self.json(&["import", "folder", pack().to_str().unwrap()]);
         assert_eq!(report["refused"], json!([]));
     }
 
     /// A key for a participant.
-    pub fn key(&self, participant: &str) -> String {
+    pub(crate) fn key(&self, participant: &str) -> String {
         let shown = self.json(&["participant", "key", participant]);
         shown["key"].as_str().unwrap().to_owned()
     }
 
     /// A key for a person of a participant.
-    pub fn person(&self, participant: &str, name: &str, role: &str) -> String {
+    pub(crate) fn person(&self, participant: &str, name: &str, role: &str) -> String {
         let shown = self.json(&["participant", "person", participant, "--name", name, "--role", role]);
         shown["key"].as_str().unwrap().to_owned()
     }
 }
 
 /// The country pack that tests go by.
-pub fn pack() -> PathBuf {
+pub(crate) fn pack() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mappings/packs/ma")
 }
 
 /// Runs the binary.
-pub fn run(arguments: &[&str], input: &str) -> Output {
+pub(crate) fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -98,23 +98,23 @@ pub fn run(arguments: &[&str], input: &str) -> Output {
 }
 
 /// A running hub.
-pub struct Hub {
-    pub place: Place,
-    pub base: String,
+pub(crate) struct Hub {
+    pub(crate) place: Place,
+    pub(crate) base: String,
     child: Child,
     client: Client,
 }
 
 impl Hub {
     /// Starts a hub on a filled store.
-    pub fn start(more: &str) -> Hub {
+    pub(crate) fn start(more: &str) -> Hub {
         let place = Place::new(more);
         place.fill();
         Hub::on(place)
     }
 
     /// Starts a hub on a folder.
-    pub fn on(place: Place) -> Hub {
+    pub(crate) fn on(place: Place) -> Hub {
         // Another test may have installed it: the provider is the process's.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
@@ -136,35 +136,35 @@ impl Hub {
     }
 
     /// Sends a request with a key and a JSON body.
-    pub async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
         self.raw(method, path, &[("authorization", &format!("Bearer {key}"))], body.to_string()).await
     }
 
     /// Asks with a key.
-    pub async fn get(&self, path: &str, key: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
         self.raw(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], String::new()).await
     }
 
     /// Sends a request as it is.
-    pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
         let request = self.client.request(method, format!("{}{path}", self.base)).body(body);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Answer::of(request.send().await.unwrap()).await
     }
 
     /// The certificate that the hub shows.
-    pub fn certificate(&self) -> &str {
+    pub(crate) fn certificate(&self) -> &str {
         &self.place.certificate
     }
 
     /// Starts another hub on the folder of one that has stopped.
-    pub fn restart(mut self) -> Hub {
+    pub(crate) fn restart(mut self) -> Hub {
         let place = std::mem::replace(&mut self.place, Place::new(""));
         Hub::on(place)
     }
 
     /// Tells the hub to stop, and gives its exit code.
-    pub fn stop(&mut self) -> Option<i32> {
+    pub(crate) fn stop(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap().code()
@@ -185,10 +185,10 @@ fn address(line: &str) -> Option<String> {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -200,22 +200,22 @@ impl Answer {
         }
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The JSON of an answer that must have succeeded.
-    pub fn ok(&self) -> Value {
+    pub(crate) fn ok(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.text);
         self.json()
     }
 
     /// Checks that it is a problem, whole, with this status and code.
-    pub fn is_problem(&self, status: u16, code: &str) {
+    pub(crate) fn is_problem(&self, status: u16, code: &str) {
         let body = self.json();
         let told = (self.status.as_u16(), body["code"].as_str().unwrap_or_default());
         assert_eq!(told, (status, code), "{}", self.text);
@@ -227,7 +227,7 @@ impl Answer {
 }
 
 /// A claim of one consultation, in the name of a member of the pack.
-pub fn claim(number: &str, member: &str) -> Value {
+pub(crate) fn claim(number: &str, member: &str) -> Value {
     json!({
         "kind": "claim",
         "identifiers": [{"system": "urn:test:claim", "value": number}],
@@ -239,7 +239,7 @@ pub fn claim(number: &str, member: &str) -> Value {
 }
 
 /// A bill of one line.
-pub fn bill(code: &str, billed: i64) -> Value {
+pub(crate) fn bill(code: &str, billed: i64) -> Value {
     json!({"class": "professional", "lines": [{
         "seq": 1,
         "item": {"source": {"system": "urn:takmil:synthetic:services", "code": code}},

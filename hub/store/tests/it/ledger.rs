@@ -51,6 +51,7 @@ async fn standings_are_what_the_entries_say() {
         consumed: 950,
         reserved: 0,
         overdraft: 0,
+        version: 1,
     };
     assert_eq!(standing(&house, "year").await, expected);
     house.in_order().await;

@@ -39,6 +39,7 @@ async fn an_opening_balance_makes_the_limit_and_a_repeat_changes_nothing() {
         consumed: 400,
         reserved: 0,
         overdraft: 0,
+        version: 0,
     };
     let twice = [opening.clone(), opening.clone()];
     assert_eq!(post(&house, &twice).await, [Ok(expected), Ok(expected)]);

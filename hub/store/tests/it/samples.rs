@@ -192,6 +192,7 @@ impl House {
             unit: LimitUnit::Money,
             per: LimitPer::Year,
             ceiling,
+            version: 1,
             message,
         }
     }

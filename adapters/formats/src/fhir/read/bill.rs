@@ -1,8 +1,6 @@
 //! The bill that a Claim makes: diagnoses, procedures, who treated, and the lines with their details.
 
-use takmil_domain::bill::{
-    Accident, Bill, BillClass, Diagnosis, Encounter, Line, Payee, Procedure,
-};
+use takmil_domain::bill::{Accident, Bill, BillClass, Diagnosis, Encounter, Line, Payee};
 use takmil_domain::date::Period;
 use takmil_domain::party::Party;
 

@@ -203,9 +203,10 @@ fn priced(
         }
         sweep(invoice, "Invoice", &mut head.supporting);
     }
+    let at = format!("/dispense/lines/{}", whole.lines.len());
     if let Some(first) = lines.first_mut() {
         for extension in c.extensions("DAV-EX-ERP-ZusatzdatenHerstellung") {
-            compounded(extension, first);
+            compounded(extension, first, &format!("{at}/line/details"));
         }
     }
     lines
@@ -269,10 +270,11 @@ fn borne_by_member(c: Cursor) -> Option<Amount> {
 
 /// How a compound was made: its makers, and units whose lines become details of the line it is billed by.
 /// A factor there counts thousandths of a pack or whatever a code beside it says, so it is told as it stands.
-fn compounded(extension: Cursor, line: &mut DispenseLine) {
+fn compounded(extension: Cursor, line: &mut DispenseLine, canonical: &str) {
     let Some(made) = behind(extension, "MedicationDispense") else {
         return;
     };
+    made.origin(canonical);
     line.prepared = line.prepared.take().or(when(made, "whenPrepared"));
     for unit in made.extensions("DAV-EX-ERP-ZusatzdatenEinheit") {
         let Some(invoice) = behind(unit, "Invoice") else {

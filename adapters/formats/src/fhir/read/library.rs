@@ -35,8 +35,6 @@ pub(super) struct Container<'a> {
     pub(super) node: &'a Node,
     /// What it is.
     pub(super) form: Form<'a>,
-    /// The pointer to it.
-    pub(super) pointer: String,
     /// The resources directly in it, with the pointer of the entry that holds each.
     pub(super) entries: Vec<(usize, String)>,
     /// The header of a message or the composition of a document, where it holds one.
@@ -70,7 +68,7 @@ impl<'a> Library<'a> {
         if matches!(body.resource_type(), Some("Bundle" | "Parameters")) {
             library.open(body, String::new(), None);
         } else {
-            let bare = library.container(body, Form::Bare, String::new(), None);
+            let bare = library.container(body, Form::Bare, None);
             library.add(body, String::new(), String::new(), None, bare);
         }
         library
@@ -138,12 +136,12 @@ impl<'a> Library<'a> {
     /// Enters a Bundle or Parameters and all that is in it.
     fn open(&mut self, node: &'a Node, pointer: String, outer: Option<usize>) {
         if node.resource_type() == Some("Parameters") {
-            let container = self.container(node, Form::Parameters, pointer.clone(), outer);
+            let container = self.container(node, Form::Parameters, outer);
             self.parameters(node.list("parameter"), &pointer, "parameter", container);
             return;
         }
         let form = Form::Bundle(node.text("type").unwrap_or_default());
-        let container = self.container(node, form, pointer.clone(), outer);
+        let container = self.container(node, form, outer);
         for (index, entry) in node.list("entry").iter().enumerate() {
             let at = format!("{pointer}/entry/{index}");
             match entry.get("resource") {
@@ -238,17 +236,10 @@ impl<'a> Library<'a> {
         }
     }
 
-    fn container(
-        &mut self,
-        node: &'a Node,
-        form: Form<'a>,
-        pointer: String,
-        outer: Option<usize>,
-    ) -> usize {
+    fn container(&mut self, node: &'a Node, form: Form<'a>, outer: Option<usize>) -> usize {
         self.containers.push(Container {
             node,
             form,
-            pointer,
             entries: Vec::new(),
             frame: None,
             loose: Vec::new(),

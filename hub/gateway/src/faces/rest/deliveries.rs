@@ -10,7 +10,6 @@ use takmil_domain::ids::{DeliveryId, MessageId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Delivery, Purpose, Role};
 use takmil_store::{Attempt, Outcome};
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// How many deliveries.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Asked {

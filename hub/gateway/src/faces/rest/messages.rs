@@ -10,7 +10,6 @@ use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, MessageTurn, MessageWay};
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -130,7 +129,7 @@ async fn find_message(
 }
 
 /// Which messages, and how many.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Asked {

@@ -28,17 +28,6 @@ pub(super) enum Said {
     Identifier(String, String),
 }
 
-impl Said {
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Said::Amount(_) => "amounts",
-            Said::Coding(..) | Said::Code(_) => "codes",
-            Said::Date(_) => "dates",
-            Said::Identifier(..) => "identifiers",
-        }
-    }
-}
-
 /// Everything of those kinds that `resource`, which stands at `pointer`, says. What it contains is a
 /// resource of its own, and its frame (`meta`, narrative, `id`) says nothing of the matter.
 pub(super) fn facts(resource: &Node, pointer: &str) -> Vec<Fact> {

@@ -1,0 +1,327 @@
+//! What a message comes to: pure, on what was loaded for it. The lane loads before and writes after.
+
+mod bench;
+mod insurers;
+
+use std::collections::HashMap;
+
+use takmil_domain::answer::{CoverAnswer, Letter, State};
+use takmil_domain::date::Date;
+use takmil_domain::decision::{DecidedBy, Decision, Totals};
+use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::limit::{LimitKey, LimitNeed};
+use takmil_domain::message::{Kind, Message};
+use takmil_domain::money::Currency;
+use takmil_domain::participant::Purpose;
+use takmil_domain::reason::Reason;
+use takmil_domain::share::{Frame, InsurerSays};
+
+use bench::Bench;
+use insurers::{hear, pended, stand_in_need, undecided};
+
+use crate::basis::{Basis, MissingDocument};
+use crate::catalog::Catalog;
+use crate::ledger::{Cause, Ledger, Unbalanced};
+
+/// What a message does to limits once it is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing: a question, or an order that others will fill.
+    None,
+    /// Sets aside.
+    Reserve,
+    /// Uses up.
+    Consume,
+}
+
+/// The effect of a kind of message.
+pub(crate) fn effect(kind: Kind) -> Effect {
+    match kind {
+        Kind::Eligibility | Kind::Estimate | Kind::Prescription | Kind::Cancel => Effect::None,
+        Kind::Admission | Kind::Preauthorization => Effect::Reserve,
+        Kind::Claim | Kind::Dispense => Effect::Consume,
+    }
+}
+
+/// What was heard of a consulted insurer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Its word.
+    Says {
+        says: InsurerSays,
+        reference: Option<String>,
+    },
+    /// That it will decide later.
+    Pends,
+    /// Nothing in time.
+    Silent,
+    /// Something that cannot be used.
+    Invalid,
+}
+
+/// What a message holds of limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Holding {
+    /// To which day.
+    pub(crate) expires_on: Option<Date>,
+    /// How much of which limit.
+    pub(crate) parts: Vec<(LimitKey, i64)>,
+}
+
+/// A message before its decision.
+pub(crate) struct Matter<'a> {
+    pub(crate) id: MessageId,
+    pub(crate) turn: u32,
+    pub(crate) message: &'a Message,
+    pub(crate) basis: &'a mut Basis,
+    pub(crate) unmapped: bool,
+    /// The hub's day.
+    pub(crate) today: Date,
+    /// For how many days a reservation stands.
+    pub(crate) reserve_days: u32,
+    /// What was heard of insurers since the last turn; empty on the first.
+    pub(crate) heard: Vec<(ParticipantId, Heard)>,
+}
+
+impl Matter<'_> {
+    fn cause(&self) -> Cause {
+        Cause {
+            message: self.id,
+            turn: self.turn,
+        }
+    }
+}
+
+/// What a message came to.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) state: Option<State>,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) covers: Vec<CoverAnswer>,
+    pub(crate) letter: Option<Letter>,
+    /// Whom to ask now.
+    pub(crate) asks: Vec<ParticipantId>,
+    /// What becomes owed to insurers.
+    pub(crate) owed: Vec<(ParticipantId, Purpose)>,
+}
+
+/// Why a message could not be judged: a defect or a document that went missing, never the sender's fault.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unjudged {
+    #[error(transparent)]
+    Missing(#[from] MissingDocument),
+    #[error(transparent)]
+    Unbalanced(#[from] Unbalanced),
+}
+
+/// For how many days a limit stays set aside for what nobody has decided yet: a hundred years, for it must not
+/// be promised to others because an insurer is slow.
+const UNDECIDED_DAYS: u32 = 36_525;
+
+/// The remainders that a message may touch, for loading.
+pub(crate) fn needs(
+    message: &Message,
+    basis: &Basis,
+    catalog: &Catalog,
+    today: Date,
+) -> Result<Vec<LimitNeed>, MissingDocument> {
+    let mut needs = Vec::new();
+    if effect(message.kind()) != Effect::None {
+        needs.extend(basis.covers.iter().filter_map(|own| {
+            let contract = catalog.participant(&own.cover.insurer)?.contract.as_ref()?;
+            stand_in_need(&own.cover, contract, today)
+        }));
+    }
+    if let Some(bill) = message.bill() {
+        let case = basis.case(message.kind(), &message.head, &bill, catalog)?;
+        needs.extend(Frame::new(&case).needs().iter().cloned());
+    }
+    Ok(needs)
+}
+
+/// Judges a message on its basis and the batch's ledger, and enters what it uses.
+///
+/// `holdings` are the open reservations of this message and of those it uses; what is used of them, or goes
+/// back, is taken out of them.
+pub(crate) fn judge(
+    matter: &mut Matter<'_>,
+    catalog: &Catalog,
+    ledger: &mut Ledger,
+    holdings: &mut HashMap<MessageId, Holding>,
+) -> Result<Judged, Unjudged> {
+    let mut judged = Judged {
+        covers: cover_answers(matter.basis, catalog),
+        ..Judged::default()
+    };
+    if matter.unmapped {
+        judged.reasons.push(Reason::CodeUnmapped);
+    }
+    let supplementary = !matter.basis.covers.is_empty();
+    if matter.basis.member.is_some() && !supplementary {
+        judged.reasons.push(Reason::NoCover);
+    }
+    let bill = matter.message.bill();
+    let Some(bill) = bill.filter(|_| matter.basis.member.is_some()) else {
+        return Ok(recorded(matter, judged));
+    };
+
+    let mut bench = Bench {
+        catalog,
+        ledger,
+        holdings,
+        uses: Vec::new(),
+    };
+    bench.find_reservations(matter, &mut judged);
+    hear(matter, &bill, &mut bench, &mut judged)?;
+    let (split, needs, left) = bench.split(matter, &bill)?;
+    if split
+        .lines
+        .iter()
+        .all(|line| line.reasons.contains(&Reason::NoPrice))
+    {
+        judged.reasons.push(Reason::NotPriced);
+        return Ok(recorded(matter, judged));
+    }
+    if bill
+        .total
+        .is_some_and(|total| total != split.lines.iter().map(|line| line.billed).sum())
+    {
+        judged.reasons.push(Reason::TotalDiffers);
+    }
+
+    let effect = effect(matter.message.kind());
+    let open = if effect == Effect::None {
+        Vec::new()
+    } else {
+        undecided(matter.basis, &split, catalog)
+    };
+    let waits = if matter.turn == 1 {
+        pended(matter.basis, &split, effect)
+    } else {
+        [open.clone(), pended(matter.basis, &split, effect)].concat()
+    };
+    judged.asks = if matter.turn == 1 { open } else { Vec::new() };
+    let state = match (judged.asks.is_empty(), waits.is_empty()) {
+        (false, _) => State::Consulting,
+        (true, false) => State::Pended,
+        (true, true) => State::Decided,
+    };
+    let settled = state == State::Decided;
+    let holds = effect != Effect::None && (!settled || effect == Effect::Reserve);
+    if effect != Effect::None {
+        let until = if settled {
+            matter.today.add_days(matter.reserve_days)
+        } else {
+            matter.today.add_days(UNDECIDED_DAYS)
+        };
+        bench.enter(matter, &split, &needs, holds.then_some(until))?;
+    }
+    let remainders = bench.remainders(&split, &needs, &left);
+    judged.letter = (settled && matter.message.kind() == Kind::Admission && supplementary)
+        .then(|| letter(matter, catalog));
+    judged.owed = owed(matter.basis, state, &waits);
+    judged.state = Some(state);
+    judged.decision = Some(Decision {
+        currency: matter.message.head.currency.unwrap_or(Currency::NONE),
+        totals: Totals::of(&split.lines),
+        lines: split.lines,
+        remainders,
+        basis: matter.basis.plan_versions(),
+        decided_by: decided_by(matter.basis),
+        reasons: Vec::new(),
+        valid_until: (holds && settled).then(|| matter.today.add_days(matter.reserve_days)),
+    });
+    Ok(judged)
+}
+
+/// A message with nothing to compute: kept, and told to the insurers of its member.
+fn recorded(matter: &Matter<'_>, mut judged: Judged) -> Judged {
+    let answered = matter.message.kind() == Kind::Eligibility && matter.basis.member.is_some();
+    judged.state = Some(if answered {
+        State::Decided
+    } else {
+        State::Recorded
+    });
+    judged.owed = owed(matter.basis, State::Decided, &[]);
+    judged
+}
+
+fn decided_by(basis: &Basis) -> DecidedBy {
+    match (
+        basis.said.iter().any(|said| said.stand_in),
+        basis.said.is_empty(),
+    ) {
+        (true, _) => DecidedBy::StandIn,
+        (false, false) => DecidedBy::Insurer,
+        (false, true) => DecidedBy::Hub,
+    }
+}
+
+/// What becomes owed to the member's insurers.
+fn owed(basis: &Basis, state: State, waits: &[ParticipantId]) -> Vec<(ParticipantId, Purpose)> {
+    let insurers = basis.covers.iter().map(|own| &own.cover.insurer);
+    let purpose = |insurer: &ParticipantId| {
+        let stood_in = basis
+            .said
+            .iter()
+            .any(|said| said.insurer == *insurer && said.stand_in);
+        match state {
+            State::Consulting => None,
+            State::Pended => waits.contains(insurer).then_some(Purpose::Review),
+            _ if stood_in => Some(Purpose::Review),
+            State::Cancelled => Some(Purpose::Cancelled),
+            _ => Some(Purpose::Decided),
+        }
+    };
+    let mut owed: Vec<(ParticipantId, Purpose)> = Vec::new();
+    for insurer in insurers {
+        if let Some(purpose) =
+            purpose(insurer).filter(|_| !owed.iter().any(|(known, _)| known == insurer))
+        {
+            owed.push((insurer.clone(), purpose));
+        }
+    }
+    owed
+}
+
+/// The covers as the member has them on the day.
+fn cover_answers(basis: &Basis, catalog: &Catalog) -> Vec<CoverAnswer> {
+    let answer = |own: &crate::basis::CoverBasis| {
+        let cover = &own.cover;
+        let in_time = cover.start <= basis.day && cover.end.is_none_or(|end| basis.day <= end);
+        let reason = match (in_time, cover.suspended) {
+            (false, _) => Some(Reason::CoverInactive),
+            (true, true) => Some(Reason::CoverSuspended),
+            (true, false) => None,
+        };
+        CoverAnswer {
+            insurer: cover.insurer.clone(),
+            plan: cover.plan.clone(),
+            version: catalog
+                .plan(&cover.plan, own.version)
+                .map(|plan| plan.version),
+            active: reason.is_none(),
+            reason,
+            start: cover.start,
+            end: cover.end,
+        }
+    };
+    basis.covers.iter().map(answer).collect()
+}
+
+fn letter(matter: &Matter<'_>, catalog: &Catalog) -> Letter {
+    let plans = matter
+        .basis
+        .covers
+        .iter()
+        .filter_map(|own| catalog.plan(&own.cover.plan, own.version));
+    Letter {
+        number: matter.id.to_string(),
+        valid_until: matter.today.add_days(matter.reserve_days),
+        exclusions: plans
+            .flat_map(|plan| &plan.exclusions)
+            .map(|exclusion| exclusion.title.clone())
+            .collect(),
+    }
+}
