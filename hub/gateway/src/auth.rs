@@ -134,7 +134,10 @@ pub(crate) fn admit(app: &App, extensions: &Extensions) -> Result<Identity, Fail
             ..Failure::busy(1)
         }),
         Some(Presented::Unknown) => Err(Failure::from(Code::Credentials)),
-        Some(Presented::Nothing) | None => Err(Failure::new(Code::Credentials, "send Authorization: Bearer tk_…")),
+        Some(Presented::Nothing) | None => Err(Failure::new(
+            Code::Credentials,
+            "send Authorization: Bearer tk_…",
+        )),
     }
 }
 
@@ -193,7 +196,8 @@ impl Rates {
     /// The rates that a configuration allows.
     pub(crate) fn new(limits: &Limits) -> Rates {
         let count = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(count(limits.requests_per_second)).allow_burst(count(limits.burst));
+        let quota =
+            Quota::per_second(count(limits.requests_per_second)).allow_burst(count(limits.burst));
         Rates {
             limiter: RateLimiter::keyed(quota),
             clock: DefaultClock::default(),
@@ -240,7 +244,11 @@ mod tests {
 
     #[test]
     fn one_participants_haste_leaves_the_others_alone() {
-        let rates = Rates::new(&Limits { requests_per_second: 1, burst: 2, streams_per_insurer: 1 });
+        let rates = Rates::new(&Limits {
+            requests_per_second: 1,
+            burst: 2,
+            streams_per_insurer: 1,
+        });
         let id = |text| ParticipantId::parse(text).unwrap();
         assert!(rates.take(&id("a")).is_ok() && rates.take(&id("a")).is_ok());
         let failure = rates.take(&id("a")).unwrap_err();

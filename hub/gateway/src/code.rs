@@ -3,8 +3,8 @@
 //! The caller gets a code, a safe sentence and the request's id; the cause goes to the log. What is wrong
 //! with one message is a [`ProblemCode`] of the domain; which status that gets is decided here too.
 
-use axum::response::{IntoResponse, Response};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use std::error::Error;
 use std::sync::Arc;
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -204,14 +204,20 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         match error {
             StoreError::NotFound => Failure::from(Code::NotFound),
-            StoreError::OwnProposal(_) => Failure::new(Code::Forbidden, "another person than the proposer decides"),
-            StoreError::AlreadyDecided(_) => Failure::new(Code::Conflict, "it is decided already"),
-            StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => {
-                Failure::new(Code::Conflict, "this version is kept already, with other contents; raise the version")
+            StoreError::OwnProposal(_) => {
+                Failure::new(Code::Forbidden, "another person than the proposer decides")
             }
+            StoreError::AlreadyDecided(_) => Failure::new(Code::Conflict, "it is decided already"),
+            StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => Failure::new(
+                Code::Conflict,
+                "this version is kept already, with other contents; raise the version",
+            ),
             StoreError::Broken { .. } => Failure {
                 cause: Some(Arc::new(error)),
-                ..Failure::new(Code::Conflict, "it names what is not there, or is named by another already")
+                ..Failure::new(
+                    Code::Conflict,
+                    "it names what is not there, or is named by another already",
+                )
             },
             StoreError::Unavailable(_) => Failure {
                 cause: Some(Arc::new(error)),
@@ -227,7 +233,9 @@ impl From<takmil_engine::Error> for Failure {
         use takmil_engine::Error;
         match error {
             Error::UnreadableBody(problem) => Failure::from(problem),
-            Error::Overloaded { retry_after_ms } => Failure::busy(retry_after_ms.div_ceil(1_000).max(1)),
+            Error::Overloaded { retry_after_ms } => {
+                Failure::busy(retry_after_ms.div_ceil(1_000).max(1))
+            }
             Error::Stopping => Failure::busy(RETRY_STOPPING_S),
             Error::NotFound => Failure::from(Code::NotFound),
             Error::Store(error) => Failure::from(error),
@@ -308,7 +316,10 @@ mod tests {
 
     #[test]
     fn a_bare_status_finds_its_code() {
-        assert_eq!(Code::of_status(StatusCode::METHOD_NOT_ALLOWED), Code::Method);
+        assert_eq!(
+            Code::of_status(StatusCode::METHOD_NOT_ALLOWED),
+            Code::Method
+        );
         assert_eq!(Code::of_status(StatusCode::BAD_GATEWAY), Code::Internal);
         assert_eq!(Code::of_status(StatusCode::IM_A_TEAPOT), Code::Body);
     }

@@ -182,24 +182,62 @@ impl Config {
         let listen = &self.listen;
         let wait = |ms: u64| (1..=MAX_WAIT_MS).contains(&ms);
         let bound = format!("expected 1 to {MAX_WAIT_MS}");
-        check(wait(listen.handshake_timeout_ms), "listen.handshake_timeout_ms", &bound);
-        check(wait(listen.header_timeout_ms), "listen.header_timeout_ms", &bound);
-        check(wait(listen.request_timeout_ms), "listen.request_timeout_ms", &bound);
+        check(
+            wait(listen.handshake_timeout_ms),
+            "listen.handshake_timeout_ms",
+            &bound,
+        );
+        check(
+            wait(listen.header_timeout_ms),
+            "listen.header_timeout_ms",
+            &bound,
+        );
+        check(
+            wait(listen.request_timeout_ms),
+            "listen.request_timeout_ms",
+            &bound,
+        );
         check(wait(listen.drain_ms), "listen.drain_ms", &bound);
-        check(listen.connections > 0, "listen.connections", "expected 1 or more");
-        check(self.store.readers > 0, "store.readers", "expected 1 or more");
-        check(self.limits.requests_per_second > 0, "limits.requests_per_second", "expected 1 or more");
+        check(
+            listen.connections > 0,
+            "listen.connections",
+            "expected 1 or more",
+        );
+        check(
+            self.store.readers > 0,
+            "store.readers",
+            "expected 1 or more",
+        );
+        check(
+            self.limits.requests_per_second > 0,
+            "limits.requests_per_second",
+            "expected 1 or more",
+        );
         check(self.limits.burst > 0, "limits.burst", "expected 1 or more");
-        check(!self.store.path.as_os_str().is_empty(), "store.path", "names no file");
+        check(
+            !self.store.path.as_os_str().is_empty(),
+            "store.path",
+            "names no file",
+        );
         let tls = &self.tls;
         let half = tls.files().is_none()
-            && !(tls.certificate_file.as_os_str().is_empty() && tls.key_file.as_os_str().is_empty());
-        check(!half, "tls", "a certificate needs its key, and a key its certificate");
+            && !(tls.certificate_file.as_os_str().is_empty()
+                && tls.key_file.as_os_str().is_empty());
+        check(
+            !half,
+            "tls",
+            "a certificate needs its key, and a key its certificate",
+        );
         if let Some((certificate, key)) = tls.files() {
-            check(certificate.is_file(), "tls.certificate_file", "there is no such file");
+            check(
+                certificate.is_file(),
+                "tls.certificate_file",
+                "there is no such file",
+            );
             check(key.is_file(), "tls.key_file", "there is no such file");
         }
-        let private = tls.files().is_some() || listen.plain_http || listen.address.ip().is_loopback();
+        let private =
+            tls.files().is_some() || listen.plain_http || listen.address.ip().is_loopback();
         let exposed = "plain HTTP beyond this machine: name [tls] files, or set plain_http where TLS ends in front";
         check(private, "listen.address", exposed);
         for (folder, key) in [(&self.tables, "tables.folder"), (&self.seed, "seed.folder")] {
@@ -312,13 +350,15 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_and_unknown_keys_refused() {
-        let mut value = serde_json::json!({"a": {"password": "x", "list": [{"api_key": "y", "kept": "z"}]}});
+        let mut value =
+            serde_json::json!({"a": {"password": "x", "list": [{"api_key": "y", "kept": "z"}]}});
         mask(&mut value);
         assert_eq!(
             value,
             serde_json::json!({"a": {"password": MASK, "list": [{"api_key": MASK, "kept": "z"}]}})
         );
-        let typo = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[listen]\nadress = 1"));
+        let typo =
+            Figment::from(Toml::string(DEFAULTS)).merge(Toml::string("[listen]\nadress = 1"));
         assert!(typo.extract::<Config>().is_err());
     }
 }

@@ -49,7 +49,10 @@ pub(crate) fn schemas() -> Vec<Schema> {
         let native::Schema { name, id, text } = native::schema(*kind);
         Schema { name, id, text }
     };
-    libraries().into_iter().chain(Kind::ALL.iter().map(of_kind)).collect()
+    libraries()
+        .into_iter()
+        .chain(Kind::ALL.iter().map(of_kind))
+        .collect()
 }
 
 macro_rules! documents {
@@ -92,16 +95,28 @@ const FORMATS: &[(&str, fn(&str) -> bool)] = &[
     ("rate", |text| Rate::parse(text).is_some()),
 ];
 
-#[expect(clippy::expect_used, reason = "the schemas are constants, and a test compiles each of them")]
+#[expect(
+    clippy::expect_used,
+    reason = "the schemas are constants, and a test compiles each of them"
+)]
 fn compile(library: Schema, definition: &str) -> Validator {
     let mut registry = Registry::new();
     for schema in libraries() {
         let parsed: Value = serde_json::from_str(schema.text).expect("a schema is JSON");
-        registry = registry.add(schema.id, parsed).expect("a schema has a place in the registry");
+        registry = registry
+            .add(schema.id, parsed)
+            .expect("a schema has a place in the registry");
     }
-    let registry = registry.prepare().expect("the libraries refer to each other alone");
-    let options = jsonschema::options().with_registry(&registry).offline().should_validate_formats(true);
-    let options = FORMATS.iter().fold(options, |options, (name, holds)| options.with_format(*name, *holds));
+    let registry = registry
+        .prepare()
+        .expect("the libraries refer to each other alone");
+    let options = jsonschema::options()
+        .with_registry(&registry)
+        .offline()
+        .should_validate_formats(true);
+    let options = FORMATS.iter().fold(options, |options, (name, holds)| {
+        options.with_format(*name, *holds)
+    });
     let entrance = serde_json::json!({"$ref": format!("{}#/$defs/{definition}", library.id)});
     options.build(&entrance).expect("a schema compiles")
 }
@@ -122,11 +137,18 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Problem> {
 ///
 /// # Errors
 /// Everything that its schema refuses, at most [`MAX_PROBLEMS`].
-pub(crate) fn read<T: DeserializeOwned>(document: Document, value: &Value, place: &str) -> Result<T, Vec<Problem>> {
+pub(crate) fn read<T: DeserializeOwned>(
+    document: Document,
+    value: &Value,
+    place: &str,
+) -> Result<T, Vec<Problem>> {
     let validator = document.validator();
     if !validator.is_valid(value) {
         let errors = validator.iter_errors(value);
-        return Err(errors.flat_map(|error| told(&error, place)).take(MAX_PROBLEMS).collect());
+        return Err(errors
+            .flat_map(|error| told(&error, place))
+            .take(MAX_PROBLEMS)
+            .collect());
     }
     T::deserialize(value).map_err(|_| {
         let detail = format!("it does not fit the types of a {}", document.name());
@@ -141,21 +163,43 @@ fn told(error: &ValidationError<'_>, place: &str) -> Vec<Problem> {
     let (code, detail) = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let unknown = |name: &String| {
-                Problem::new(ProblemCode::Unknown, inner(name), "there is no such element here")
+                Problem::new(
+                    ProblemCode::Unknown,
+                    inner(name),
+                    "there is no such element here",
+                )
             };
             return unexpected.iter().take(MAX_PROBLEMS).map(unknown).collect();
         }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            return vec![Problem::new(ProblemCode::Missing, inner(name), format!("\"{name}\" is required"))];
+            return vec![Problem::new(
+                ProblemCode::Missing,
+                inner(name),
+                format!("\"{name}\" is required"),
+            )];
         }
         ValidationErrorKind::Type { kind } => (ProblemCode::WrongType, expected(kind)),
-        ValidationErrorKind::Enum { options } => (ProblemCode::BadValue, format!("expected one of {options}")),
-        ValidationErrorKind::Minimum { limit } => (ProblemCode::OutOfRange, format!("expected {limit} or more")),
-        ValidationErrorKind::Maximum { limit } => (ProblemCode::OutOfRange, format!("expected {limit} or less")),
-        ValidationErrorKind::Pattern { pattern } => (ProblemCode::BadValue, format!("expected the form {pattern}")),
-        ValidationErrorKind::Format { format } => (ProblemCode::BadValue, format!("expected a {format}")),
-        other => (ProblemCode::BadValue, format!("breaks \"{}\"", other.keyword())),
+        ValidationErrorKind::Enum { options } => {
+            (ProblemCode::BadValue, format!("expected one of {options}"))
+        }
+        ValidationErrorKind::Minimum { limit } => {
+            (ProblemCode::OutOfRange, format!("expected {limit} or more"))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            (ProblemCode::OutOfRange, format!("expected {limit} or less"))
+        }
+        ValidationErrorKind::Pattern { pattern } => (
+            ProblemCode::BadValue,
+            format!("expected the form {pattern}"),
+        ),
+        ValidationErrorKind::Format { format } => {
+            (ProblemCode::BadValue, format!("expected a {format}"))
+        }
+        other => (
+            ProblemCode::BadValue,
+            format!("breaks \"{}\"", other.keyword()),
+        ),
     };
     vec![Problem::new(code, pointer, detail)]
 }

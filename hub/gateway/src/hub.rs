@@ -14,6 +14,7 @@ use crate::cli::Fatal;
 use crate::clock;
 use crate::config::Config;
 use crate::faces::grpc::desks::Desks;
+use crate::faces::rest::Published;
 use crate::faces::{self, App, Shared};
 use crate::listener::{Listener, tls};
 use crate::telemetry::Metrics;
@@ -65,11 +66,17 @@ impl Hub {
             keys: Keys::default(),
             rates: Rates::new(&config.limits),
             desks: Desks::new(config.limits.streams_per_insurer),
+            published: Published::new()?,
             stopping,
             config,
         });
         let router = faces::router(&app).await?;
-        Ok(Hub { app, listener, router, stop })
+        Ok(Hub {
+            app,
+            listener,
+            router,
+            stop,
+        })
     }
 
     /// The address that it listens on.
@@ -89,7 +96,12 @@ impl Hub {
 
     /// Serves until `end`; then takes nothing new, finishes what has begun, and closes the store.
     pub(crate) async fn run(self, end: impl Future<Output = ()>) {
-        let Hub { app, listener, router, stop } = self;
+        let Hub {
+            app,
+            listener,
+            router,
+            stop,
+        } = self;
         let told = async {
             end.await;
             // Readiness and streams hear of it before the door closes.
@@ -120,7 +132,13 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, Fatal> {
 /// If a table cannot be read.
 pub(crate) fn tables(config: &Config) -> Result<Tables, Fatal> {
     let mut tables = Tables::shipped();
-    for file in config.tables.named().map(table_files).transpose()?.unwrap_or_default() {
+    for file in config
+        .tables
+        .named()
+        .map(table_files)
+        .transpose()?
+        .unwrap_or_default()
+    {
         let text = std::fs::read_to_string(&file)?;
         let table = Table::parse(text).map_err(|error| format!("{}: {error}", file.display()))?;
         tables = tables.with(table);

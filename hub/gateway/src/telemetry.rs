@@ -2,7 +2,8 @@
 //! of a person.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::time::Duration;
 use takmil_domain::date::Instant;
@@ -63,10 +64,17 @@ impl Metrics {
     /// # Errors
     /// [`prometheus::Error`] if two have one name.
     pub(crate) fn new() -> Result<Metrics, prometheus::Error> {
-        let latency = HistogramOpts::new("takmil_request_seconds", "How long requests took, by address.");
+        let latency = HistogramOpts::new(
+            "takmil_request_seconds",
+            "How long requests took, by address.",
+        );
         let metrics = Metrics {
             registry: Registry::new(),
-            requests: counters("takmil_requests_total", "Requests by address and status.", &["route", "status"])?,
+            requests: counters(
+                "takmil_requests_total",
+                "Requests by address and status.",
+                &["route", "status"],
+            )?,
             latency: HistogramVec::new(latency.buckets(LATENCY_BUCKETS_S.to_vec()), &["route"])?,
             messages: counters(
                 "takmil_messages_total",
@@ -79,7 +87,11 @@ impl Metrics {
                 "Orders that wait for a lane; turns done, and orders done in them, since the start.",
                 &["what"],
             )?,
-            waiting: gauges("takmil_deliveries_waiting", "Deliveries owed to an insurer.", &["insurer"])?,
+            waiting: gauges(
+                "takmil_deliveries_waiting",
+                "Deliveries owed to an insurer.",
+                &["insurer"],
+            )?,
             oldest: gauges(
                 "takmil_delivery_oldest_ms",
                 "How long the oldest delivery has been owed to an insurer, in milliseconds.",
@@ -100,25 +112,36 @@ impl Metrics {
     /// Counts an answered request. `route` is an address as it is written in the router, never as it was asked.
     pub(crate) fn request(&self, route: &str, status: u16, took: Duration) {
         let status = status.to_string();
-        self.requests.with_label_values(&[route, status.as_str()]).inc();
-        self.latency.with_label_values(&[route]).observe(took.as_secs_f64());
+        self.requests
+            .with_label_values(&[route, status.as_str()])
+            .inc();
+        self.latency
+            .with_label_values(&[route])
+            .observe(took.as_secs_f64());
     }
 
     /// Counts what became of a message.
     pub(crate) fn message(&self, kind: &str, format: &str, outcome: &str) {
-        self.messages.with_label_values(&[kind, format, outcome]).inc();
+        self.messages
+            .with_label_values(&[kind, format, outcome])
+            .inc();
     }
 
     /// Notes how the engine is doing, and what is owed to each insurer.
     pub(crate) fn engine(&self, status: &Status, backlogs: &[Backlog], now: Instant) {
-        let lanes = |what: &str, count: u64| self.lanes.with_label_values(&[what]).set(signed(count));
+        let lanes =
+            |what: &str, count: u64| self.lanes.with_label_values(&[what]).set(signed(count));
         lanes("waiting", u64::try_from(status.waiting).unwrap_or(u64::MAX));
         lanes("turns", status.turns);
         lanes("orders", status.orders);
         for backlog in backlogs {
             let insurer = &[backlog.insurer.as_str()];
-            let age_ms = backlog.oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1_000);
-            self.waiting.with_label_values(insurer).set(signed(backlog.waiting));
+            let age_ms = backlog
+                .oldest
+                .map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1_000);
+            self.waiting
+                .with_label_values(insurer)
+                .set(signed(backlog.waiting));
             self.oldest.with_label_values(insurer).set(age_ms);
         }
     }

@@ -75,7 +75,10 @@ impl<'a> Frame<'a> {
             .filter_map(|cover| self.judge(at, cover, line, billed, base, left))
             .collect();
 
-        let payers = alone.iter().filter(|one| one.refused.is_none());
+        let refuses = |one: &&Alone<'_>| {
+            one.refused.is_some() || one.judged.terms.said == Some(&InsurerSays::Refused)
+        };
+        let payers = alone.iter().filter(|one| !refuses(one));
         let allowed = payers
             .map(|one| one.judged.allowed)
             .max()

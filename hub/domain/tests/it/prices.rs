@@ -10,7 +10,7 @@ use takmil_domain::share::{BillLine, CoverTerms};
 use takmil_domain::tariff::Tariff;
 use uuid::Uuid;
 
-use crate::setting::{Ledger, case, cover, day, line, paid, plan, refusal, tariff, terms};
+use crate::setting::{Ledger, case, cover, day, line, plan, refusal, tariff, terms};
 
 #[test]
 fn nothing_is_paid_in_another_currency() {

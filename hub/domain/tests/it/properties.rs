@@ -37,6 +37,10 @@ const PROPERTIES: &[(&str, Property)] = &[
         "who refuses pays nothing, uses nothing up, and says why",
         refusals_are_plain,
     ),
+    (
+        "a provider waives what its agreed price cuts off, in a network alone, and nothing that is paid",
+        waived_is_what_agreed_prices_cut,
+    ),
     ("no remainder goes below zero", remainders_are_real),
     (
         "a line uses up all of its limits together, by what is paid or borne, or none",
@@ -215,6 +219,10 @@ fn insurers_share_what_is_open(_: &Sample, outcome: &Outcome) -> Result<(), Stri
         ensure(paid <= open, || {
             format!("line {}: {paid} of {open}", line.seq)
         })?;
+        let most = line.supplementary.iter().map(|share| share.allowed).max();
+        ensure(line.allowed == most.unwrap_or_default(), || {
+            format!("line {}: not the largest recognised", line.seq)
+        })?;
         ensure(line.allowed <= line.billed, || {
             format!("line {}: more recognised than billed", line.seq)
         })?;
@@ -256,6 +264,39 @@ fn remainders_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String> {
     ensure(positive, || "a draw of nothing".to_owned())?;
     for (need, after) in outcome.needs.iter().zip(outcome.after()) {
         ensure(after >= 0, || format!("{}: {after}", need.key))?;
+    }
+    Ok(())
+}
+
+fn waived_is_what_agreed_prices_cut(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    if sample.shares_limits() {
+        return Ok(());
+    }
+    for line in &outcome.split.lines {
+        let (mut asked, mut by_price) = (Amount::ZERO, Amount::ZERO);
+        let networks = sample.line(line.seq).in_network.iter();
+        for (share, inside) in line.supplementary.iter().zip(networks) {
+            if share.refused.is_some() || !inside {
+                continue;
+            }
+            let after = |reasons: &[Reason]| {
+                let mut entries = line.trace.iter();
+                let named = |entry: &&TraceEntry| {
+                    entry.insurer.as_ref() == Some(&share.insurer)
+                        && reasons.contains(&entry.reason)
+                };
+                entries.find(named).map(|entry| entry.after)
+            };
+            let own = after(&[Reason::QuantityCapped]).unwrap_or(line.billed);
+            asked = asked.max(own);
+            by_price =
+                by_price.max(after(&[Reason::OverContract, Reason::OverTariff]).unwrap_or(own));
+        }
+        let cut = (asked - by_price.max(line.base)).or_zero();
+        let expected = cut.min(line.billed - line.base - line.supplementary_total());
+        ensure(line.written_off == expected, || {
+            format!("line {}: {} for {expected}", line.seq, line.written_off)
+        })?;
     }
     Ok(())
 }
@@ -320,12 +361,12 @@ fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), Str
             })?;
             // By the trace: what the deductible took, and what was the member's before limits and others.
             let noted = |steps: RangeInclusive<u8>, reason: Option<Reason>| {
-                let own = line.trace.iter().filter(|entry| {
+                let mut own = line.trace.iter().filter(|entry| {
                     entry.insurer.as_ref() == Some(&share.insurer)
                         && steps.contains(&entry.step)
                         && reason.is_none_or(|reason| entry.reason == reason)
                 });
-                own.last()
+                own.next_back()
                     .filter(|_| !refused)
                     .map_or(0, |entry| entry.after.get())
             };

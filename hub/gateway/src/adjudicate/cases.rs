@@ -3,173 +3,30 @@
 //! A case names rates, ceilings and remainders in its own short form; here it is read into the hub's model and
 //! judged by the same [`Frame`] as every admission.
 
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+mod shape;
+
 use takmil_domain::bill::EncounterClass;
 use takmil_domain::code::Code;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::Date;
 use takmil_domain::decision::LineShare;
-use takmil_domain::ids::{AccountId, BenefitId, LimitCode, MemberId, ParticipantId, PlanId, TariffId};
+use takmil_domain::ids::{AccountId, LimitCode, MemberId, ParticipantId, PlanId, TariffId};
 use takmil_domain::limit::LimitNeed;
-use takmil_domain::money::{Amount, Currency, Quantity, Rate};
+use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::{
-    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Coordination, Exclusion, Limit, LimitKind, LimitOwner, LimitPer,
-    LimitUnit, Mode, Plan, Relationship, Waiver, YearStart,
+    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Exclusion, Limit, LimitKind,
+    LimitOwner, LimitPer, LimitUnit, Plan, Relationship, Waiver, YearStart,
 };
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms, Frame};
 use takmil_domain::tariff::{self, Price, Tariff};
 use uuid::Uuid;
 
-/// One case of a case file.
-#[derive(Deserialize)]
-pub(crate) struct CaseFile {
-    case: String,
-    currency: Currency,
-    member: CaseMember,
-    base: CaseBase,
-    insurers: Vec<CaseInsurer>,
-    lines: Vec<CaseLine>,
-}
-
-#[derive(Deserialize)]
-struct CaseMember {
-    birth_date: Date,
-    sex: String,
-    covers: BTreeMap<ParticipantId, CaseCover>,
-}
-
-#[derive(Deserialize)]
-struct CaseCover {
-    start: Date,
-    end: Date,
-    suspended: bool,
-    prior_cover: bool,
-}
-
-#[derive(Deserialize)]
-struct CaseBase {
-    used: bool,
-    rate: Rate,
-    tariff: BTreeMap<String, Amount>,
-}
-
-#[derive(Deserialize)]
-struct CaseInsurer {
-    id: ParticipantId,
-    cob: Coordination,
-    plan: CasePlan,
-}
-
-#[derive(Deserialize)]
-struct CasePlan {
-    mode: Mode,
-    benefits: Vec<CaseBenefit>,
-    exclusions: Vec<CaseExclusion>,
-    prices: BTreeMap<String, CasePrice>,
-    deductible_left: i64,
-    oop_left: Option<i64>,
-    limits: Vec<CaseLimit>,
-}
-
-#[derive(Deserialize)]
-struct CaseBenefit {
-    id: BenefitId,
-    codes: Vec<String>,
-    rate: Rate,
-    copay: Amount,
-    deductible: bool,
-    waiting_months: u32,
-    waiver_prior_cover: bool,
-    authorisation: CaseRule,
-    penalty_rate: Rate,
-    max_quantity: Option<u32>,
-    age_min: u32,
-    age_max: u32,
-    sex: Option<String>,
-    limits: Vec<LimitCode>,
-}
-
-/// What happens without a pre-authorisation.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum CaseRule {
-    None,
-    Refuse,
-    Penalty,
-}
-
-#[derive(Deserialize)]
-struct CaseExclusion {
-    codes: Vec<String>,
-    unless: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct CasePrice {
-    contract: Option<Amount>,
-    tariff: Option<Amount>,
-}
-
-#[derive(Deserialize)]
-struct CaseLimit {
-    id: LimitCode,
-    unit: LimitUnit,
-    per: LimitPer,
-    ceiling: i64,
-    left: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct CaseLine {
-    seq: u32,
-    code: String,
-    date: Date,
-    quantity: Quantity,
-    unit_price: Amount,
-    in_network: bool,
-    base_paid: Option<Amount>,
-    reference_price: Option<Amount>,
-    #[serde(default)]
-    substitution_refused: bool,
-    authorisation: Option<CaseAuthorisation>,
-    circumstance: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct CaseAuthorisation {
-    quantity: Option<Quantity>,
-    amount: Option<Amount>,
-}
-
-/// What came out of a case, in the shape of the case file's `expected`.
-#[derive(Serialize)]
-pub(crate) struct CaseResult {
-    case: String,
-    lines: Vec<CaseLineResult>,
-    left: BTreeMap<ParticipantId, CaseLeft>,
-}
-
-#[derive(Serialize)]
-struct CaseLineResult {
-    seq: u32,
-    allowed: Amount,
-    written_off: Amount,
-    base: Amount,
-    supplementary: BTreeMap<ParticipantId, Amount>,
-    member: Amount,
-    refused: BTreeMap<ParticipantId, &'static str>,
-    reasons: BTreeMap<ParticipantId, Vec<&'static str>>,
-}
-
-#[derive(Serialize)]
-struct CaseLeft {
-    limits: BTreeMap<String, i64>,
-    deductible_left: i64,
-    oop_left: Option<i64>,
-}
+use shape::{
+    CaseBenefit, CaseExclusion, CaseFile, CaseInsurer, CaseLeft, CaseLine, CaseLineResult,
+    CasePlan, CasePrice, CaseResult, CaseRule,
+};
 
 /// The case's names for what is left of deductible and out-of-pocket maximum.
 const DEDUCTIBLE: &str = "deductible";
@@ -177,21 +34,36 @@ const OUT_OF_POCKET: &str = "out-of-pocket";
 
 /// Judges one case. `None` where a name or number in it cannot stand in the hub's model.
 pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
-    let insurers = file.insurers.iter().map(|insurer| Terms::of(insurer, file)).collect::<Option<Vec<_>>>()?;
+    let insurers = file
+        .insurers
+        .iter()
+        .map(|insurer| Terms::of(insurer, file))
+        .collect::<Option<Vec<_>>>()?;
     let base = base_terms(file)?;
     let case = Case {
         currency: file.currency,
-        person: Person { birth_date: Some(file.member.birth_date), sex: sex(&file.member.sex) },
+        person: Person {
+            birth_date: Some(file.member.birth_date),
+            sex: sex(&file.member.sex),
+        },
         visit: &file.case,
         class: None::<EncounterClass>,
         sector: None,
         base: file.base.used.then_some((&base.0, &base.1)),
         asks_leave: false,
         covers: insurers.iter().map(Terms::borrow).collect(),
-        lines: file.lines.iter().map(|line| bill_line(line, insurers.len())).collect(),
+        lines: file
+            .lines
+            .iter()
+            .map(|line| bill_line(line, insurers.len()))
+            .collect(),
     };
     let frame = Frame::new(&case);
-    let left: Vec<i64> = frame.needs().iter().map(|need| left_before(need, &insurers)).collect();
+    let left: Vec<i64> = frame
+        .needs()
+        .iter()
+        .map(|need| left_before(need, &insurers))
+        .collect();
     let split = frame.split(&left);
 
     let mut after = left.clone();
@@ -201,11 +73,20 @@ pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
         }
     }
     let remaining = |insurer: &ParticipantId, code: &str| {
-        let at = frame.needs().iter().position(|need| need.key.insurer == *insurer && need.key.code.as_str() == code);
+        let at = frame
+            .needs()
+            .iter()
+            .position(|need| need.key.insurer == *insurer && need.key.code.as_str() == code);
         at.and_then(|at| after.get(at).copied())
     };
-    let lefts = insurers.iter().map(|terms| (terms.plan.insurer.clone(), terms.left_after(&remaining)));
-    Some(CaseResult { case: file.case.clone(), lines: split.lines.iter().map(line_result).collect(), left: lefts.collect() })
+    let lefts = insurers
+        .iter()
+        .map(|terms| (terms.plan.insurer.clone(), terms.left_after(&remaining)));
+    Some(CaseResult {
+        case: file.case.clone(),
+        lines: split.lines.iter().map(line_result).collect(),
+        left: lefts.collect(),
+    })
 }
 
 /// An insurer's documents, owned.
@@ -222,7 +103,14 @@ impl<'a> Terms<'a> {
         let cover = file.member.covers.get(&insurer.id)?;
         let plan = plan(insurer, file.currency)?;
         let prices = |pick: fn(&CasePrice) -> Option<Amount>| {
-            tariff(insurer.plan.prices.iter().filter_map(|(code, price)| Some((code, pick(price)?))), file.currency)
+            tariff(
+                insurer
+                    .plan
+                    .prices
+                    .iter()
+                    .filter_map(|(code, price)| Some((code, pick(price)?))),
+                file.currency,
+            )
         };
         Some(Terms {
             cover: Cover {
@@ -247,22 +135,45 @@ impl<'a> Terms<'a> {
     }
 
     fn borrow(&self) -> CoverTerms<'_> {
-        CoverTerms { cover: &self.cover, plan: &self.plan, tariff: Some(&self.tariff), contract: Some(&self.contract), said: None }
+        CoverTerms {
+            cover: &self.cover,
+            plan: &self.plan,
+            tariff: Some(&self.tariff),
+            contract: Some(&self.contract),
+            said: None,
+        }
     }
 
     fn left_after(&self, remaining: &dyn Fn(&ParticipantId, &str) -> Option<i64>) -> CaseLeft {
         let left = |code: &str| remaining(&self.plan.insurer, code);
-        let yearly = self.case.limits.iter().filter_map(|limit| Some((limit, limit.left?)));
+        let yearly = self
+            .case
+            .limits
+            .iter()
+            .filter_map(|limit| Some((limit, limit.left?)));
         CaseLeft {
-            limits: yearly.map(|(limit, before)| (limit.id.to_string(), left(limit.id.as_str()).unwrap_or(before))).collect(),
+            limits: yearly
+                .map(|(limit, before)| {
+                    (
+                        limit.id.to_string(),
+                        left(limit.id.as_str()).unwrap_or(before),
+                    )
+                })
+                .collect(),
             deductible_left: left(DEDUCTIBLE).unwrap_or(self.case.deductible_left),
-            oop_left: self.case.oop_left.map(|before| left(OUT_OF_POCKET).unwrap_or(before)),
+            oop_left: self
+                .case
+                .oop_left
+                .map(|before| left(OUT_OF_POCKET).unwrap_or(before)),
         }
     }
 }
 
 fn left_before(need: &LimitNeed, insurers: &[Terms<'_>]) -> i64 {
-    let plan = insurers.iter().find(|terms| terms.plan.insurer == need.key.insurer).map(|terms| terms.case);
+    let plan = insurers
+        .iter()
+        .find(|terms| terms.plan.insurer == need.key.insurer)
+        .map(|terms| terms.case);
     let limit = plan.and_then(|plan| plan.limits.iter().find(|limit| limit.id == need.key.code));
     limit.and_then(|limit| limit.left).unwrap_or(need.ceiling)
 }
@@ -272,10 +183,30 @@ fn plan(insurer: &CaseInsurer, currency: Currency) -> Option<Plan> {
     let mut limits: Vec<Limit> = case
         .limits
         .iter()
-        .map(|limit| own_limit(limit.id.clone(), LimitKind::Ceiling, limit.unit, limit.per, limit.ceiling))
+        .map(|limit| {
+            own_limit(
+                limit.id.clone(),
+                LimitKind::Ceiling,
+                limit.unit,
+                limit.per,
+                limit.ceiling,
+            )
+        })
         .collect();
-    let money = |code, kind, ceiling| Some(own_limit(LimitCode::parse(code)?, kind, LimitUnit::Money, LimitPer::Lifetime, ceiling));
-    limits.push(money(DEDUCTIBLE, LimitKind::Deductible, case.deductible_left)?);
+    let money = |code, kind, ceiling| {
+        Some(own_limit(
+            LimitCode::parse(code)?,
+            kind,
+            LimitUnit::Money,
+            LimitPer::Lifetime,
+            ceiling,
+        ))
+    };
+    limits.push(money(
+        DEDUCTIBLE,
+        LimitKind::Deductible,
+        case.deductible_left,
+    )?);
     if let Some(left) = case.oop_left {
         limits.push(money(OUT_OF_POCKET, LimitKind::OutOfPocket, left)?);
     }
@@ -300,9 +231,27 @@ fn plan(insurer: &CaseInsurer, currency: Currency) -> Option<Plan> {
 }
 
 /// A case has one year, so that a yearly limit is the lifetime's.
-fn own_limit(id: LimitCode, kind: LimitKind, unit: LimitUnit, per: LimitPer, ceiling: i64) -> Limit {
-    let per = if per == LimitPer::Year { LimitPer::Lifetime } else { per };
-    Limit { id, title: String::new(), kind, unit, per, owner: LimitOwner::Member, ceiling }
+fn own_limit(
+    id: LimitCode,
+    kind: LimitKind,
+    unit: LimitUnit,
+    per: LimitPer,
+    ceiling: i64,
+) -> Limit {
+    let per = if per == LimitPer::Year {
+        LimitPer::Lifetime
+    } else {
+        per
+    };
+    Limit {
+        id,
+        title: String::new(),
+        kind,
+        unit,
+        per,
+        owner: LimitOwner::Member,
+        ceiling,
+    }
 }
 
 fn benefit(case: &CaseBenefit) -> Benefit {
@@ -314,11 +263,16 @@ fn benefit(case: &CaseBenefit) -> Benefit {
         copay: case.copay,
         deductible: case.deductible,
         waiting_months: case.waiting_months,
-        waiver: Waiver { prior_cover: case.waiver_prior_cover, group_over: None },
+        waiver: Waiver {
+            prior_cover: case.waiver_prior_cover,
+            group_over: None,
+        },
         authorisation: match case.authorisation {
             CaseRule::None => AuthorisationRule::Pay,
             CaseRule::Refuse => AuthorisationRule::Refuse,
-            CaseRule::Penalty => AuthorisationRule::Penalty { rate: case.penalty_rate },
+            CaseRule::Penalty => AuthorisationRule::Penalty {
+                rate: case.penalty_rate,
+            },
         },
         max_quantity: case.max_quantity.map(Quantity::whole),
         age_min: Some(case.age_min),
@@ -329,11 +283,21 @@ fn benefit(case: &CaseBenefit) -> Benefit {
 }
 
 fn exclusion(case: &CaseExclusion) -> Exclusion {
-    Exclusion { title: String::new(), codes: groups(&case.codes), unless: case.unless.clone() }
+    Exclusion {
+        title: String::new(),
+        codes: groups(&case.codes),
+        unless: case.unless.clone(),
+    }
 }
 
 fn groups(prefixes: &[String]) -> Vec<CodeGroup> {
-    prefixes.iter().map(|prefix| CodeGroup { system: None, prefix: prefix.clone() }).collect()
+    prefixes
+        .iter()
+        .map(|prefix| CodeGroup {
+            system: None,
+            prefix: prefix.clone(),
+        })
+        .collect()
 }
 
 fn sex(letter: &str) -> Option<Sex> {
@@ -345,7 +309,10 @@ fn sex(letter: &str) -> Option<Sex> {
 }
 
 fn base_terms(file: &CaseFile) -> Option<(BasePlan, Tariff)> {
-    let tariff = tariff(file.base.tariff.iter().map(|(code, price)| (code, *price)), file.currency)?;
+    let tariff = tariff(
+        file.base.tariff.iter().map(|(code, price)| (code, *price)),
+        file.currency,
+    )?;
     let plan = BasePlan {
         id: PlanId::parse("base")?,
         version: 1,
@@ -355,12 +322,22 @@ fn base_terms(file: &CaseFile) -> Option<(BasePlan, Tariff)> {
         from: Date::from_ymd(1, 1, 1)?,
         to: None,
         tariff: tariff.document().id.clone(),
-        rates: vec![BaseRate { codes: CodeGroup { system: None, prefix: String::new() }, class: None, rate: file.base.rate }],
+        rates: vec![BaseRate {
+            codes: CodeGroup {
+                system: None,
+                prefix: String::new(),
+            },
+            class: None,
+            rate: file.base.rate,
+        }],
     };
     Some((plan, tariff))
 }
 
-fn tariff<'a>(prices: impl Iterator<Item = (&'a String, Amount)>, currency: Currency) -> Option<Tariff> {
+fn tariff<'a>(
+    prices: impl Iterator<Item = (&'a String, Amount)>,
+    currency: Currency,
+) -> Option<Tariff> {
     let price = |(code, price): (&String, Amount)| Price {
         code: Code::new("", code.as_str()),
         sector: None,
@@ -395,30 +372,51 @@ fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
         in_network: vec![line.in_network; covers],
         reference_price: line.reference_price,
         substitution_refused: line.substitution_refused,
-        authorisation: line.authorisation.as_ref().map(|own| AuthorisedLine { quantity: own.quantity, amount: own.amount }),
+        authorisation: line.authorisation.as_ref().map(|own| AuthorisedLine {
+            quantity: own.quantity,
+            amount: own.amount,
+        }),
         circumstance: line.circumstance.as_deref(),
     }
 }
 
 fn line_result(share: &LineShare) -> CaseLineResult {
     let of = |insurer: &ParticipantId| {
-        let entries = share.trace.iter().filter(|entry| entry.insurer.as_ref() == Some(insurer));
-        let mut names: Vec<&'static str> = entries.filter_map(|entry| case_reason(entry.reason)).collect();
+        let entries = share
+            .trace
+            .iter()
+            .filter(|entry| entry.insurer.as_ref() == Some(insurer));
+        let mut names: Vec<&'static str> = entries
+            .filter_map(|entry| case_reason(entry.reason))
+            .collect();
         names.sort_unstable();
         names.dedup();
         names
     };
-    let refused = share.supplementary.iter().filter_map(|own| Some((own.insurer.clone(), case_refusal(own.refused?))));
-    let payers = share.supplementary.iter().filter(|own| own.refused.is_none());
+    let refused = share
+        .supplementary
+        .iter()
+        .filter_map(|own| Some((own.insurer.clone(), case_refusal(own.refused?))));
+    let payers = share
+        .supplementary
+        .iter()
+        .filter(|own| own.refused.is_none());
     CaseLineResult {
         seq: share.seq,
         allowed: share.allowed,
         written_off: share.written_off,
         base: share.base,
-        supplementary: share.supplementary.iter().map(|own| (own.insurer.clone(), own.amount)).collect(),
+        supplementary: share
+            .supplementary
+            .iter()
+            .map(|own| (own.insurer.clone(), own.amount))
+            .collect(),
         member: share.member,
         refused: refused.collect(),
-        reasons: payers.map(|own| (own.insurer.clone(), of(&own.insurer))).filter(|(_, names)| !names.is_empty()).collect(),
+        reasons: payers
+            .map(|own| (own.insurer.clone(), of(&own.insurer)))
+            .filter(|(_, names)| !names.is_empty())
+            .collect(),
     }
 }
 

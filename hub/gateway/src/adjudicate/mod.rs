@@ -72,7 +72,9 @@ impl fmt::Display for Refusal {
         };
         write!(f, "{input} is refused:")?;
         let problems = self.problems.iter();
-        problems.clone().try_for_each(|problem| write!(f, "\n  {problem}"))
+        problems
+            .clone()
+            .try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }
 
@@ -115,8 +117,16 @@ fn keep_list(value: &mut Value, name: &str) {
 ///
 /// # Errors
 /// [`Error`] where an input is refused or cannot be read, or nothing can be written.
-pub(crate) fn files(plan: &Path, bill: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
-    let adjudicated = plan_and_bill(&contents(plan, MAX_PLAN_BYTES)?, &contents(bill, MAX_BODY_BYTES)?)?;
+pub(crate) fn files(
+    plan: &Path,
+    bill: &Path,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let adjudicated = plan_and_bill(
+        &contents(plan, MAX_PLAN_BYTES)?,
+        &contents(bill, MAX_BODY_BYTES)?,
+    )?;
     if json {
         writeln!(out, "{}", adjudicated.json())?;
     } else {
@@ -132,12 +142,15 @@ pub(crate) fn files(plan: &Path, bill: &Path, json: bool, out: &mut impl Write) 
 /// # Errors
 /// [`Error::Refused`] with everything that is wrong with the one or the other.
 pub(crate) fn plan_and_bill(plan: &[u8], bill: &[u8]) -> Result<Adjudicated, Error> {
-    let documents = documents(plan).map_err(|problem| Error::refused(Input::Plan, vec![problem]))?;
+    let documents =
+        documents(plan).map_err(|problem| Error::refused(Input::Plan, vec![problem]))?;
     let message = message(bill).map_err(|problems| Error::refused(Input::Bill, problems))?;
-    let decision = documents.judge(&message).map_err(|unjudged| match unjudged {
-        Unjudged::Documents(problems) => Error::refused(Input::Plan, problems),
-        Unjudged::Message(problems) => Error::refused(Input::Bill, problems),
-    })?;
+    let decision = documents
+        .judge(&message)
+        .map_err(|unjudged| match unjudged {
+            Unjudged::Documents(problems) => Error::refused(Input::Plan, problems),
+            Unjudged::Message(problems) => Error::refused(Input::Bill, problems),
+        })?;
     Ok(Adjudicated {
         exponent: decision.currency.exponent(day(&documents)),
         decision,
@@ -164,24 +177,46 @@ fn documents(text: &[u8]) -> Result<Documents, Problem> {
 /// Reads JSON from its text, so that what is wrong is told with line and column.
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
-        let code = if error.is_data() { ProblemCode::BadValue } else { ProblemCode::Malformed };
+        let code = if error.is_data() {
+            ProblemCode::BadValue
+        } else {
+            ProblemCode::Malformed
+        };
         Problem::new(code, "", error.to_string())
     })
 }
 
 fn message(body: &[u8]) -> Result<Message, Vec<Problem>> {
     let one = |code, place: &str, detail| vec![Problem::new(code, place, detail)];
-    let context = Context { default_currency: None, today: NO_CLOCK.day() };
-    let unknown = || one(ProblemCode::UnknownFormat, "", ProblemCode::UnknownFormat.meaning());
+    let context = Context {
+        default_currency: None,
+        today: NO_CLOCK.day(),
+    };
+    let unknown = || {
+        one(
+            ProblemCode::UnknownFormat,
+            "",
+            ProblemCode::UnknownFormat.meaning(),
+        )
+    };
     let format = recognise(None, body).ok_or_else(unknown)?;
     let reading = read(format, body, &context).map_err(|problem| vec![problem])?;
-    let mut bills = reading.messages.into_iter().filter(|read| match &read.outcome {
-        Ok(message) => message.bill().is_some(),
-        Err(_) => true,
-    });
-    let first = bills.next().ok_or_else(|| one(ProblemCode::NoMessage, "", "nothing in it has a bill"))?;
+    let mut bills = reading
+        .messages
+        .into_iter()
+        .filter(|read| match &read.outcome {
+            Ok(message) => message.bill().is_some(),
+            Err(_) => true,
+        });
+    let first = bills
+        .next()
+        .ok_or_else(|| one(ProblemCode::NoMessage, "", "nothing in it has a bill"))?;
     match bills.next() {
-        Some(second) => Err(one(ProblemCode::TooMany, &second.place, "one bill is adjudicated at a time")),
+        Some(second) => Err(one(
+            ProblemCode::TooMany,
+            &second.place,
+            "one bill is adjudicated at a time",
+        )),
         None => first.outcome,
     }
 }
@@ -200,23 +235,43 @@ pub(crate) struct Summary {
 /// # Errors
 /// As [`cases`].
 pub(crate) fn case_file(path: &Path, out: &mut impl Write) -> Result<Summary, Error> {
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    cases(path, BufReader::new(File::open(path).map_err(unreadable)?), out)
+    let unreadable = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    cases(
+        path,
+        BufReader::new(File::open(path).map_err(unreadable)?),
+        out,
+    )
 }
 
 /// Judges a case a line. A line that holds none is answered by `{"line":…,"problem":{…}}` and stops nothing.
 ///
 /// # Errors
 /// [`Error::Read`] (`path` is named in it) and [`Error::Write`].
-pub(crate) fn cases(path: &Path, mut cases: impl BufRead, out: &mut impl Write) -> Result<Summary, Error> {
+pub(crate) fn cases(
+    path: &Path,
+    mut cases: impl BufRead,
+    out: &mut impl Write,
+) -> Result<Summary, Error> {
     let mut out = BufWriter::new(out);
     let mut summary = Summary::default();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let unreadable = |source| Error::Read { path: path.to_owned(), source };
+        let unreadable = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
         let most = as_u64(MAX_BODY_BYTES) + 1;
-        if cases.by_ref().take(most).read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+        if cases
+            .by_ref()
+            .take(most)
+            .read_until(b'\n', &mut line)
+            .map_err(unreadable)?
+            == 0
+        {
             break;
         }
         if line.len() > MAX_BODY_BYTES && !line.ends_with(b"\n") {
@@ -253,10 +308,15 @@ fn case(line: &[u8]) -> Result<Value, Problem> {
 
 /// A file's bytes, no more than may be, and one: whoever reads them then says that it is too large.
 fn contents(path: &Path, most: usize) -> Result<Vec<u8>, Error> {
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let unreadable = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(as_u64(most) + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(as_u64(most) + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     Ok(bytes)
 }
 

@@ -22,15 +22,33 @@ impl fmt::Display for Adjudicated {
         }
         for line in &decision.lines {
             writeln!(f, "\nline {}", line.seq)?;
-            for reason in line.trace.is_empty().then_some(&line.reasons).into_iter().flatten() {
+            for reason in line
+                .trace
+                .is_empty()
+                .then_some(&line.reasons)
+                .into_iter()
+                .flatten()
+            {
                 writeln!(f, "  {}: {}", reason.code(), reason.meaning())?;
             }
-            rows(f, &line.trace.iter().map(|entry| self.step(entry)).collect::<Vec<_>>())?;
+            rows(
+                f,
+                &line
+                    .trace
+                    .iter()
+                    .map(|entry| self.step(entry))
+                    .collect::<Vec<_>>(),
+            )?;
         }
         if !decision.remainders.is_empty() {
             writeln!(f, "\nlimits")?;
             let remainders = decision.remainders.iter();
-            rows(f, &remainders.map(|row| self.remainder(row)).collect::<Vec<_>>())?;
+            rows(
+                f,
+                &remainders
+                    .map(|row| self.remainder(row))
+                    .collect::<Vec<_>>(),
+            )?;
         }
         Ok(())
     }
@@ -54,8 +72,16 @@ impl Cell {
 impl Adjudicated {
     fn shares(&self) -> Vec<Vec<Cell>> {
         let Decision { lines, totals, .. } = &self.decision;
-        let insurers = || self.decision.totals.supplementary.iter().map(|(insurer, _)| insurer);
-        let head = ["line", "billed", "allowed", "base"].into_iter().map(str::to_owned);
+        let insurers = || {
+            self.decision
+                .totals
+                .supplementary
+                .iter()
+                .map(|(insurer, _)| insurer)
+        };
+        let head = ["line", "billed", "allowed", "base"]
+            .into_iter()
+            .map(str::to_owned);
         let head = head.chain(insurers().map(ToString::to_string));
         let head = head.chain(["written off", "member"].map(str::to_owned));
         let row = |name: String, front: [Amount; 3], shares: Vec<Amount>, back: [Amount; 2]| {
@@ -65,16 +91,28 @@ impl Adjudicated {
         };
         let of_line = |line: &LineShare| {
             let paid = |insurer: &ParticipantId| {
-                let own = line.supplementary.iter().filter(|share| share.insurer == *insurer);
+                let own = line
+                    .supplementary
+                    .iter()
+                    .filter(|share| share.insurer == *insurer);
                 own.map(|share| share.amount).sum()
             };
             let front = [line.billed, line.allowed, line.base];
-            row(line.seq.to_string(), front, insurers().map(paid).collect(), [line.written_off, line.member])
+            row(
+                line.seq.to_string(),
+                front,
+                insurers().map(paid).collect(),
+                [line.written_off, line.member],
+            )
         };
         let all = row(
             "all".to_owned(),
             [totals.billed, totals.allowed, totals.base],
-            totals.supplementary.iter().map(|(_, amount)| *amount).collect(),
+            totals
+                .supplementary
+                .iter()
+                .map(|(_, amount)| *amount)
+                .collect(),
             [totals.written_off, totals.member],
         );
         let head = std::iter::once(head.map(Cell::Number).collect());
@@ -82,8 +120,14 @@ impl Adjudicated {
     }
 
     fn step(&self, entry: &TraceEntry) -> Vec<Cell> {
-        let insurer = entry.insurer.as_ref().map_or(NOBODY.to_owned(), ToString::to_string);
-        let inputs = entry.inputs.iter().map(|(name, value)| format!("{name} {value}"));
+        let insurer = entry
+            .insurer
+            .as_ref()
+            .map_or(NOBODY.to_owned(), ToString::to_string);
+        let inputs = entry
+            .inputs
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"));
         let because: Vec<String> = entry.rule.iter().cloned().chain(inputs).collect();
         let mut words = format!("{}: {}", entry.reason.code(), entry.reason.meaning());
         if !because.is_empty() {
@@ -123,7 +167,9 @@ impl Adjudicated {
     /// An amount in whole units of the currency, with its thousands apart.
     fn amount(&self, amount: Amount) -> String {
         let decimal = amount.to_decimal(self.exponent);
-        let (whole, rest) = decimal.find('.').map_or((decimal.as_str(), ""), |point| decimal.split_at(point));
+        let (whole, rest) = decimal
+            .find('.')
+            .map_or((decimal.as_str(), ""), |point| decimal.split_at(point));
         let mut shown = String::with_capacity(decimal.len() * 4 / 3);
         for (at, digit) in whole.chars().enumerate() {
             let to_come = whole.len() - at;
@@ -139,7 +185,13 @@ impl Adjudicated {
 /// Writes rows with every column as wide as its widest cell.
 fn rows(f: &mut fmt::Formatter<'_>, rows: &[Vec<Cell>]) -> fmt::Result {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(Cell::width)
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let mut text = String::new();

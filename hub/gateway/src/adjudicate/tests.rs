@@ -1,7 +1,11 @@
 //! The command on real files: the worked examples, plan files of every shape, inputs that are refused, and the
 //! case files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use super::*;
 
@@ -16,16 +20,28 @@ fn adjudicated(name: &str) -> Adjudicated {
 
 /// Everything that is wrong with a plan and a bill: (input, code, pointer).
 fn refused(plan: &[u8], bill: &[u8]) -> Vec<(Input, ProblemCode, String)> {
-    let Err(Error::Refused(refusal)) = plan_and_bill(plan, bill) else { return Vec::new() };
+    let Err(Error::Refused(refusal)) = plan_and_bill(plan, bill) else {
+        return Vec::new();
+    };
     let problems = refusal.problems.into_iter();
-    problems.map(|problem| (refusal.input, problem.code, problem.pointer)).collect()
+    problems
+        .map(|problem| (refusal.input, problem.code, problem.pointer))
+        .collect()
 }
 
 #[test]
 fn the_worked_examples_print_what_they_are_to() {
-    let names = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/cases/worked")).unwrap();
-    let names: Vec<String> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let names: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(".bill.json")).collect();
+    let names = std::fs::read_dir(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/cases/worked"),
+    )
+    .unwrap();
+    let names: Vec<String> = names
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let names: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".bill.json"))
+        .collect();
     assert!(names.len() >= 12, "{names:?}");
     for name in names {
         let shown = adjudicated(name).json();
@@ -35,7 +51,12 @@ fn the_worked_examples_print_what_they_are_to() {
             for part in ["seq", "allowed", "base", "written_off", "member", "reasons"] {
                 assert_eq!(line[part], expected[part], "{name}: {part}");
             }
-            let paid: Vec<&Value> = line["supplementary"].as_array().unwrap().iter().map(|share| &share["amount"]).collect();
+            let paid: Vec<&Value> = line["supplementary"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|share| &share["amount"])
+                .collect();
             assert_eq!(json!(paid), expected["supplementary"], "{name}");
         }
         let left = shown["remainders"].as_array().unwrap().iter();
@@ -48,10 +69,19 @@ fn the_worked_examples_print_what_they_are_to() {
 fn what_is_printed_reads_back_as_a_decision_and_misses_no_list() {
     let shown = adjudicated("7-stay-authorised");
     let value = shown.json();
-    for list in ["/remainders", "/reasons", "/lines/0/reasons", "/lines/0/trace", "/lines/0/supplementary"] {
+    for list in [
+        "/remainders",
+        "/reasons",
+        "/lines/0/reasons",
+        "/lines/0/trace",
+        "/lines/0/supplementary",
+    ] {
         assert!(value.pointer(list).is_some_and(Value::is_array), "{list}");
     }
-    assert_eq!(serde_json::from_value::<Decision>(value).unwrap(), shown.decision);
+    assert_eq!(
+        serde_json::from_value::<Decision>(value).unwrap(),
+        shown.decision
+    );
 }
 
 #[test]
@@ -61,7 +91,10 @@ fn a_plan_file_is_a_plan_a_list_of_plans_or_documents() {
     let bill = worked("2-surgery", "bill");
     let whole = plan_and_bill(documents.to_string().as_bytes(), &bill).unwrap();
     for shape in [json!(plan), json!([plan])] {
-        assert_eq!(plan_and_bill(shape.to_string().as_bytes(), &bill).unwrap(), whole);
+        assert_eq!(
+            plan_and_bill(shape.to_string().as_bytes(), &bill).unwrap(),
+            whole
+        );
     }
 }
 
@@ -84,17 +117,35 @@ fn what_cannot_be_used_is_refused_with_its_place() {
     let unknown = changed(&plan, &|own| own["plan"] = json!(1));
     check(&unknown, &bill, (Input::Plan, ProblemCode::BadValue, ""));
     let without_tariff = changed(&plan, &|own| own["tariffs"] = json!([]));
-    check(&without_tariff, &bill, (Input::Plan, ProblemCode::DanglingReference, "/base/tariff"));
+    check(
+        &without_tariff,
+        &bill,
+        (Input::Plan, ProblemCode::DanglingReference, "/base/tariff"),
+    );
     check(&plan, b"", (Input::Bill, ProblemCode::UnknownFormat, ""));
-    let negative = changed(&bill, &|own| own["claim"]["bill"]["lines"][0]["billed"] = json!(-1));
+    let negative = changed(&bill, &|own| {
+        own["claim"]["bill"]["lines"][0]["billed"] = json!(-1)
+    });
     let found = refused(&plan, &negative);
-    assert!(found.iter().any(|(input, _, pointer)| *input == Input::Bill && pointer == "/claim/bill/lines/0/billed"), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|(input, _, pointer)| *input == Input::Bill
+                && pointer == "/claim/bill/lines/0/billed"),
+        "{found:?}"
+    );
     let no_bill = br#"{"kind": "eligibility", "eligibility": {}}"#;
     check(&plan, no_bill, (Input::Bill, ProblemCode::NoMessage, ""));
     let two = [b"[".as_slice(), &bill, b",", &bill, b"]"].concat();
     check(&plan, &two, (Input::Bill, ProblemCode::TooMany, "/1"));
-    let no_day = changed(&bill, &|own| drop(own.as_object_mut().unwrap().remove("occurred_on")));
-    check(&plan, &no_day, (Input::Bill, ProblemCode::Missing, "/occurred_on"));
+    let no_day = changed(&bill, &|own| {
+        drop(own.as_object_mut().unwrap().remove("occurred_on"))
+    });
+    check(
+        &plan,
+        &no_day,
+        (Input::Bill, ProblemCode::Missing, "/occurred_on"),
+    );
 }
 
 #[test]
@@ -117,7 +168,11 @@ limits
 ";
     assert_eq!(shown, expected);
     // Two digits after the point.
-    assert!(adjudicated("6-brand-drug").to_string().contains("   1  180.00    95.50  66.85    19.10         0.00   94.05"));
+    assert!(
+        adjudicated("6-brand-drug")
+            .to_string()
+            .contains("   1  180.00    95.50  66.85    19.10         0.00   94.05")
+    );
 }
 
 #[test]
@@ -127,9 +182,27 @@ fn a_line_that_holds_no_case_is_told_by_its_number_and_stops_nothing() {
     let input = format!("{good}\n\nnot json\n{{}}\n{nobody}\n{good}");
     let mut out = Vec::new();
     let summary = cases(Path::new("-"), input.as_bytes(), &mut out).unwrap();
-    assert_eq!(summary, Summary { judged: 2, refused: 3 });
-    let told: Vec<Value> = out.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let first: Vec<&Value> = told.iter().map(|line| if line["case"].is_null() { &line["line"] } else { &line["case"] }).collect();
+    assert_eq!(
+        summary,
+        Summary {
+            judged: 2,
+            refused: 3
+        }
+    );
+    let told: Vec<Value> = out
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect();
+    let first: Vec<&Value> = told
+        .iter()
+        .map(|line| {
+            if line["case"].is_null() {
+                &line["line"]
+            } else {
+                &line["case"]
+            }
+        })
+        .collect();
     assert_eq!(json!(first), json!(["one", 3, 4, 5, "one"]));
     assert_eq!(told[0]["lines"][0]["refused"], json!({"A": "NO_BENEFIT"}));
     assert_eq!(told[1]["problem"]["code"], json!("FMT-MALFORMED"));
@@ -144,11 +217,22 @@ fn every_case_of_the_corpus_comes_out_exactly() {
     let path = Path::new(&corpus).join("share-cases/cases.ndjson");
     let mut out = Vec::new();
     let summary = case_file(&path, &mut out).unwrap();
-    assert_eq!(summary, Summary { judged: 500, refused: 0 });
-    let results = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    assert_eq!(
+        summary,
+        Summary {
+            judged: 500,
+            refused: 0
+        }
+    );
+    let results = out
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
     let file = std::fs::read_to_string(&path).unwrap();
     for (result, case) in results.zip(file.lines()) {
-        let (result, case): (Value, Value) = (serde_json::from_slice(result).unwrap(), serde_json::from_str(case).unwrap());
+        let (result, case): (Value, Value) = (
+            serde_json::from_slice(result).unwrap(),
+            serde_json::from_str(case).unwrap(),
+        );
         let name = &case["case"];
         assert_eq!(&result["case"], name);
         assert_eq!(result["left"], case["expected"]["left"], "{name}");

@@ -31,7 +31,13 @@ pub(crate) struct Arguments {
 }
 
 fn named(name: &str) -> Result<&'static Format, String> {
-    let names = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+    let names = || {
+        FORMATS
+            .iter()
+            .map(|format| format.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let found = FORMATS.iter().find(|format| format.name == name);
     found.ok_or_else(|| format!("expected one of: {}", names()))
 }
@@ -90,7 +96,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
             scope.spawn(move || {
                 while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (index, path) = path;
-                    if done.send(convert(*index, path, arguments.from, &context)).is_err() {
+                    if done
+                        .send(convert(*index, path, arguments.from, &context))
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -108,13 +117,24 @@ fn gather(path: &Path, files: &mut Vec<(usize, PathBuf)>) -> Result<(), Fatal> {
         files.push((files.len(), path.to_owned()));
         return Ok(());
     }
-    let entries = path.read_dir().and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut inner: Vec<PathBuf> = entries.map_err(cannot)?.iter().map(DirEntry::path).collect();
+    let entries = path
+        .read_dir()
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut inner: Vec<PathBuf> = entries
+        .map_err(cannot)?
+        .iter()
+        .map(DirEntry::path)
+        .collect();
     inner.sort();
     inner.iter().try_for_each(|path| gather(path, files))
 }
 
-fn convert(index: usize, path: &Path, from: Option<&'static Format>, context: &Context) -> Converted {
+fn convert(
+    index: usize,
+    path: &Path,
+    from: Option<&'static Format>,
+    context: &Context,
+) -> Converted {
     let mut converted = Converted {
         index,
         lines: Vec::new(),
@@ -122,22 +142,45 @@ fn convert(index: usize, path: &Path, from: Option<&'static Format>, context: &C
         unreadable: None,
     };
     match bytes(path) {
-        Ok(body) => read(&path.to_string_lossy(), &body, from, context, &mut converted),
+        Ok(body) => read(
+            &path.to_string_lossy(),
+            &body,
+            from,
+            context,
+            &mut converted,
+        ),
         Err(error) => converted.unreadable = Some(error),
     }
     converted
 }
 
-fn read(path: &str, body: &Body, from: Option<&'static Format>, context: &Context, converted: &mut Converted) {
+fn read(
+    path: &str,
+    body: &Body,
+    from: Option<&'static Format>,
+    context: &Context,
+    converted: &mut Converted,
+) {
     let whole = |problem| (None, Err(problem));
     let format = match body {
         Body::Plain(bytes) => from.or_else(|| recognise(None, bytes)),
         Body::BrokenGzip => None,
     };
     let reading = match (body, format) {
-        (Body::BrokenGzip, _) => whole(Problem::new(ProblemCode::Malformed, "", "the gzip stream is broken")),
-        (Body::Plain(_), None) => whole(Problem::new(ProblemCode::UnknownFormat, "", ProblemCode::UnknownFormat.meaning())),
-        (Body::Plain(bytes), Some(format)) => (Some(format.name), takmil_formats::read(format, bytes, context)),
+        (Body::BrokenGzip, _) => whole(Problem::new(
+            ProblemCode::Malformed,
+            "",
+            "the gzip stream is broken",
+        )),
+        (Body::Plain(_), None) => whole(Problem::new(
+            ProblemCode::UnknownFormat,
+            "",
+            ProblemCode::UnknownFormat.meaning(),
+        )),
+        (Body::Plain(bytes), Some(format)) => (
+            Some(format.name),
+            takmil_formats::read(format, bytes, context),
+        ),
     };
     let mut tell = |line: Line<'_>| {
         converted.refused += usize::from(matches!(line, Line::Problem { .. }));
@@ -148,13 +191,30 @@ fn read(path: &str, body: &Body, from: Option<&'static Format>, context: &Contex
     };
     let (format, messages) = match reading {
         (format, Ok(reading)) => (format, reading.messages),
-        (format, Err(problem)) => return tell(Line::Problem { path, format, problem: &problem }),
+        (format, Err(problem)) => {
+            return tell(Line::Problem {
+                path,
+                format,
+                problem: &problem,
+            });
+        }
     };
     for message in &messages {
         match &message.outcome {
-            Ok(message) => tell(Line::Message { path, format, kind: message.kind(), message }),
+            Ok(message) => tell(Line::Message {
+                path,
+                format,
+                kind: message.kind(),
+                message,
+            }),
             // One line a message: its first problem.
-            Err(problems) => problems.iter().take(1).for_each(|problem| tell(Line::Problem { path, format, problem })),
+            Err(problems) => problems.iter().take(1).for_each(|problem| {
+                tell(Line::Problem {
+                    path,
+                    format,
+                    problem,
+                })
+            }),
         }
     }
 }
@@ -168,7 +228,9 @@ enum Body {
 /// Reads a file, unpacked where it is gzip by its first bytes. No more than a body may have, and one byte:
 /// whoever reads it then says that it is too large.
 fn bytes(path: &Path) -> io::Result<Body> {
-    let most = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(MAX_BODY_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let mut source: Box<dyn Read> = match path.as_os_str() == "-" {
         true => Box::new(io::stdin().lock()),
         false => Box::new(File::open(path)?),
@@ -203,7 +265,8 @@ fn print(finished: &Receiver<Converted>, files: &[(usize, PathBuf)]) -> Result<E
             out.write_all(&converted.lines)?;
             refused += converted.refused;
             if let (Some(error), Some((_, path))) = (converted.unreadable, files.get(turn)) {
-                progress.suspend(|| eprintln!("takmil: {} cannot be read: {error}", path.display()));
+                progress
+                    .suspend(|| eprintln!("takmil: {} cannot be read: {error}", path.display()));
                 unreadable += 1;
             }
             turn += 1;

@@ -1,4 +1,4 @@
-//! `takmil doctor`: what is wrong, how far it reaches, and the one command to run next. It changes nothing.
+//! `takmil doctor`: what is wrong, how far it reaches, and the one command to run next. It changes no data.
 
 use clap::Args;
 use serde::Serialize;
@@ -44,10 +44,18 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
             reach: error.to_string(),
             next: "takmil config check".to_owned(),
         }],
+        Ok(config) if !config.store.path.is_file() => vec![Finding {
+            what: "there is no store",
+            reach: format!("nothing was ever kept in {}", config.store.path.display()),
+            next: "takmil serve".to_owned(),
+        }],
         Ok(config) => match open_store(&config).await {
             Err(error) => vec![Finding {
                 what: "the store does not open",
-                reach: format!("the hub cannot start on {}: {error}", config.store.path.display()),
+                reach: format!(
+                    "the hub cannot start on {}: {error}",
+                    config.store.path.display()
+                ),
                 next: format!("ls -l {}", config.store.path.display()),
             }],
             Ok(store) => {
@@ -58,7 +66,11 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
         },
     };
     print(&findings, json)?;
-    Ok(if findings.is_empty() { Exit::Well } else { Exit::Refused })
+    Ok(if findings.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Refused
+    })
 }
 
 async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
@@ -90,7 +102,9 @@ async fn ledger(store: &Store) -> Result<Option<Finding>, StoreError> {
 async fn outbox(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     for backlog in store.backlogs(&Scope::Hub).await? {
-        let Some(oldest) = backlog.oldest else { continue };
+        let Some(oldest) = backlog.oldest else {
+            continue;
+        };
         let age_ms = now.0.saturating_sub(oldest.0) / 1_000;
         if age_ms > STUCK_MS {
             findings.push(Finding {
@@ -118,14 +132,25 @@ async fn unmapped(store: &Store) -> Result<Option<Finding>, StoreError> {
     let times: u64 = codes.iter().map(|code| code.times).sum();
     Ok(codes.first().map(|first| Finding {
         what: "codes are not mapped",
-        reach: format!("{} codes, {times} times; most often {} of {}", codes.len(), first.code, first.system),
-        next: format!("takmil import tables FILE --id NAME --system '{}' --columns code=… --as-of YYYY-MM-DD", first.system),
+        reach: format!(
+            "{} codes, {times} times; most often {} of {}",
+            codes.len(),
+            first.code,
+            first.system
+        ),
+        next: format!(
+            "takmil import tables FILE --id NAME --system '{}' --columns code=… --as-of YYYY-MM-DD",
+            first.system
+        ),
     }))
 }
 
 fn print(findings: &[Finding], json: bool) -> Result<(), Fatal> {
     if json {
-        println!("{}", serde_json::to_string(&serde_json::json!({"findings": findings}))?);
+        println!(
+            "{}",
+            serde_json::to_string(&serde_json::json!({"findings": findings}))?
+        );
         return Ok(());
     }
     if findings.is_empty() {

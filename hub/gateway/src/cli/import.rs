@@ -96,7 +96,11 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
         }
     };
     print(&report, json)?;
-    Ok(if report.refused.is_empty() { Exit::Well } else { Exit::Refused })
+    Ok(if report.refused.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Refused
+    })
 }
 
 /// Fills an empty store from a folder; leaves one that has participants alone.
@@ -130,7 +134,12 @@ async fn import(store: &Store, kind: Kind, path: &Path) -> Result<Report, Fatal>
     Ok(report)
 }
 
-async fn import_file(store: &Store, kind: Kind, path: &Path, report: &mut Report) -> Result<(), Fatal> {
+async fn import_file(
+    store: &Store,
+    kind: Kind,
+    path: &Path,
+    report: &mut Report,
+) -> Result<(), Fatal> {
     let mut file = rows::File::open(path)?;
     let mut covers: Vec<(u64, Enrolment)> = Vec::new();
     while let Some((row, value)) = file.next() {
@@ -158,7 +167,11 @@ impl Report {
     fn tell(&mut self, path: &Path, row: u64, kept: Result<(), Problem>) {
         match kept {
             Ok(()) => self.taken += 1,
-            Err(problem) => self.refused.push(RefusedRow { path: path.display().to_string(), row, problem }),
+            Err(problem) => self.refused.push(RefusedRow {
+                path: path.display().to_string(),
+                row,
+                problem,
+            }),
         }
     }
 }
@@ -201,10 +214,14 @@ fn faultless(plan: Plan) -> Result<Plan, Problem> {
 /// What the store refuses of a document, as a problem of it.
 fn refusal(error: StoreError) -> Result<Problem, StoreError> {
     let (code, detail) = match error {
-        StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => {
-            (ProblemCode::BadValue, "this version is kept already, with other contents; raise the version")
-        }
-        StoreError::Broken { .. } => (ProblemCode::DanglingReference, "it names a participant that is not there, or another's identifier"),
+        StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => (
+            ProblemCode::BadValue,
+            "this version is kept already, with other contents; raise the version",
+        ),
+        StoreError::Broken { .. } => (
+            ProblemCode::DanglingReference,
+            "it names a participant that is not there, or another's identifier",
+        ),
         StoreError::NotFound => (ProblemCode::BadValue, "its id is another insurer's"),
         error => return Err(error),
     };
@@ -220,11 +237,18 @@ fn one<T: DeserializeOwned>(document: Document, value: &Value) -> Result<T, Prob
     documents::read(document, value, "").map_err(first)
 }
 
-async fn enrol(store: &Store, path: &Path, covers: &mut Vec<(u64, Enrolment)>, report: &mut Report) -> Result<(), Fatal> {
+async fn enrol(
+    store: &Store,
+    path: &Path,
+    covers: &mut Vec<(u64, Enrolment)>,
+    report: &mut Report,
+) -> Result<(), Fatal> {
     let (rows, covers): (Vec<u64>, Vec<Enrolment>) = covers.drain(..).unzip();
     let answers = store.enrol(&Scope::Hub, &covers, clock::now()).await?;
     for (row, answer) in rows.into_iter().zip(answers) {
-        let kept = answer.map(|_| ()).map_err(|refusal| enrol_problem(&refusal, ""));
+        let kept = answer
+            .map(|_| ())
+            .map_err(|refusal| enrol_problem(&refusal, ""));
         report.tell(path, row, kept);
     }
     Ok(())
@@ -238,6 +262,11 @@ fn print(report: &Report, json: bool) -> Result<(), Fatal> {
     for RefusedRow { path, row, problem } in &report.refused {
         println!("refused  {path}, row {row}: {problem}");
     }
-    println!("{} rows read, {} taken, {} refused", report.read, report.taken, report.refused.len());
+    println!(
+        "{} rows read, {} taken, {} refused",
+        report.read,
+        report.taken,
+        report.refused.len()
+    );
     Ok(())
 }

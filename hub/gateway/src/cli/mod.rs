@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and what its exit means. The commands themselves do the work.
 
+mod adjudicate;
 mod config;
 mod convert;
 mod doctor;
@@ -32,6 +33,8 @@ enum Command {
     Demo(crate::demo::Arguments),
     /// Reads wire messages into canonical ones: one line of JSON for each message.
     Convert(convert::Arguments),
+    /// Computes the shares of a bill from files, with no store; or derives a stored decision again.
+    Adjudicate(adjudicate::Arguments),
     /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys.
@@ -91,6 +94,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(arguments) => wait_for(serve::run(arguments)),
         Command::Demo(arguments) => wait_for(crate::demo::run(arguments, json)),
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Adjudicate(arguments) => wait_for(adjudicate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
         Command::Config(command) => config::run(&command, json),

@@ -76,7 +76,13 @@ fn role(text: &str) -> Result<Role, &'static str> {
 }
 
 fn staff_role(text: &str) -> Result<StaffRole, String> {
-    let names = || StaffRole::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        StaffRole::ALL
+            .iter()
+            .map(|role| role.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     StaffRole::parse(text).ok_or_else(|| format!("expected one of {}", names()))
 }
 
@@ -91,7 +97,12 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
 
 async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
     match command {
-        Command::Add { id, title, role, document } => {
+        Command::Add {
+            id,
+            title,
+            role,
+            document,
+        } => {
             let participant = match (document, id, role) {
                 (Some(file), ..) => entry(&std::fs::read(file)?)?,
                 (None, Some(id), Some(role)) => plain(id, title, role),
@@ -101,10 +112,18 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
             let key = give(store, &participant.id, None, "key").await?;
             Ok(json!({"participant": participant, "key": key}))
         }
-        Command::Person { participant, name, roles } => {
-            let person = store.add_staff(&participant, &name, &roles, clock::now()).await?;
+        Command::Person {
+            participant,
+            name,
+            roles,
+        } => {
+            let person = store
+                .add_staff(&participant, &name, &roles, clock::now())
+                .await?;
             let key = give(store, &participant, Some(person), &name).await?;
-            Ok(json!({"participant": participant, "person": person, "name": name, "roles": roles, "key": key}))
+            Ok(
+                json!({"participant": participant, "person": person, "name": name, "roles": roles, "key": key}),
+            )
         }
         Command::Key { participant, label } => {
             let key = give(store, &participant, None, &label).await?;
@@ -112,11 +131,15 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
         }
         Command::Rotate => {
             let (key, hash) = auth::fresh_key();
-            store.rotate_credential(&auth::hash(&presented()?), hash, clock::now()).await?;
+            store
+                .rotate_credential(&auth::hash(&presented()?), hash, clock::now())
+                .await?;
             Ok(json!({"key": key}))
         }
         Command::Revoke => {
-            store.revoke_credential(&auth::hash(&presented()?), clock::now()).await?;
+            store
+                .revoke_credential(&auth::hash(&presented()?), clock::now())
+                .await?;
             Ok(json!({"revoked": true}))
         }
     }
@@ -124,7 +147,13 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
 
 fn entry(text: &[u8]) -> Result<Participant, Fatal> {
     let value = documents::json(text).map_err(|problem| problem.to_string())?;
-    let said = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect::<Vec<String>>().join("; ");
+    let said = |problems: Vec<_>| {
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
+            .join("; ")
+    };
     let read = documents::read(Document::Participant, &value, "");
     read.map_err(|problems: Vec<takmil_domain::problem::Problem>| said(problems).into())
 }
@@ -142,7 +171,12 @@ fn plain(id: ParticipantId, title: Option<String>, role: Role) -> Participant {
     }
 }
 
-async fn give(store: &Store, participant: &ParticipantId, staff: Option<StaffId>, label: &str) -> Result<String, Fatal> {
+async fn give(
+    store: &Store,
+    participant: &ParticipantId,
+    staff: Option<StaffId>,
+    label: &str,
+) -> Result<String, Fatal> {
     let (key, hash) = auth::fresh_key();
     let credential = NewCredential {
         participant: participant.clone(),

@@ -38,7 +38,10 @@ pub(super) async fn delivered(world: &World) -> Result<Vec<Delivered>, Fatal> {
     let backlogs = world.hub.store().backlogs(&Scope::Hub).await?;
     let one = |(id, own): (&ParticipantId, &super::insurers::SampleInsurer)| {
         let received = own.simulator.received();
-        let asked = received.iter().filter(|delivery| delivery.purpose == "decide").count();
+        let asked = received
+            .iter()
+            .filter(|delivery| delivery.purpose == "decide")
+            .count();
         let tally = own.simulator.tally();
         let backlog = backlogs.iter().find(|backlog| backlog.insurer == *id);
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -47,7 +50,9 @@ pub(super) async fn delivered(world: &World) -> Result<Vec<Delivered>, Fatal> {
             transport: own.endpoint.transport,
             mode: own.mode,
             asked: count(asked),
-            owed: backlog.map_or(0, |backlog| backlog.delivered.saturating_add(backlog.waiting)),
+            owed: backlog.map_or(0, |backlog| {
+                backlog.delivered.saturating_add(backlog.waiting)
+            }),
             received: count(received.len().saturating_sub(asked)),
             waiting: backlog.map_or(0, |backlog| backlog.waiting),
             repeats: tally.repeats,

@@ -45,8 +45,13 @@ impl Folder {
         self.temporary.is_some()
     }
 
+    /// The database.
+    pub(super) fn database(&self) -> PathBuf {
+        self.at("takmil.db")
+    }
+
     /// A place in it.
-    pub(super) fn at(&self, name: &str) -> PathBuf {
+    fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
@@ -55,7 +60,12 @@ impl Folder {
         fs::write(self.authority(), authority.certificate_pem())?;
         fs::write(self.certificate(), &hub.certificate_pem)?;
         let mut options = fs::OpenOptions::new();
-        let mut key = options.write(true).create(true).truncate(true).mode(0o600).open(self.key())?;
+        let mut key = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.key())?;
         Ok(key.write_all(hub.key_pem.as_bytes())?)
     }
 

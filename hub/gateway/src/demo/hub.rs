@@ -43,7 +43,7 @@ pub(super) fn config(folder: &Folder, authority: &Authority) -> Result<Config, F
     config.listen.drain_ms = DRAIN_MS;
     config.tls.certificate_file = folder.certificate();
     config.tls.key_file = folder.key();
-    config.store.path = folder.at("takmil.db");
+    config.store.path = folder.database();
     config.engine.retry_first_ms = RETRY_FIRST_MS;
     config.engine.retry_most_ms = RETRY_MOST_MS;
     config.limits.requests_per_second = REQUESTS_PER_SECOND;
@@ -99,7 +99,11 @@ impl RunningHub {
 
     /// Waits until nothing waits for insurers, and has not for a moment: a delivery for review brings a decision,
     /// which brings deliveries. Says whether that came about within `patience`.
-    pub(super) async fn settle(&self, patience: Duration, mut watch: impl FnMut(u64)) -> Result<bool, Fatal> {
+    pub(super) async fn settle(
+        &self,
+        patience: Duration,
+        mut watch: impl FnMut(u64),
+    ) -> Result<bool, Fatal> {
         const PAUSE: Duration = Duration::from_millis(50);
         const QUIET: u32 = 4;
         let begun = std::time::Instant::now();
@@ -107,7 +111,11 @@ impl RunningHub {
         while quiet < QUIET {
             let waiting = self.waiting().await?;
             watch(waiting);
-            quiet = if waiting == 0 { quiet.saturating_add(1) } else { 0 };
+            quiet = if waiting == 0 {
+                quiet.saturating_add(1)
+            } else {
+                0
+            };
             if begun.elapsed() > patience {
                 return Ok(false);
             }

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use takmil_conformance::tls::Authority;
 use takmil_domain::date::Date;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Exit, Fatal};
 use crate::{clock, hub as whole};
@@ -75,13 +76,30 @@ pub(crate) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
         return Ok(Exit::Usage);
     }
     let mut world = World::start(&arguments, Screen { json }).await?;
-    let exit = show(&mut world, &arguments).await;
-    if exit.is_ok() && !arguments.once {
-        world.screen.show("\nThe hub stays up until Ctrl-C.");
-        tokio::signal::ctrl_c().await?;
-    }
+    let exit = tokio::select! {
+        exit = show(&mut world, &arguments) => exit,
+        ended = told_to_end() => ended.and_then(|()| Err("it was ended before everything was shown".into())),
+    };
+    let kept = match (&exit, arguments.once) {
+        (Ok(_), false) => {
+            world.screen.show("\nThe hub stays up until Ctrl-C.");
+            told_to_end().await
+        }
+        _ => Ok(()),
+    };
     world.stop().await?;
-    exit
+    kept.and(exit)
+}
+
+/// Resolves when somebody wants the process to end.
+async fn told_to_end() -> Result<(), Fatal> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 impl World {
@@ -137,7 +155,10 @@ async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
     play::follow(world, &mut rows).await?;
     screen.show(format_args!("\n{}", table::messages(&rows, world.today)));
     screen.show(summed(&Sums::of(&rows)));
-    screen.show(format_args!("\nAt the insurers\n\n{}", table::deliveries(&figures::delivered(world).await?)));
+    screen.show(format_args!(
+        "\nAt the insurers\n\n{}",
+        table::deliveries(&figures::delivered(world).await?)
+    ));
 
     screen.show("A limit is raced");
     let race = race::run(world).await?;
@@ -154,10 +175,13 @@ async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
     screen.show(format_args!("\nThe ledger: {}", ledger(differences)));
     let insurers = figures::delivered(world).await?;
     if corpus.is_some() {
-        screen.show(format_args!("\nAt the insurers, in the end\n\n{}", table::deliveries(&insurers)));
+        screen.show(format_args!(
+            "\nAt the insurers, in the end\n\n{}",
+            table::deliveries(&insurers)
+        ));
     }
     world.insurers.keep_deliveries(&world.folder)?;
-    screen.show(where_next(world, &rows)?);
+    screen.show(where_next(world, &rows, arguments.once)?);
 
     let samples = Sums::of(&rows);
     let mut parts = json!({
@@ -172,12 +196,21 @@ async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
             amiss.push(what);
         }
     };
-    check(samples.is_whole() && settled, "messages that insurers do not have");
+    check(
+        samples.is_whole() && settled,
+        "messages that insurers do not have",
+    );
     check(race.is_exact(), "a limit that was not promised exactly");
     check(outage.is_whole(), "an outage that left something behind");
-    check(differences == 0, "a ledger whose sums differ from its entries");
+    check(
+        differences == 0,
+        "a ledger whose sums differ from its entries",
+    );
     if let (Some(corpus), Value::Object(parts)) = (corpus, &mut parts) {
-        check(corpus.is_whole(), "messages of the folder that insurers do not have");
+        check(
+            corpus.is_whole(),
+            "messages of the folder that insurers do not have",
+        );
         parts.insert("corpus".to_owned(), corpus.json());
         rows.extend(corpus.into_rows());
     }
@@ -188,7 +221,11 @@ async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
         return Ok(Exit::Well);
     }
     let log = world.folder.log();
-    eprintln!("takmil: found {}; {} may say why", amiss.join(", "), log.display());
+    eprintln!(
+        "takmil: found {}; {} may say why",
+        amiss.join(", "),
+        log.display()
+    );
     Ok(Exit::Refused)
 }
 
@@ -204,8 +241,15 @@ fn object(rows: &[Row], parts: Value) -> Value {
 
 fn opening(world: &World) -> String {
     let servers = world.insurers.iter().map(|(id, own)| {
-        let (wire, mode) = (table::wire(own.endpoint.transport), table::contract(own.mode));
-        format!("    {:12}  {wire}  {mode:10}  {}", id.as_str(), own.endpoint.url)
+        let (wire, mode) = (
+            table::wire(own.endpoint.transport),
+            table::contract(own.mode),
+        );
+        format!(
+            "    {:12}  {wire}  {mode:10}  {}",
+            id.as_str(),
+            own.endpoint.url
+        )
     });
     let servers: Vec<String> = servers.collect();
     format!(
@@ -230,30 +274,65 @@ fn summed(sums: &Sums) -> String {
 
 fn ledger(differences: usize) -> String {
     match differences {
-        0 => "every limit equals the sum of its entries, every reservation what it holds".to_owned(),
+        0 => {
+            "every limit equals the sum of its entries, every reservation what it holds".to_owned()
+        }
         some => format!("{some} sums DIFFER from their entries"),
     }
 }
 
 /// Where one may go on from here.
-fn where_next(world: &World, rows: &[Row]) -> Result<String, Fatal> {
-    let mut text = format!("\nWhere to look next\n  documents   {}/docs\n", world.hub.url);
-    let sent = rows.iter().find_map(|row| Some((&row.sender, row.taken()?)));
-    if let Some((sender, taken)) = sent {
-        text.push_str(&format!(
-            "  a message   curl --cacert {ca} -H 'authorization: Bearer {key}' {url}/v1/messages/{id}\n",
-            ca = world.folder.authority().display(),
-            key = world.keys.of(sender)?,
-            url = world.hub.url,
-            id = taken.id,
+fn where_next(world: &World, rows: &[Row], once: bool) -> Result<String, Fatal> {
+    let mut places = Vec::new();
+    let sent = rows
+        .iter()
+        .find_map(|row| Some((&row.sender, row.taken()?)));
+    if let (false, Some((sender, taken))) = (once, sent) {
+        places.push(("documents", format!("{}/docs", world.hub.url)));
+        places.push((
+            "a message's way",
+            format!(
+                "curl --cacert {ca} -H 'authorization: Bearer {key}' {url}/v1/messages/{id}",
+                ca = world.folder.authority().display(),
+                key = world.keys.of(sender)?,
+                url = world.hub.url,
+                id = taken.id,
+            ),
         ));
     }
-    let gone = if world.folder.is_temporary() { "  (gone at the end; --data DIR keeps it)" } else { "" };
-    text.push_str(&format!(
-        "  insurers    {deliveries}  what each was given\n  the hub     {log}\n  database    {database}{gone}",
-        deliveries = world.folder.deliveries().display(),
-        log = world.folder.log().display(),
-        database = world.folder.at("takmil.db").display(),
-    ));
-    Ok(text)
+    if !(once && world.folder.is_temporary()) {
+        let gone = if world.folder.is_temporary() {
+            " (all of it gone at the end; --data DIR keeps it)"
+        } else {
+            ""
+        };
+        places.push((
+            "insurers",
+            format!(
+                "{}: what each was given",
+                world.folder.deliveries().display()
+            ),
+        ));
+        places.push(("the hub's log", world.folder.log().display().to_string()));
+        places.push((
+            "database",
+            format!("{}{gone}", world.folder.database().display()),
+        ));
+    } else {
+        places.push((
+            "takmil demo",
+            "stays up: its documents, and every message's way by curl".to_owned(),
+        ));
+        places.push((
+            "--data DIR",
+            "keeps the database, the hub's log, and what each insurer was given".to_owned(),
+        ));
+    }
+    let lines = places
+        .iter()
+        .map(|(what, place)| format!("  {what:15}  {place}"));
+    Ok(format!(
+        "\nWhere to look next\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    ))
 }

@@ -72,7 +72,10 @@ pub(super) struct Outage {
 impl Outage {
     /// Whether nothing was lost and no claim's order broken.
     pub(super) fn is_whole(&self) -> bool {
-        self.drained.is_some() && self.arrived == self.deliveries && self.out_of_order == 0 && self.decided_later == self.pended
+        self.drained.is_some()
+            && self.arrived == self.deliveries
+            && self.out_of_order == 0
+            && self.decided_later == self.pended
     }
 
     /// The outage in JSON.
@@ -117,7 +120,9 @@ pub(super) async fn run(world: &World) -> Result<Outage, Fatal> {
         answers: Answers::new(),
         most_waiting: 0,
     };
-    watch.tell(format!("{BILLS} bills, {WORKERS} at a time; {INSURER} takes {THINKS_MS} ms to decide each"));
+    watch.tell(format!(
+        "{BILLS} bills, {WORKERS} at a time; {INSURER} takes {THINKS_MS} ms to decide each"
+    ));
     let bills = watch.bills().await?;
     let drained = watch.drain().await?;
     simulator.perform(Script::approve()).await;
@@ -155,7 +160,9 @@ struct Watch<'w> {
 impl Watch<'_> {
     fn tell(&self, what: impl std::fmt::Display) {
         let elapsed = table::milliseconds(micros(self.began.elapsed()));
-        self.world.screen.show(format_args!("  {elapsed:>8} ms  {what}"));
+        self.world
+            .screen
+            .show(format_args!("  {elapsed:>8} ms  {what}"));
     }
 
     /// Has all bills sent; kills the insurer and brings it back on the way.
@@ -178,8 +185,17 @@ impl Watch<'_> {
         while let Some(bill) = told.recv().await {
             let bill = bill?;
             let standing = Standing::of(self.world.hub.store(), bill.id).await?;
-            let who = if bill.pended { "pended" } else { who_first(&standing) };
-            let count = self.answers.entry(self.part).or_default().entry(who).or_default();
+            let who = if bill.pended {
+                "pended"
+            } else {
+                who_first(&standing)
+            };
+            let count = self
+                .answers
+                .entry(self.part)
+                .or_default()
+                .entry(who)
+                .or_default();
             *count = count.saturating_add(1);
             bills.push(bill);
             self.most_waiting = self.most_waiting.max(self.waiting().await?);
@@ -194,13 +210,19 @@ impl Watch<'_> {
 
     async fn kill(&mut self) {
         self.simulator.kill().await;
-        self.tell(format!("killed in mid-flight   answers so far: {}", self.counted(Part::Before)));
+        self.tell(format!(
+            "killed in mid-flight   answers so far: {}",
+            self.counted(Part::Before)
+        ));
         self.part = Part::Down;
     }
 
     async fn revive(&mut self) -> Result<(), Fatal> {
         let waiting = self.waiting().await?;
-        self.tell(format!("still down             answers meanwhile: {}; {waiting} deliveries wait", self.counted(Part::Down)));
+        self.tell(format!(
+            "still down             answers meanwhile: {}; {waiting} deliveries wait",
+            self.counted(Part::Down)
+        ));
         self.simulator.revive().await?;
         self.tell("brought back");
         self.part = Part::Back;
@@ -211,7 +233,10 @@ impl Watch<'_> {
     async fn drain(&mut self) -> Result<Option<Duration>, Fatal> {
         let began = Instant::now();
         let waiting = self.waiting().await?;
-        self.tell(format!("all bills answered     since the return: {}; {waiting} deliveries wait", self.counted(Part::Back)));
+        self.tell(format!(
+            "all bills answered     since the return: {}; {waiting} deliveries wait",
+            self.counted(Part::Back)
+        ));
         let mut most = waiting;
         let mut last = None;
         let settled = self.world.hub.settle(PATIENCE, |waiting| {
@@ -224,27 +249,42 @@ impl Watch<'_> {
         self.most_waiting = self.most_waiting.max(most);
         let drained = settled.then(|| last.unwrap_or_default());
         if drained.is_some() {
-            self.tell(format!("drained                at most {} waited", self.most_waiting));
+            self.tell(format!(
+                "drained                at most {} waited",
+                self.most_waiting
+            ));
         }
         Ok(drained)
     }
 
     fn counted(&self, part: Part) -> String {
         let answers = self.answers.get(&part).into_iter().flatten();
-        let counts: Vec<String> = answers.map(|(who, count)| format!("{} {count}", who.replace('_', "-"))).collect();
+        let counts: Vec<String> = answers
+            .map(|(who, count)| format!("{} {count}", who.replace('_', "-")))
+            .collect();
         counts.join(", ")
     }
 
     async fn waiting(&self) -> Result<u64, Fatal> {
         let backlogs = self.world.hub.store().backlogs(&Scope::Hub).await?;
-        let own = backlogs.into_iter().find(|backlog| backlog.insurer == *self.insurer);
+        let own = backlogs
+            .into_iter()
+            .find(|backlog| backlog.insurer == *self.insurer);
         Ok(own.map_or(0, |backlog| backlog.waiting))
     }
 
-    async fn sum_up(&self, bills: &[Bill], before: Tally, drained: Option<Duration>) -> Result<Outage, Fatal> {
+    async fn sum_up(
+        &self,
+        bills: &[Bill],
+        before: Tally,
+        drained: Option<Duration>,
+    ) -> Result<Outage, Fatal> {
         let received = self.world.insurers.received();
         let (mut deliveries, mut arrived, mut decided_later) = (0_usize, 0_usize, 0_usize);
-        let pended = bills.iter().filter(|bill| bill.pended && !bill.taken_back).count();
+        let pended = bills
+            .iter()
+            .filter(|bill| bill.pended && !bill.taken_back)
+            .count();
         for bill in bills {
             let standing = Standing::of(self.world.hub.store(), bill.id).await?;
             for id in standing.delivery_ids() {
@@ -274,7 +314,10 @@ impl Watch<'_> {
 /// Who decided a bill, also where it has been taken back since.
 fn who_first(standing: &Standing) -> &'static str {
     let decision = standing.answer.decision.as_ref();
-    decision.map_or_else(|| who(&standing.answer), |decision| decision.decided_by.as_str())
+    decision.map_or_else(
+        || who(&standing.answer),
+        |decision| decision.decided_by.as_str(),
+    )
 }
 
 /// One of those who bill.
@@ -298,19 +341,29 @@ impl Worker {
 
     async fn bill(&self, place: usize) -> Result<Bill, Fatal> {
         let body = self.body(place);
-        let reply = self.client.send("/v1/claims", "application/json", body, None).await?;
+        let reply = self
+            .client
+            .send("/v1/claims", "application/json", body, None)
+            .await?;
         let Some(Told::Taken { id, pended }) = first(&reply) else {
             return Err(format!("a bill of the outage was refused: {}", reply.status).into());
         };
         let taken_back = place % 5 == 4;
         if taken_back {
             let path = format!("/v1/claims/{id}/cancel");
-            let reply = self.client.send(&path, "application/json", b"{}".to_vec(), None).await?;
+            let reply = self
+                .client
+                .send(&path, "application/json", b"{}".to_vec(), None)
+                .await?;
             if first(&reply).is_none_or(|told| matches!(told, Told::Refused { .. })) {
                 return Err(format!("a bill could not be taken back: {}", reply.status).into());
             }
         }
-        Ok(Bill { id, pended, taken_back })
+        Ok(Bill {
+            id,
+            pended,
+            taken_back,
+        })
     }
 
     /// A visit; every sixth bill is a hospital's, for which the hub may not answer in the insurer's place.
@@ -345,7 +398,10 @@ fn first(reply: &Reply) -> Option<Told> {
 }
 
 fn member(run: &str, place: usize) -> Identifier {
-    Identifier::new("urn:takmil:sample:member", format!("YE-OUTAGE-{run}-{place}"))
+    Identifier::new(
+        "urn:takmil:sample:member",
+        format!("YE-OUTAGE-{run}-{place}"),
+    )
 }
 
 /// Covers the members, as their insurer does.

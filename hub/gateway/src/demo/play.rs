@@ -104,7 +104,9 @@ impl Taken {
 
 /// Sends the script.
 pub(super) async fn play(world: &World) -> Result<Vec<Row>, Fatal> {
-    let samples = SCRIPT.iter().flat_map(|(country, samples)| samples.iter().map(move |sample| (*country, sample)));
+    let samples = SCRIPT
+        .iter()
+        .flat_map(|(country, samples)| samples.iter().map(move |sample| (*country, sample)));
     let samples: Vec<_> = samples.collect();
     let progress = world.screen.progress("messages", samples.len());
     let mut clients: HashMap<&str, Client> = HashMap::new();
@@ -146,7 +148,9 @@ async fn send(
     let body = marks.fill(sample.text)?.into_bytes();
     let key = format!("{}-{}", sample.name, marks.run);
     let began = Instant::now();
-    let reply = client.send(sample.path, sample.shape.media_type(), body, Some(&key)).await?;
+    let reply = client
+        .send(sample.path, sample.shape.media_type(), body, Some(&key))
+        .await?;
     let micros = micros(began.elapsed());
     let told = reply::read(&reply).into_iter().next();
     let became = match told {
@@ -157,7 +161,13 @@ async fn send(
             Became::Taken(Box::new(Taken::of(id, pended, repeated, &standing)))
         }
         Some(Told::Refused { code, place }) => Became::Refused { code, place },
-        None => return Err(format!("the hub's reply to {} cannot be read: {}", sample.name, reply.status).into()),
+        None => {
+            return Err(format!(
+                "the hub's reply to {} cannot be read: {}",
+                sample.name, reply.status
+            )
+            .into());
+        }
     };
     Ok(Row {
         group,
@@ -178,7 +188,9 @@ pub(super) fn micros(time: Duration) -> u64 {
 /// those that waited for a decision.
 pub(super) async fn follow(world: &World, rows: &mut [Row]) -> Result<(), Fatal> {
     for row in rows.iter_mut() {
-        let Became::Taken(taken) = &mut row.became else { continue };
+        let Became::Taken(taken) = &mut row.became else {
+            continue;
+        };
         if taken.who == "pended" {
             taken.later = reviewed(world, taken.id).await?;
         }
@@ -186,7 +198,9 @@ pub(super) async fn follow(world: &World, rows: &mut [Row]) -> Result<(), Fatal>
     world.hub.settle(PATIENCE, |_| ()).await?;
     let received = world.insurers.received();
     for row in rows {
-        let Became::Taken(taken) = &mut row.became else { continue };
+        let Became::Taken(taken) = &mut row.became else {
+            continue;
+        };
         let standing = Standing::of(world.hub.store(), taken.id).await?;
         taken.delivered = standing.is_delivered(&received);
     }

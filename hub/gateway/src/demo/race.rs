@@ -83,7 +83,11 @@ impl Race {
             let amount = Amount::new(units).unwrap_or(Amount::ZERO);
             table::money(amount, self.currency, self.day)
         };
-        let verdict = if self.is_exact() { "exactly the limit, never above it" } else { "NOT the limit" };
+        let verdict = if self.is_exact() {
+            "exactly the limit, never above it"
+        } else {
+            "NOT the limit"
+        };
         format!(
             "  {CLIENTS} clients at once bill one member's {limit} {currency} a year, together {asked}\n  \
              promised {promised}: {verdict}   ({whole} in full, {part} in part, {nothing} nothing; {ms} ms)\n  \
@@ -116,7 +120,9 @@ pub(super) async fn run(world: &World) -> Result<Race, Fatal> {
         clients.spawn(async move {
             barrier.wait().await;
             let began = Instant::now();
-            let reply = client.send("/v1/claims", "application/json", bill, None).await;
+            let reply = client
+                .send("/v1/claims", "application/json", bill, None)
+                .await;
             (reply, began, Instant::now())
         });
     }
@@ -134,7 +140,9 @@ pub(super) async fn run(world: &World) -> Result<Race, Fatal> {
     }
     let (currency, wanted) = wanted(&shares)?;
     let limit = limit(world, member).await?;
-    let took = first.zip(last).map(|(first, last)| last.saturating_duration_since(first));
+    let took = first
+        .zip(last)
+        .map(|(first, last)| last.saturating_duration_since(first));
     let count = |fits: &dyn Fn(i64) -> bool| shares.iter().filter(|(_, paid)| fits(*paid)).count();
     Ok(Race {
         currency,
@@ -168,7 +176,11 @@ async fn enrol(world: &World, number: &str) -> Result<MemberId, Fatal> {
     };
     let cover = cover.enrolment()?;
     seed::enrol(&world.hub, &world.keys, &world.insurers, &[cover]).await?;
-    let found = world.hub.store().resolve_members(&[vec![identifier]]).await?;
+    let found = world
+        .hub
+        .store()
+        .resolve_members(&[vec![identifier]])
+        .await?;
     match found.first() {
         Some(Resolution::Known(member)) => Ok(*member),
         _ => Err("the race's member is not covered".into()),
@@ -201,11 +213,17 @@ type Share = ((Currency, i64), i64);
 
 async fn share(world: &World, id: MessageId) -> Result<Share, Fatal> {
     let standing = Standing::of(world.hub.store(), id).await?;
-    let decision = standing.answer.decision.ok_or("a bill of the race has no shares")?;
+    let decision = standing
+        .answer
+        .decision
+        .ok_or("a bill of the race has no shares")?;
     let trace = decision.lines.iter().flat_map(|line| &line.trace);
     let before_limits = trace.filter(|entry| entry.reason == Reason::Share);
     let wanted = before_limits.map(|entry| entry.after.get()).sum();
-    Ok(((decision.currency, wanted), decision.totals.supplementary_total().get()))
+    Ok((
+        (decision.currency, wanted),
+        decision.totals.supplementary_total().get(),
+    ))
 }
 
 /// What each bill would have been paid without the limit: the same for all.
@@ -218,7 +236,13 @@ fn wanted(shares: &[Share]) -> Result<(Currency, i64), Fatal> {
 }
 
 async fn limit(world: &World, member: MemberId) -> Result<LimitStanding, Fatal> {
-    let limits = world.hub.store().standings_of_member(&Scope::Hub, member).await?;
-    let raced = limits.into_iter().find(|limit| limit.key.code.as_str() == LIMIT);
+    let limits = world
+        .hub
+        .store()
+        .standings_of_member(&Scope::Hub, member)
+        .await?;
+    let raced = limits
+        .into_iter()
+        .find(|limit| limit.key.code.as_str() == LIMIT);
     raced.ok_or_else(|| "nobody touched the limit".into())
 }

@@ -28,7 +28,11 @@ pub(super) enum Told {
 const PROBLEMS: &str = "urn:takmil:problem";
 
 /// The FHIR resources that answer a message.
-const ANSWERS: &[&str] = &["ClaimResponse", "CoverageEligibilityResponse", "OperationOutcome"];
+const ANSWERS: &[&str] = &[
+    "ClaimResponse",
+    "CoverageEligibilityResponse",
+    "OperationOutcome",
+];
 
 /// What a reply says of each message of the body that it answers.
 pub(super) fn read(reply: &Reply) -> Vec<Told> {
@@ -47,7 +51,9 @@ fn native(body: &Value) -> Vec<Told> {
     if let Some(results) = body.get("results").and_then(Value::as_array) {
         let one = |result: &Value| match result.get("answer") {
             Some(answer) => taken(answer),
-            None => Some(refused(result.pointer("/problems/0").unwrap_or(&Value::Null))),
+            None => Some(refused(
+                result.pointer("/problems/0").unwrap_or(&Value::Null),
+            )),
         };
         return results.iter().filter_map(one).collect();
     }
@@ -80,7 +86,9 @@ struct Part {
 }
 
 fn told(parts: Vec<Part>) -> Vec<Told> {
-    let answers = parts.into_iter().filter(|part| ANSWERS.contains(&part.kind.as_str()));
+    let answers = parts
+        .into_iter()
+        .filter(|part| ANSWERS.contains(&part.kind.as_str()));
     let one = |part: Part| match part.severity.as_str() {
         "error" | "fatal" => Some(Told::Refused {
             code: part.code,
@@ -98,10 +106,23 @@ fn json(value: &Value, parts: &mut Vec<Part>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| json(item, parts)),
         Value::Object(members) => {
-            let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let codings = value.pointer("/issue/0/details/coding").and_then(Value::as_array);
-            let own = |coding: &&Value| coding.get("system").and_then(Value::as_str) == Some(PROBLEMS);
-            let code = codings.into_iter().flatten().find(own).and_then(|coding| coding.get("code"));
+            let text = |pointer| {
+                value
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let codings = value
+                .pointer("/issue/0/details/coding")
+                .and_then(Value::as_array);
+            let own =
+                |coding: &&Value| coding.get("system").and_then(Value::as_str) == Some(PROBLEMS);
+            let code = codings
+                .into_iter()
+                .flatten()
+                .find(own)
+                .and_then(|coding| coding.get("code"));
             if members.contains_key("resourceType") {
                 parts.push(Part {
                     kind: text("/resourceType"),
@@ -156,8 +177,19 @@ fn xml(text: &str) -> Vec<Part> {
 fn attribute(tag: &str) -> Option<String> {
     let (_, rest) = tag.split_once(" value=\"")?;
     let (value, _) = rest.split_once('"')?;
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
-    let read = plain.iter().fold(value.to_owned(), |text, (entity, plain)| text.replace(entity, plain));
+    let plain = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
+    let read = plain
+        .iter()
+        .fold(value.to_owned(), |text, (entity, plain)| {
+            text.replace(entity, plain)
+        });
     Some(read)
 }
 
@@ -197,7 +229,11 @@ mod tests {
         let list = format!(
             r#"{{"results":[{{"place":"/0","answer":{{"id":"{ID}","state":"decided"}}}},{{"place":"/1","problems":[{{"code":"VAL-MISSING","pointer":"/1/kind"}}]}}]}}"#
         );
-        check("application/json", &list, &[is_taken(false), is_refused("VAL-MISSING", "/1/kind")]);
+        check(
+            "application/json",
+            &list,
+            &[is_taken(false), is_refused("VAL-MISSING", "/1/kind")],
+        );
         check(
             "application/problem+json",
             r#"{"status":422,"code":"VAL-DATE","pointer":"/occurred_on","problems":[]}"#,
@@ -206,13 +242,21 @@ mod tests {
         let bundle = format!(
             r#"{{"resourceType":"Bundle","entry":[{{"resource":{{"resourceType":"ClaimResponse","id":"{ID}","outcome":"queued"}}}},{{"response":{{"outcome":{{"resourceType":"OperationOutcome","issue":[{{"severity":"error","code":"required","details":{{"coding":[{{"system":"urn:takmil:problem","code":"VAL-MISSING"}}]}},"expression":["Claim.patient"]}}]}}}}}}]}}"#
         );
-        check("application/fhir+json", &bundle, &[is_taken(true), is_refused("VAL-MISSING", "Claim.patient")]);
+        check(
+            "application/fhir+json",
+            &bundle,
+            &[is_taken(true), is_refused("VAL-MISSING", "Claim.patient")],
+        );
         let told = format!(
             r#"<OperationOutcome xmlns="http://hl7.org/fhir"><id value="{ID}"/><issue><severity value="information"/><code value="informational"/></issue></OperationOutcome>"#
         );
         check("application/fhir+xml", &told, &[is_taken(false)]);
         let refused = r#"<?xml version="1.0"?><OperationOutcome xmlns="http://hl7.org/fhir"><issue><severity value="error"/><code value="value"/><details><coding><system value="urn:takmil:problem"/><code value="VAL-VALUE"/></coding></details><expression value="Claim.item[0].where(a=&quot;b&quot;)"/></issue></OperationOutcome>"#;
-        check("application/fhir+xml", refused, &[is_refused("VAL-VALUE", "Claim.item[0].where(a=\"b\")")]);
+        check(
+            "application/fhir+xml",
+            refused,
+            &[is_refused("VAL-VALUE", "Claim.item[0].where(a=\"b\")")],
+        );
         check("text/html", "<p>no</p>", &[is_refused("", "")]);
     }
 }

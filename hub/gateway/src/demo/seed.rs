@@ -183,7 +183,9 @@ async fn stream(client: &HubClient, rows: &[&Enrolment]) -> Result<Vec<String>, 
         Some(upsert_coverages_response::Result::Taken(_)) => None,
         None => Some("no result".to_owned()),
     };
-    let codes = results.into_iter().filter_map(|result| problem(result.result));
+    let codes = results
+        .into_iter()
+        .filter_map(|result| problem(result.result));
     Ok(codes.collect())
 }
 
@@ -199,7 +201,9 @@ async fn put(hub: &RunningHub, key: &str, rows: &[&Enrolment]) -> Result<Vec<Str
         .bearer_auth(key);
     let response = request.json(&rows).send().await?.error_for_status()?;
     let results: serde_json::Value = response.json().await?;
-    let results = results.get("results").and_then(|results| results.as_array());
+    let results = results
+        .get("results")
+        .and_then(|results| results.as_array());
     let problem = |result: &serde_json::Value| {
         let code = result.pointer("/problems/0/code")?.as_str()?;
         Some(code.to_owned())

@@ -27,7 +27,11 @@ impl Standing {
     /// If the hub has no such message.
     pub(super) async fn of(store: &Store, id: MessageId) -> Result<Standing, Fatal> {
         let way = store.way(&Scope::Hub, id).await?;
-        let answer = way.turns.iter().rev().find_map(|turn| turn.answer.as_deref());
+        let answer = way
+            .turns
+            .iter()
+            .rev()
+            .find_map(|turn| turn.answer.as_deref());
         let record: Record = serde_json::from_str(answer.unwrap_or_default())?;
         let taken_back = match record.answer.kind == Kind::Cancel && record.claim != id {
             true => store.way(&Scope::Hub, record.claim).await?.deliveries,

@@ -8,7 +8,17 @@ use takmil_domain::participant::{AnswerMode, Transport};
 use super::figures::Delivered;
 use super::play::{Became, Row, Taken};
 
-const HEAD: [&str; 9] = ["message", "format", "billed", "base", "supplementary", "waived", "member", "decided by", "ms"];
+const HEAD: [&str; 9] = [
+    "message",
+    "format",
+    "billed",
+    "base",
+    "supplementary",
+    "waived",
+    "member",
+    "decided by",
+    "ms",
+];
 
 /// The columns that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 2..=6;
@@ -18,7 +28,11 @@ const LAST: usize = 8;
 enum Line {
     Group(String),
     Cells([String; 9]),
-    Refused { title: String, format: &'static str, why: String },
+    Refused {
+        title: String,
+        format: &'static str,
+        why: String,
+    },
 }
 
 /// What was sent, and what it came to.
@@ -76,7 +90,11 @@ fn line(row: &Row, day: Date) -> Line {
     let taken = match &row.became {
         Became::Taken(taken) => taken,
         Became::Refused { code, place } => {
-            let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+            let place = if place.is_empty() {
+                String::new()
+            } else {
+                format!(" at {place}")
+            };
             return Line::Refused {
                 title: row.title.clone(),
                 format: row.format,
@@ -85,7 +103,17 @@ fn line(row: &Row, day: Date) -> Line {
         }
     };
     let mut cells: [String; 9] = Default::default();
-    let [title, format, billed, base, supplementary, waived, member, who, ms] = &mut cells;
+    let [
+        title,
+        format,
+        billed,
+        base,
+        supplementary,
+        waived,
+        member,
+        who,
+        ms,
+    ] = &mut cells;
     row.title.clone_into(title);
     row.format.clone_into(format);
     *who = decider(taken);
@@ -124,7 +152,17 @@ fn aligned(cells: &[String], widths: &[usize]) -> String {
 
 /// What every insurer was asked and given.
 pub(super) fn deliveries(insurers: &[Delivered]) -> String {
-    let head = ["insurer", "wire", "contract", "asked", "owed", "received", "waiting", "repeats", "out of order"];
+    let head = [
+        "insurer",
+        "wire",
+        "contract",
+        "asked",
+        "owed",
+        "received",
+        "waiting",
+        "repeats",
+        "out of order",
+    ];
     let mut lines = vec![head.map(str::to_owned)];
     lines.extend(insurers.iter().map(|own| {
         let count = |count: u64| count.to_string();
@@ -141,7 +179,14 @@ pub(super) fn deliveries(insurers: &[Delivered]) -> String {
         ]
     }));
     let mut text = String::new();
-    let width = |at: usize| lines.iter().filter_map(|cells| cells.get(at)).map(String::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        lines
+            .iter()
+            .filter_map(|cells| cells.get(at))
+            .map(String::len)
+            .max()
+            .unwrap_or(0)
+    };
     for cells in &lines {
         let mut row = String::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -177,7 +222,9 @@ pub(super) fn contract(mode: AnswerMode) -> &'static str {
 /// An amount in the currency's usual unit, with separators.
 pub(super) fn money(amount: Amount, currency: Currency, day: Date) -> String {
     let text = amount.to_decimal(currency.exponent(day));
-    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let (sign, text) = text
+        .strip_prefix('-')
+        .map_or(("", text.as_str()), |rest| ("-", rest));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{sign}{}{point}{fraction}", grouped(whole))
@@ -212,7 +259,10 @@ mod tests {
         let check = |units, currency, expected: &str| {
             let day = Date::parse("2026-11-21").unwrap();
             let amount = Amount::new(units).unwrap();
-            assert_eq!(money(amount, Currency::parse(currency).unwrap(), day), expected);
+            assert_eq!(
+                money(amount, Currency::parse(currency).unwrap(), day),
+                expected
+            );
         };
         check(0, "IRR", "0");
         check(115_000, "IRR", "115,000");

@@ -1,8 +1,7 @@
 //! An insurer's decision on its way into the engine, whichever wire it came by.
 
-use takmil_domain::answer::Answer;
 use takmil_domain::participant::Role;
-use takmil_engine::DecisionReceipt;
+use takmil_engine::{DecisionReceipt, Record};
 use takmil_insurers::StatedDecision;
 
 use super::App;
@@ -13,10 +12,14 @@ use crate::code::Failure;
 ///
 /// # Errors
 /// The problem where it does not fit; not found where the insurer has no share in such a message.
-pub(crate) async fn decide(app: &App, identity: &Identity, stated: StatedDecision) -> Result<DecisionReceipt, Failure> {
+pub(crate) async fn decide(
+    app: &App,
+    identity: &Identity,
+    stated: StatedDecision,
+) -> Result<DecisionReceipt, Failure> {
     let insurer = identity.role(&[Role::Insurer])?;
     let answer = app.store.answer(&identity.scope, stated.message()).await?;
-    let answer: Answer = serde_json::from_str(&answer).map_err(Failure::internal)?;
-    let decision = stated.fit(&answer)?;
+    let record: Record = serde_json::from_str(&answer).map_err(Failure::internal)?;
+    let decision = stated.fit(&record.answer)?;
     Ok(app.engine.decide(&insurer.id, decision).await?)
 }

@@ -26,6 +26,7 @@ use crate::code::{Code, Failure};
 use crate::config::Config;
 use crate::telemetry::Metrics;
 use grpc::desks::Desks;
+use rest::Published;
 
 /// What all faces of one running hub share. Clones share it.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) rates: Rates,
     /// What is on its way over insurers' own streams.
     pub(crate) desks: Arc<Desks>,
+    /// What is given to all who ask.
+    pub(crate) published: Published,
     /// Whether the hub is stopping.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -78,11 +81,16 @@ pub(crate) async fn router(app: &App) -> Result<Router, tonic_reflection::server
     let rest = rest
         .fallback(async || Failure::from(Code::NotFound))
         .method_not_allowed_fallback(async || Failure::from(Code::Method))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            timeout,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), request::attend))
         .with_state(app.clone());
     // The other way round, unknown addresses would be answered as gRPC.
-    let all = grpc::add(tonic::service::Routes::from(rest), app).await?.into_axum_router();
+    let all = grpc::add(tonic::service::Routes::from(rest), app)
+        .await?
+        .into_axum_router();
     Ok(all.layer(from_fn_with_state(app.clone(), auth::identify)))
 }

@@ -10,7 +10,9 @@ use crate::documents;
 
 /// Every route over HTTP, with its operation.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().merge(rest::routes()).merge(fhir::routes())
+    OpenApiRouter::default()
+        .merge(rest::routes())
+        .merge(fhir::routes())
 }
 
 const ABOUT: &str = "One gateway between those who treat and those who pay: a bill comes in, its shares go out, its insurer has it.
@@ -24,8 +26,14 @@ The same operations for insurers, with streams, are offered over gRPC on the sam
 /// The groups of operations, in the order in which they are shown.
 const TAGS: &[(&str, &str)] = &[
     ("messages", "What providers send, and where it is."),
-    ("fhir", "The same as FHIR R4, under the standard's own names."),
-    ("insurers", "What insurers tell the hub, and what it owes them."),
+    (
+        "fhir",
+        "The same as FHIR R4, under the standard's own names.",
+    ),
+    (
+        "insurers",
+        "What insurers tell the hub, and what it owes them.",
+    ),
     ("published", "What the hub publishes of itself."),
     ("operation", "For those who run the hub."),
 ];
@@ -43,7 +51,10 @@ pub(crate) fn document() -> &'static Value {
 }
 
 fn complete(document: &mut Map<String, Value>) {
-    let tags: Vec<Value> = TAGS.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
+    let tags: Vec<Value> = TAGS
+        .iter()
+        .map(|(name, about)| json!({"name": name, "description": about}))
+        .collect();
     let info = json!({
         "title": "Takmil",
         "version": env!("CARGO_PKG_VERSION"),
@@ -54,7 +65,10 @@ fn complete(document: &mut Map<String, Value>) {
     document.insert("info".to_owned(), info);
     document.insert("tags".to_owned(), Value::Array(tags));
     document.insert("security".to_owned(), json!([{"key": []}]));
-    document.insert("components".to_owned(), json!({"schemas": schemas(), "securitySchemes": {"key": key}}));
+    document.insert(
+        "components".to_owned(),
+        json!({"schemas": schemas(), "securitySchemes": {"key": key}}),
+    );
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, item) in paths.into_iter().flatten() {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -67,9 +81,14 @@ fn complete(document: &mut Map<String, Value>) {
 fn answer_failures(path: &str, operation: &mut Value) {
     let is_open = operation.get("security").is_some();
     let takes_body = operation.get("requestBody").is_some();
-    let takes_query = operation.get("parameters").and_then(Value::as_array).is_some_and(|parameters| {
-        parameters.iter().any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
-    });
+    let takes_query = operation
+        .get("parameters")
+        .and_then(Value::as_array)
+        .is_some_and(|parameters| {
+            parameters
+                .iter()
+                .any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
+        });
     let mut codes = vec![Code::Timeout, Code::Internal, Code::Busy];
     if !is_open {
         codes.extend([Code::Credentials, Code::Forbidden, Code::Rate]);
@@ -86,13 +105,18 @@ fn answer_failures(path: &str, operation: &mut Value) {
     if path.contains("approv") || path.contains("plans") {
         codes.push(Code::Conflict);
     }
-    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+    let Some(responses) = operation
+        .get_mut("responses")
+        .and_then(Value::as_object_mut)
+    else {
         return;
     };
     codes.sort_by_key(|code| code.http());
     for code in codes {
         let failure = match path.starts_with("/fhir") {
-            true => json!({"description": code.meaning(), "content": {"application/fhir+json": {}, "application/fhir+xml": {}}}),
+            true => {
+                json!({"description": code.meaning(), "content": {"application/fhir+json": {}, "application/fhir+xml": {}}})
+            }
             false => json!({"description": code.meaning(), "content": {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}},
             }}),
@@ -143,25 +167,81 @@ fn relink(value: &mut Value) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    /// The routes that the router holds: (method, path). Axum lists them in its debug form alone.
+    /// The methods and addresses that the router holds. Axum lists them in its debug form alone.
     fn routed() -> BTreeSet<(String, String)> {
-        let router = format!("{:?}", routes().split_for_parts().0);
-        println!("{router}");
-        BTreeSet::new()
+        let text = format!("{:?}", routes().split_for_parts().0);
+        let numbered = |text: &str| -> Vec<(String, String)> {
+            let parts = text.split("RouteId(").skip(1);
+            let split = |part: &str| {
+                part.split_once(')')
+                    .map(|(id, rest)| (id.to_owned(), rest.to_owned()))
+            };
+            parts.filter_map(split).collect()
+        };
+        let (endpoints, paths) = text.split_once("node: Node { paths: {").unwrap();
+        let paths = paths.split_once("} }").unwrap().0;
+        let endpoints: BTreeMap<String, String> = numbered(endpoints).into_iter().collect();
+        let mut routed = BTreeSet::new();
+        for (id, path) in numbered(paths) {
+            let path = path.split('"').nth(1).unwrap().to_owned();
+            for method in METHODS {
+                if !endpoints[&id].contains(&format!("{method}: None")) {
+                    routed.insert((method.to_string(), path.clone()));
+                }
+            }
+        }
+        routed
     }
+
+    const METHODS: &[&str] = &[
+        "get", "head", "delete", "options", "patch", "post", "put", "trace", "connect",
+    ];
 
     #[test]
     fn every_route_is_documented_and_every_documented_route_is_there() {
-        routed();
+        let mut documented = BTreeSet::new();
+        for (path, item) in document()["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                documented.insert((method.clone(), path.clone()));
+                let named =
+                    |key: &str| operation[key].as_str().is_some_and(|text| !text.is_empty());
+                assert!(named("summary") && named("operationId"), "{method} {path}");
+                assert!(operation["responses"]["500"].is_object(), "{method} {path}");
+            }
+        }
+        let routed = routed();
+        assert!(routed.len() > 30, "{routed:?}");
+        assert_eq!(routed, documented);
+    }
+
+    #[test]
+    fn no_two_operations_or_schemas_have_one_name() {
+        let operations = document()["paths"].as_object().unwrap().values();
+        let operations = operations.flat_map(|item| item.as_object().unwrap().values());
+        let mut names = BTreeSet::new();
+        for operation in operations {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name}");
+        }
+        let mut schemas = BTreeSet::new();
+        for schema in documents::schemas() {
+            let parsed: Value = serde_json::from_str(schema.text).unwrap();
+            for name in parsed["$defs"].as_object().into_iter().flat_map(Map::keys) {
+                assert!(schemas.insert(name.clone()), "{name}");
+            }
+        }
     }
 
     #[test]
     fn every_reference_leads_somewhere() {
         let text = document().to_string();
         let schemas = document().pointer("/components/schemas").unwrap();
-        let references = text.split("\"$ref\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let references = text
+            .split("\"$ref\":\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap());
         let mut seen = 0;
         for reference in references {
             let name = reference.strip_prefix("#/components/schemas/").unwrap();

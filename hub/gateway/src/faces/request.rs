@@ -37,11 +37,20 @@ pub(crate) struct RequestId(pub(crate) Arc<str>);
 impl RequestId {
     /// The sender's own, where it can stand in a log line; else a fresh one.
     fn of(headers: &HeaderMap) -> RequestId {
-        let own = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let plain = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let own = headers
+            .get(REQUEST_ID)
+            .and_then(|value| value.to_str().ok());
+        let plain = |text: &&str| {
+            (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
         match own.filter(plain) {
             Some(own) => RequestId(own.into()),
-            None => RequestId(uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string().into()),
+            None => RequestId(
+                uuid::Builder::from_random_bytes(rand::random())
+                    .into_uuid()
+                    .to_string()
+                    .into(),
+            ),
         }
     }
 }
@@ -69,6 +78,10 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     let (status, took) = (response.status().as_u16(), started.elapsed());
     app.metrics.request(route, status, took);
     tracing::debug!(
@@ -112,7 +125,10 @@ fn problem(failure: &Failure, id: &RequestId) -> Value {
 /// A failure in the words of the format that the sender speaks.
 fn told_in(app: &App, failure: &Failure, id: &RequestId, original: &Original) -> Response {
     let faults = failure.faults();
-    let outcome = takmil_formats::Outcome { place: "", result: Err(&faults) };
+    let outcome = takmil_formats::Outcome {
+        place: "",
+        result: Err(&faults),
+    };
     let written = (original.format.answer)(&Reply {
         body: &original.body,
         hub: &app.base,
@@ -124,13 +140,20 @@ fn told_in(app: &App, failure: &Failure, id: &RequestId, original: &Original) ->
 
 /// A response that tells of a failure, with the headers that go with it.
 fn failed(failure: &Failure, media_type: &'static str, body: impl Into<Body>) -> Response {
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     let mut response = (failure.code.http(), headers, body.into()).into_response();
     if let Some(seconds) = failure.retry_after_s {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if failure.code.http() == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
@@ -143,9 +166,15 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fai
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let wrong = || Failure::new(Code::Parameter, "Idempotency-Key is 1 to 255 visible ASCII characters");
+    let wrong = || {
+        Failure::new(
+            Code::Parameter,
+            "Idempotency-Key is 1 to 255 visible ASCII characters",
+        )
+    };
     let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    let fits = (1..=255).contains(&value.len()) && value.as_bytes().iter().all(|byte| visible(byte));
+    let fits =
+        (1..=255).contains(&value.len()) && value.as_bytes().iter().all(|byte| visible(byte));
     match value.to_str() {
         Ok(key) if fits => Ok(Some(key.to_owned())),
         _ => Err(wrong()),
@@ -166,10 +195,20 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
 
     async fn from_request(request: Request, _: &S) -> Result<Payload, Failure> {
         let (parts, body) = request.into_parts();
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let text = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok())
+        };
         let media_type = text(header::CONTENT_TYPE).map(str::to_owned);
-        if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
-            return Err(Failure::new(Code::Media, "bodies are taken as they are, without a content coding"));
+        if text(header::CONTENT_ENCODING)
+            .is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
+        {
+            return Err(Failure::new(
+                Code::Media,
+                "bodies are taken as they are, without a content coding",
+            ));
         }
         let bytes = read(body).await?;
         Ok(Payload { media_type, bytes })
@@ -187,7 +226,9 @@ async fn read(body: Body) -> Result<Vec<u8>, Failure> {
             bytes.extend_from_slice(&part);
             continue;
         }
-        discarded = discarded.saturating_add(bytes.len()).saturating_add(part.len());
+        discarded = discarded
+            .saturating_add(bytes.len())
+            .saturating_add(part.len());
         bytes = Vec::new();
         if discarded > MAX_DISCARDED_BYTES {
             break;
@@ -212,9 +253,15 @@ mod tests {
         let check = |value: &[u8], expected: Option<&str>| {
             let mut headers = HeaderMap::new();
             headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap());
-            assert_eq!(idempotency_key(&headers).ok().flatten().as_deref(), expected);
+            assert_eq!(
+                idempotency_key(&headers).ok().flatten().as_deref(),
+                expected
+            );
         };
-        check(b"till 7 / 2026-11-21 / 18:40", Some("till 7 / 2026-11-21 / 18:40"));
+        check(
+            b"till 7 / 2026-11-21 / 18:40",
+            Some("till 7 / 2026-11-21 / 18:40"),
+        );
         check(&[b'x'; 255], Some(&"x".repeat(255)));
         check(&[b'x'; 256], None);
         check("کلید".as_bytes(), None);
@@ -238,14 +285,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_read_to_its_bound_and_no_further() {
-        assert_eq!(read(Body::from(vec![1; MAX_BODY_BYTES])).await.unwrap().len(), MAX_BODY_BYTES);
-        let failure = read(Body::from(vec![1; MAX_BODY_BYTES + 1])).await.unwrap_err();
-        assert_eq!((failure.code, failure.public_code()), (Code::Size, "FMT-SIZE"));
+        assert_eq!(
+            read(Body::from(vec![1; MAX_BODY_BYTES]))
+                .await
+                .unwrap()
+                .len(),
+            MAX_BODY_BYTES
+        );
+        let failure = read(Body::from(vec![1; MAX_BODY_BYTES + 1]))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (failure.code, failure.public_code()),
+            (Code::Size, "FMT-SIZE")
+        );
     }
 
     #[test]
     fn a_problem_names_its_code_place_and_request() {
-        let failure = Failure::from(Problem::new(ProblemCode::BadDate, "/occurred_on", "not a real day"));
+        let failure = Failure::from(Problem::new(
+            ProblemCode::BadDate,
+            "/occurred_on",
+            "not a real day",
+        ));
         assert_eq!(
             problem(&failure, &RequestId("r-1".into())),
             json!({

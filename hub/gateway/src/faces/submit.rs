@@ -41,7 +41,9 @@ pub(crate) async fn submit(
         Err(failure) if is_native(format) => failure.into_response(),
         Err(failure) => {
             let mut response = failure.into_response();
-            response.extensions_mut().insert(Original { format, body: kept });
+            response
+                .extensions_mut()
+                .insert(Original { format, body: kept });
             response
         }
     }
@@ -64,7 +66,9 @@ async fn attempt(
         received_at: app.engine.now(),
     };
     let outcomes = app.engine.submit(submission).await?;
-    outcomes.iter().for_each(|outcome| count(app, format, outcome));
+    outcomes
+        .iter()
+        .for_each(|outcome| count(app, format, outcome));
     let told: Vec<Told> = outcomes.into_iter().map(Told::from).collect();
     respond(app, id, format, kept, &told)
 }
@@ -87,7 +91,10 @@ pub(crate) fn format_of(payload: &Payload) -> Result<&'static Format, Failure> {
 }
 
 fn count(app: &App, format: &Format, outcome: &Outcome) {
-    let kind = outcome.message.as_ref().map_or("unread", |message| message.kind().as_str());
+    let kind = outcome
+        .message
+        .as_ref()
+        .map_or("unread", |message| message.kind().as_str());
     let became = match &outcome.result {
         Ok(taken) if taken.repeated => "repeated",
         Ok(taken) => taken.answer.state.as_str(),
@@ -115,22 +122,45 @@ impl From<&Refusal> for Failure {
         match refusal {
             Refusal::Invalid(problems) => Failure::from(problems.clone()),
             Refusal::Changed { earlier } => {
-                let detail = format!("another content was taken before under this key or identifier, as message {earlier}");
+                let detail = format!(
+                    "another content was taken before under this key or identifier, as message {earlier}"
+                );
                 Failure::new(Code::Changed, detail)
             }
         }
     }
 }
 
-fn respond(app: &App, id: &RequestId, format: &Format, body: &[u8], told: &[Told]) -> Result<Response, Failure> {
+fn respond(
+    app: &App,
+    id: &RequestId,
+    format: &Format,
+    body: &[u8],
+    told: &[Told],
+) -> Result<Response, Failure> {
     // A lone native message is refused as every request to the hub's own interface is: with a problem.
-    if let ([Told { outcome, failure: Some(failure) }], true) = (told, is_native(format))
+    if let (
+        [
+            Told {
+                outcome,
+                failure: Some(failure),
+            },
+        ],
+        true,
+    ) = (told, is_native(format))
         && outcome.place.is_empty()
     {
         return Err(failure.clone());
     }
-    let faults: Vec<_> = told.iter().map(|told| told.failure.as_ref().map(Failure::faults)).collect();
-    let outcomes: Vec<_> = told.iter().zip(&faults).map(|(told, faults)| as_written(told, faults.as_deref())).collect();
+    let faults: Vec<_> = told
+        .iter()
+        .map(|told| told.failure.as_ref().map(Failure::faults))
+        .collect();
+    let outcomes: Vec<_> = told
+        .iter()
+        .zip(&faults)
+        .map(|(told, faults)| as_written(told, faults.as_deref()))
+        .collect();
     let written = (format.answer)(&Reply {
         body,
         hub: &app.base,
@@ -140,17 +170,38 @@ fn respond(app: &App, id: &RequestId, format: &Format, body: &[u8], told: &[Told
     let mut response = Response::new(Body::from(written.bytes));
     *response.status_mut() = status(told, is_native(format));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(written.media_type));
-    if let [Told { outcome: Outcome { result: Ok(taken), .. }, .. }] = told {
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(written.media_type),
+    );
+    if let [
+        Told {
+            outcome: Outcome {
+                result: Ok(taken), ..
+            },
+            ..
+        },
+    ] = told
+    {
         name(headers, taken);
     }
     Ok(response)
 }
 
-fn as_written<'a>(told: &'a Told, faults: Option<&'a [takmil_formats::Fault<'a>]>) -> takmil_formats::Outcome<'a> {
-    let Outcome { place, message, result } = &told.outcome;
+fn as_written<'a>(
+    told: &'a Told,
+    faults: Option<&'a [takmil_formats::Fault<'a>]>,
+) -> takmil_formats::Outcome<'a> {
+    let Outcome {
+        place,
+        message,
+        result,
+    } = &told.outcome;
     let result = match (result, message) {
-        (Ok(taken), Some(message)) => Ok(Answered { message, answer: &taken.answer }),
+        (Ok(taken), Some(message)) => Ok(Answered {
+            message,
+            answer: &taken.answer,
+        }),
         _ => Err(faults.unwrap_or_default()),
     };
     takmil_formats::Outcome { place, result }

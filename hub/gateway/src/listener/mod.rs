@@ -65,7 +65,9 @@ impl Listener {
         let header_timeout = Duration::from_millis(config.header_timeout_ms);
         let mut protocol = auto::Builder::new(TokioExecutor::new());
         let mut http1 = protocol.http1();
-        http1.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(header_timeout);
         let mut http2 = protocol.http2();
         http2
             .timer(TokioTimer::new())
@@ -104,7 +106,8 @@ impl Listener {
             let Some((stream, permit)) = connection else {
                 continue;
             };
-            let (door, router, watcher) = (Arc::clone(&self.door), router.clone(), graceful.watcher());
+            let (door, router, watcher) =
+                (Arc::clone(&self.door), router.clone(), graceful.watcher());
             tokio::spawn(async move {
                 door.metrics.connections.inc();
                 door.welcome(stream, router, watcher).await;
@@ -113,8 +116,14 @@ impl Listener {
             });
         }
         drop(self.socket);
-        if tokio::time::timeout(self.drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!(drain_ms = self.drain.as_millis(), "connections were cut at the end of the drain");
+        if tokio::time::timeout(self.drain, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                drain_ms = self.drain.as_millis(),
+                "connections were cut at the end of the drain"
+            );
         }
     }
 

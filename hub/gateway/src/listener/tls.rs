@@ -29,7 +29,10 @@ pub(crate) enum TlsError {
 ///
 /// # Errors
 /// [`TlsError`] where a file cannot be read or the two do not fit.
-pub(crate) fn server(certificate_file: &Path, key_file: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn server(
+    certificate_file: &Path,
+    key_file: &Path,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let unreadable = |file: &Path, what| {
         let file = file.to_owned();
         move |cause| TlsError::Pem { file, what, cause }
@@ -37,7 +40,8 @@ pub(crate) fn server(certificate_file: &Path, key_file: &Path) -> Result<Arc<Ser
     let certificates = CertificateDer::pem_file_iter(certificate_file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(unreadable(certificate_file, "certificate"))?;
-    let key = PrivateKeyDer::from_pem_file(key_file).map_err(unreadable(key_file, "private key"))?;
+    let key =
+        PrivateKeyDer::from_pem_file(key_file).map_err(unreadable(key_file, "private key"))?;
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(certificates, key)?;

@@ -15,12 +15,20 @@ fn the_configuration_is_shown_or_its_faults_are() {
     assert_eq!(shown.status.code(), Some(0));
     assert!(text(&shown.stdout).contains("limits.burst = 7\n"));
     let json = place.json(&["config", "check"]);
-    assert_eq!(json["limits"]["requests_per_second"], json!(500), "a default stays where nothing else is said");
+    assert_eq!(
+        json["limits"]["requests_per_second"],
+        json!(500),
+        "a default stays where nothing else is said"
+    );
 
     let check = |more: &str, named: &str| {
         let output = Place::new(more).run(&["config", "check"], "");
         assert_eq!(output.status.code(), Some(1), "{more}");
-        assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains(named),
+            "{}",
+            text(&output.stderr)
+        );
     };
     check("[limits]\nburts = 7\n", "burts");
     check("[limits]\nburst = 0\n", "limits.burst");
@@ -36,26 +44,56 @@ fn an_import_can_be_run_again_and_names_what_it_refused() {
     place.fill();
     let rows = "{\"id\":\"clinic\",\"title\":\"Clinic\",\"role\":\"provider\"}\n{\"id\":\"no good\",\"title\":\"X\",\"role\":\"provider\"}\n{\"id\":\"b\"";
     std::fs::write(place.path("rows.json"), rows).unwrap();
-    let output = place.run(&["import", "participants", place.path("rows.json").to_str().unwrap(), "--json"], "");
+    let output = place.run(
+        &[
+            "import",
+            "participants",
+            place.path("rows.json").to_str().unwrap(),
+            "--json",
+        ],
+        "",
+    );
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["read"], &report["taken"]), (&json!(3), &json!(1)));
     let refused = report["refused"].as_array().unwrap();
-    assert_eq!((&refused[0]["row"], &refused[0]["problem"]["pointer"]), (&json!(2), &json!("/id")));
-    assert_eq!((&refused[1]["row"], &refused[1]["problem"]["code"]), (&json!(3), &json!("FMT-MALFORMED")));
+    assert_eq!(
+        (&refused[0]["row"], &refused[0]["problem"]["pointer"]),
+        (&json!(2), &json!("/id"))
+    );
+    assert_eq!(
+        (&refused[1]["row"], &refused[1]["problem"]["code"]),
+        (&json!(3), &json!("FMT-MALFORMED"))
+    );
 
     let plan = pack().join("plans.json");
-    let mut plans: serde_json::Value = serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
+    let mut plans: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
     plans[0]["title"] = json!("changed in place");
     std::fs::write(place.path("plans.json"), plans.to_string()).unwrap();
-    let output = place.run(&["import", "plans", place.path("plans.json").to_str().unwrap()], "");
-    assert!(text(&output.stdout).contains("raise the version"), "{}", text(&output.stdout));
+    let output = place.run(
+        &[
+            "import",
+            "plans",
+            place.path("plans.json").to_str().unwrap(),
+        ],
+        "",
+    );
+    assert!(
+        text(&output.stdout).contains("raise the version"),
+        "{}",
+        text(&output.stdout)
+    );
 }
 
 #[test]
 fn a_code_table_is_read_at_the_next_start() {
     let place = Place::new("");
-    std::fs::write(place.path("list.csv"), "KOD;SHARH\nA1;one\nA1;two\nB2;three\n").unwrap();
+    std::fs::write(
+        place.path("list.csv"),
+        "KOD;SHARH\nA1;one\nA1;two\nB2;three\n",
+    )
+    .unwrap();
     let path = place.path("list.csv");
     let import = |more: &[&str]| {
         let mut arguments = vec!["import", "tables", path.to_str().unwrap()];
@@ -63,9 +101,28 @@ fn a_code_table_is_read_at_the_next_start() {
         place.run(&arguments, "")
     };
     assert_eq!(import(&[]).status.code(), Some(2), "a table needs its head");
-    let output = import(&["--id", "test-list", "--system", "urn:test:list", "--as-of", "2026-01-01", "--columns", "code=KOD,title_en=SHARH"]);
+    let output = import(&[
+        "--id",
+        "test-list",
+        "--system",
+        "urn:test:list",
+        "--as-of",
+        "2026-01-01",
+        "--edition",
+        "1",
+        "--licence",
+        "CC0-1.0",
+        "--source",
+        "this test",
+        "--columns",
+        "code=KOD,title_en=SHARH",
+    ]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("3 rows read, 2 taken, 1 refused"), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("3 rows read, 2 taken, 1 refused"),
+        "{}",
+        text(&output.stdout)
+    );
     assert!(place.path("tables/test-list.tsv").is_file());
     place.fill();
     let mut hub = crate::hub::Hub::on(place);
@@ -76,19 +133,54 @@ fn a_code_table_is_read_at_the_next_start() {
 fn keys_are_shown_once_rotated_and_revoked() {
     let place = Place::new("");
     place.fill();
-    let added = place.json(&["participant", "add", "clinic", "--role", "provider", "--title", "Clinic"]);
+    let added = place.json(&[
+        "participant",
+        "add",
+        "clinic",
+        "--role",
+        "provider",
+        "--title",
+        "Clinic",
+    ]);
     assert_eq!(added["participant"]["title"], json!("Clinic"));
     let key = added["key"].as_str().unwrap();
     assert!(key.starts_with("tk_"));
     let rotated = place.run(&["participant", "rotate", "--json"], key);
     assert_eq!(rotated.status.code(), Some(0), "{}", text(&rotated.stderr));
     let new: serde_json::Value = serde_json::from_slice(&rotated.stdout).unwrap();
-    assert_eq!(place.run(&["participant", "revoke"], key).status.code(), Some(3), "the old key is closed already");
-    assert_eq!(place.run(&["participant", "revoke"], new["key"].as_str().unwrap()).status.code(), Some(0));
-    assert_eq!(place.run(&["participant", "add", "x y", "--role", "provider"], "").status.code(), Some(2));
-    assert_eq!(place.run(&["participant", "key", "nobody"], "").status.code(), Some(3));
+    assert_eq!(
+        place.run(&["participant", "revoke"], key).status.code(),
+        Some(3),
+        "the old key is closed already"
+    );
+    assert_eq!(
+        place
+            .run(&["participant", "revoke"], new["key"].as_str().unwrap())
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(
+        place
+            .run(&["participant", "add", "x y", "--role", "provider"], "")
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        place
+            .run(&["participant", "key", "nobody"], "")
+            .status
+            .code(),
+        Some(3)
+    );
     let database = std::fs::read(place.path("takmil.db")).unwrap();
-    assert!(!database.windows(key.len()).any(|window| window == key.as_bytes()), "the store has no key");
+    assert!(
+        !database
+            .windows(key.len())
+            .any(|window| window == key.as_bytes()),
+        "the store has no key"
+    );
 }
 
 #[test]
@@ -100,5 +192,8 @@ fn the_doctor_says_what_is_wrong_and_what_to_run() {
     std::fs::write(place.path("takmil.db"), "this is no database").unwrap();
     let output = place.run(&["doctor"], "");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("the store does not open") && text(&output.stdout).contains("next: "));
+    assert!(
+        text(&output.stdout).contains("the store does not open")
+            && text(&output.stdout).contains("next: ")
+    );
 }

@@ -11,7 +11,9 @@ use crate::hub::{claim, run};
 
 fn lines(output: &std::process::Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn packed(text: &str) -> Vec<u8> {
@@ -29,7 +31,10 @@ fn folders_packed_files_and_standard_input_become_lines_in_order() {
         std::fs::write(path, bytes).unwrap();
     };
     write("a.json", claim("1", "M-1").to_string().as_bytes());
-    write("b/c.json.gz", &packed(&json!([claim("2", "M-1"), {"kind": "claim"}]).to_string()));
+    write(
+        "b/c.json.gz",
+        &packed(&json!([claim("2", "M-1"), {"kind": "claim"}]).to_string()),
+    );
     write("d.txt", b"not a message");
     write("e.json.gz", &packed("{")[..12]);
     let output = run(&["convert", folder.path().to_str().unwrap()], "");
@@ -38,8 +43,16 @@ fn folders_packed_files_and_standard_input_become_lines_in_order() {
     let shown: Vec<_> = lines(&output)
         .into_iter()
         .map(|line| {
-            let path = Path::new(line["path"].as_str().unwrap()).strip_prefix(folder.path()).unwrap().display().to_string();
-            let what = line["kind"].as_str().or(line["problem"]["code"].as_str()).unwrap().to_owned();
+            let path = Path::new(line["path"].as_str().unwrap())
+                .strip_prefix(folder.path())
+                .unwrap()
+                .display()
+                .to_string();
+            let what = line["kind"]
+                .as_str()
+                .or(line["problem"]["code"].as_str())
+                .unwrap()
+                .to_owned();
             (path, line["format"].clone(), what)
         })
         .collect();
@@ -50,21 +63,32 @@ fn folders_packed_files_and_standard_input_become_lines_in_order() {
         ("d.txt", Value::Null, "FMT-UNKNOWN"),
         ("e.json.gz", Value::Null, "FMT-MALFORMED"),
     ];
-    assert_eq!(shown, expected.map(|(path, format, what)| (path.to_owned(), format, what.to_owned())));
+    assert_eq!(
+        shown,
+        expected.map(|(path, format, what)| (path.to_owned(), format, what.to_owned()))
+    );
 
     let output = run(&["convert", "-", "--json"], &claim("3", "M-1").to_string());
     assert_eq!(output.status.code(), Some(0));
     let line = &lines(&output)[0];
     let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["path", "format", "kind", "message"]);
-    assert_eq!((&line["path"], &line["message"]["identifiers"][0]["value"]), (&json!("-"), &json!("3")));
+    assert_eq!(
+        (&line["path"], &line["message"]["identifiers"][0]["value"]),
+        (&json!("-"), &json!("3"))
+    );
 }
 
 #[test]
 fn the_exit_says_what_went_wrong() {
     let check = |arguments: &[&str], code: i32| {
         let output = run(arguments, "{}");
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     check(&["convert"], 2);
     check(&["convert", "-", "--from", "morse"], 2);
@@ -76,12 +100,29 @@ fn the_exit_says_what_went_wrong() {
 #[test]
 fn the_corpus_becomes_messages_with_no_panic() {
     let Ok(corpus) = std::env::var("TAKMIL_CORPUS") else {
-        eprintln!("SKIPPED: TAKMIL_CORPUS does not say where the corpus is; nothing of it was converted");
+        eprintln!(
+            "SKIPPED: TAKMIL_CORPUS does not say where the corpus is; nothing of it was converted"
+        );
         return;
     };
     let output = run(&["convert", &corpus], "");
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = lines(&output);
-    let of = |kind: &str| lines.iter().filter(|line| line["kind"] == json!(kind)).count();
-    assert!(of("claim") > 300 && of("prescription") > 200 && of("dispense") > 100 && of("eligibility") > 5);
+    let of = |kind: &str| {
+        lines
+            .iter()
+            .filter(|line| line["kind"] == json!(kind))
+            .count()
+    };
+    assert!(
+        of("claim") > 300
+            && of("prescription") > 200
+            && of("dispense") > 100
+            && of("eligibility") > 5
+    );
 }

@@ -36,7 +36,10 @@ impl Place {
             path("tables"),
         );
         std::fs::write(path("takmil.toml"), config).unwrap();
-        Place { folder, certificate }
+        Place {
+            folder,
+            certificate,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -56,7 +59,11 @@ impl Place {
         let mut all = arguments.to_vec();
         all.push("--json");
         let output = self.run(&all, "");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -74,7 +81,15 @@ impl Place {
 
     /// A key for a person of a participant.
     pub(crate) fn person(&self, participant: &str, name: &str, role: &str) -> String {
-        let shown = self.json(&["participant", "person", participant, "--name", name, "--role", role]);
+        let shown = self.json(&[
+            "participant",
+            "person",
+            participant,
+            "--name",
+            name,
+            "--role",
+            role,
+        ]);
         shown["key"].as_str().unwrap().to_owned()
     }
 }
@@ -93,7 +108,12 @@ pub(crate) fn run(arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
@@ -125,30 +145,65 @@ impl Hub {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = log.find_map(|line| address(&line.unwrap())).expect("the hub says where it listens");
+        let address = log
+            .find_map(|line| address(&line.unwrap()))
+            .expect("the hub says where it listens");
         // The log is read to its end, so that the hub never waits for a full pipe.
-        std::thread::spawn(move || log.for_each(|line| eprintln!("hub: {}", line.unwrap_or_default())));
+        std::thread::spawn(move || {
+            log.for_each(|line| eprintln!("hub: {}", line.unwrap_or_default()))
+        });
         let port = address.rsplit(':').next().unwrap();
         let certificate = reqwest::Certificate::from_pem(place.certificate.as_bytes()).unwrap();
-        let client = Client::builder().tls_certs_only([certificate]).build().unwrap();
+        let client = Client::builder()
+            .tls_certs_only([certificate])
+            .build()
+            .unwrap();
         let base = format!("https://localhost:{port}");
-        Hub { place, base, child, client }
+        Hub {
+            place,
+            base,
+            child,
+            client,
+        }
     }
 
     /// Sends a request with a key and a JSON body.
     pub(crate) async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
-        self.raw(method, path, &[("authorization", &format!("Bearer {key}"))], body.to_string()).await
+        self.raw(
+            method,
+            path,
+            &[("authorization", &format!("Bearer {key}"))],
+            body.to_string(),
+        )
+        .await
     }
 
     /// Asks with a key.
     pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
-        self.raw(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], String::new()).await
+        self.raw(
+            Method::GET,
+            path,
+            &[("authorization", &format!("Bearer {key}"))],
+            String::new(),
+        )
+        .await
     }
 
     /// Sends a request as it is.
-    pub(crate) async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
-        let request = self.client.request(method, format!("{}{path}", self.base)).body(body);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
         Answer::of(request.send().await.unwrap()).await
     }
 
@@ -166,7 +221,13 @@ impl Hub {
     /// Tells the hub to stop, and gives its exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.child.wait().unwrap().code()
     }
 }
@@ -205,7 +266,9 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The JSON of an answer that must have succeeded.
@@ -217,10 +280,16 @@ impl Answer {
     /// Checks that it is a problem, whole, with this status and code.
     pub(crate) fn is_problem(&self, status: u16, code: &str) {
         let body = self.json();
-        let told = (self.status.as_u16(), body["code"].as_str().unwrap_or_default());
+        let told = (
+            self.status.as_u16(),
+            body["code"].as_str().unwrap_or_default(),
+        );
         assert_eq!(told, (status, code), "{}", self.text);
         assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(body["request_id"].as_str(), Some(self.header("x-request-id")));
+        assert_eq!(
+            body["request_id"].as_str(),
+            Some(self.header("x-request-id"))
+        );
         assert_eq!(body["type"], json!(format!("/docs#{code}")));
         assert_eq!(body["status"], json!(status));
     }

@@ -24,26 +24,75 @@ async fn covers_are_taken_row_by_row() {
     let mut misspelt = cover("T-6", "ma-mutuelle-360");
     misspelt["member"]["birth_date"] = json!("1990-02-31");
     misspelt["colour"] = json!("red");
-    let rows = json!([cover("T-1", "ma-mutuelle-360"), misspelt, cover("T-3", "no-such-plan"), foreign, ends_early]);
-    let answer = hub.send(Method::PUT, "/v1/coverages", &key, &rows).await.ok();
+    let rows = json!([
+        cover("T-1", "ma-mutuelle-360"),
+        misspelt,
+        cover("T-3", "no-such-plan"),
+        foreign,
+        ends_early
+    ]);
+    let answer = hub
+        .send(Method::PUT, "/v1/coverages", &key, &rows)
+        .await
+        .ok();
     let results = answer["results"].as_array().unwrap();
-    assert!(results[0]["member"].is_string() && results[0]["account"].is_string(), "{answer}");
+    assert!(
+        results[0]["member"].is_string() && results[0]["account"].is_string(),
+        "{answer}"
+    );
     let told = |row: usize| {
         let problems = results[row]["problems"].as_array().unwrap();
-        problems.iter().map(|problem| (problem["code"].as_str().unwrap(), problem["pointer"].as_str().unwrap())).collect::<Vec<_>>()
+        problems
+            .iter()
+            .map(|problem| {
+                (
+                    problem["code"].as_str().unwrap(),
+                    problem["pointer"].as_str().unwrap(),
+                )
+            })
+            .collect::<Vec<_>>()
     };
     let mut wrong = told(1);
     wrong.sort_unstable();
-    assert_eq!(wrong, [("VAL-UNKNOWN", "/1/colour"), ("VAL-VALUE", "/1/member/birth_date")]);
+    assert_eq!(
+        wrong,
+        [
+            ("VAL-UNKNOWN", "/1/colour"),
+            ("VAL-VALUE", "/1/member/birth_date")
+        ]
+    );
     assert_eq!(told(2), [("VAL-REFERENCE", "/2/plan")]);
-    assert_eq!(told(3), [("VAL-REFERENCE", "/3/plan")], "another insurer's plans are not there");
+    assert_eq!(
+        told(3),
+        [("VAL-REFERENCE", "/3/plan")],
+        "another insurer's plans are not there"
+    );
     assert_eq!(told(4), [("VAL-DATE-ORDER", "/4/end")]);
 
-    let again = hub.send(Method::PUT, "/v1/coverages", &key, &json!([cover("T-1", "ma-mutuelle-360")])).await.ok();
-    assert_eq!(again["results"][0], results[0], "a row that is sent again changes nothing");
-    let paid = hub.send(Method::POST, "/v1/claims", &provider, &claim("T-1", "T-1")).await.ok();
-    assert_eq!(paid["decision"]["totals"]["supplementary"][0][0], json!(INSURER));
-    hub.send(Method::PUT, "/v1/coverages", &key, &json!({})).await.is_problem(422, "API-INVALID");
+    let again = hub
+        .send(
+            Method::PUT,
+            "/v1/coverages",
+            &key,
+            &json!([cover("T-1", "ma-mutuelle-360")]),
+        )
+        .await
+        .ok();
+    assert_eq!(
+        again["results"][0], results[0],
+        "a row that is sent again changes nothing"
+    );
+    let paid = hub
+        .send(Method::POST, "/v1/claims", &provider, &claim("T-1", "T-1"))
+        .await
+        .ok();
+    assert_eq!(
+        paid["decision"]["totals"]["supplementary"][0][0],
+        json!(INSURER)
+    );
+    hub.send(Method::PUT, "/v1/coverages", &key, &json!({}))
+        .await
+        .is_problem(422, "API-INVALID");
 }
 
 #[tokio::test]
@@ -52,21 +101,30 @@ async fn a_plan_needs_two_persons() {
     let author = hub.place.person(INSURER, "Author", "plan_author");
     let approver = hub.place.person(INSURER, "Approver", "approver");
     let stranger = hub.place.person(OTHER_INSURER, "Stranger", "approver");
-    let plans: Value = serde_json::from_slice(&std::fs::read(pack().join("plans.json")).unwrap()).unwrap();
+    let plans: Value =
+        serde_json::from_slice(&std::fs::read(pack().join("plans.json")).unwrap()).unwrap();
     let mut plan = plans[0].clone();
     let path = format!("/v1/plans/{}", plan["id"].as_str().unwrap());
 
     plan["title"] = json!("another title");
-    hub.send(Method::PUT, &path, &author, &plan).await.is_problem(409, "API-CONFLICT");
+    hub.send(Method::PUT, &path, &author, &plan)
+        .await
+        .is_problem(409, "API-CONFLICT");
     plan["version"] = json!(2);
     plan["benefits"][0]["rate"] = json!("150%");
     let wrong = hub.send(Method::PUT, &path, &author, &plan).await;
     wrong.is_problem(422, "VAL-VALUE");
     assert_eq!(wrong.json()["pointer"], json!("/benefits/0/rate"));
     plan["benefits"][0]["rate"] = json!("15%");
-    hub.send(Method::PUT, &path, &hub.place.key(INSURER), &plan).await.is_problem(403, "API-FORBIDDEN");
-    hub.send(Method::PUT, &path, &approver, &plan).await.is_problem(403, "API-FORBIDDEN");
-    hub.send(Method::PUT, "/v1/plans/another", &author, &plan).await.is_problem(422, "VAL-VALUE");
+    hub.send(Method::PUT, &path, &hub.place.key(INSURER), &plan)
+        .await
+        .is_problem(403, "API-FORBIDDEN");
+    hub.send(Method::PUT, &path, &approver, &plan)
+        .await
+        .is_problem(403, "API-FORBIDDEN");
+    hub.send(Method::PUT, "/v1/plans/another", &author, &plan)
+        .await
+        .is_problem(422, "VAL-VALUE");
 
     let proposed = hub.send(Method::PUT, &path, &author, &plan).await;
     assert_eq!(proposed.status.as_u16(), 202, "{}", proposed.text);
@@ -74,35 +132,93 @@ async fn a_plan_needs_two_persons() {
     let id = proposed["id"].as_str().unwrap();
     let open = hub.get("/v1/approvals", &approver).await.ok();
     assert_eq!(open["approvals"][0]["document"], plan);
-    assert_eq!(hub.get("/v1/approvals", &stranger).await.ok()["approvals"], json!([]));
+    assert_eq!(
+        hub.get("/v1/approvals", &stranger).await.ok()["approvals"],
+        json!([])
+    );
     let approve = format!("/v1/approvals/{id}/approve");
-    hub.send(Method::POST, &approve, &stranger, &json!({})).await.is_problem(404, "API-NOT-FOUND");
-    hub.send(Method::POST, &approve, &author, &json!({})).await.is_problem(403, "API-FORBIDDEN");
-    let approved = hub.send(Method::POST, &approve, &approver, &json!({})).await.ok();
+    hub.send(Method::POST, &approve, &stranger, &json!({}))
+        .await
+        .is_problem(404, "API-NOT-FOUND");
+    hub.send(Method::POST, &approve, &author, &json!({}))
+        .await
+        .is_problem(403, "API-FORBIDDEN");
+    let approved = hub
+        .send(Method::POST, &approve, &approver, &json!({}))
+        .await
+        .ok();
     assert_eq!(approved["state"], json!("approved"));
 
     // From now on decisions go by it.
-    let paid = hub.send(Method::POST, "/v1/claims", &hub.place.key(PROVIDER), &claim("P-1", "MA-2001")).await.ok();
+    let paid = hub
+        .send(
+            Method::POST,
+            "/v1/claims",
+            &hub.place.key(PROVIDER),
+            &claim("P-1", "MA-2001"),
+        )
+        .await
+        .ok();
     let basis = paid["decision"]["basis"].as_array().unwrap();
-    assert!(basis.iter().any(|own| own["insurer"] == json!(INSURER) && own["version"] == json!(2)), "{paid}");
+    assert!(
+        basis
+            .iter()
+            .any(|own| own["insurer"] == json!(INSURER) && own["version"] == json!(2)),
+        "{paid}"
+    );
     let refuse = format!("/v1/approvals/{id}/refuse");
-    hub.send(Method::POST, &refuse, &approver, &json!({})).await.is_problem(409, "API-CONFLICT");
+    hub.send(Method::POST, &refuse, &approver, &json!({}))
+        .await
+        .is_problem(409, "API-CONFLICT");
 }
 
 #[tokio::test]
 async fn what_is_owed_is_listed_until_it_is_acknowledged() {
     let hub = Hub::start("");
     let (provider, insurer) = (hub.place.key(PROVIDER), hub.place.key(INSURER));
-    let answer = hub.send(Method::POST, "/v1/claims", &provider, &claim("D-1", "MA-2001")).await.ok();
+    let answer = hub
+        .send(
+            Method::POST,
+            "/v1/claims",
+            &provider,
+            &claim("D-1", "MA-2001"),
+        )
+        .await
+        .ok();
     let owed = hub.get("/v1/deliveries", &insurer).await.ok();
     let delivery = &owed["deliveries"][0];
-    assert_eq!((&delivery["message"], &delivery["purpose"]), (&answer["id"], &json!("decided")));
+    assert_eq!(
+        (&delivery["message"], &delivery["purpose"]),
+        (&answer["id"], &json!("decided"))
+    );
     assert_eq!(delivery["document"]["message"]["kind"], json!("claim"));
     let ack = format!("/v1/deliveries/{}/ack", delivery["id"].as_str().unwrap());
-    hub.send(Method::POST, &ack, &hub.place.key(OTHER_INSURER), &json!({})).await.is_problem(404, "API-NOT-FOUND");
-    assert_eq!(hub.send(Method::POST, &ack, &insurer, &json!({})).await.status.as_u16(), 204);
-    assert_eq!(hub.get("/v1/deliveries", &insurer).await.ok()["deliveries"], json!([]));
-    let way = hub.get(&format!("/v1/messages/{}", answer["id"].as_str().unwrap()), &provider).await.ok();
+    hub.send(
+        Method::POST,
+        &ack,
+        &hub.place.key(OTHER_INSURER),
+        &json!({}),
+    )
+    .await
+    .is_problem(404, "API-NOT-FOUND");
+    assert_eq!(
+        hub.send(Method::POST, &ack, &insurer, &json!({}))
+            .await
+            .status
+            .as_u16(),
+        204
+    );
+    assert_eq!(
+        hub.get("/v1/deliveries", &insurer).await.ok()["deliveries"],
+        json!([])
+    );
+    let way = hub
+        .get(
+            &format!("/v1/messages/{}", answer["id"].as_str().unwrap()),
+            &provider,
+        )
+        .await
+        .ok();
     assert!(way["deliveries"][0]["delivered_at"].is_i64(), "{way}");
 }
 
@@ -115,20 +231,34 @@ async fn an_insurer_that_is_asked_decides_later_over_rest() {
     message["kind"] = json!("preauthorization");
     message["preauthorization"] = json!({"bill": crate::hub::bill("NS110", 700_000)});
     message.as_object_mut().unwrap().remove("claim");
-    let asked = hub.send(Method::POST, "/v1/preauthorizations", &provider, &message).await.ok();
+    let asked = hub
+        .send(Method::POST, "/v1/preauthorizations", &provider, &message)
+        .await
+        .ok();
     assert_eq!(asked["state"], json!("pended"), "{asked}");
-    let decision = |amount: i64| {
-        json!({"message": asked["id"], "reference": "W-1", "verdict": "adjust", "currency": "MAD", "lines": [{"seq": 1, "amount": amount}]})
-    };
+    let decision = |amount: i64| json!({"message": asked["id"], "reference": "W-1", "verdict": "adjust", "currency": "MAD", "lines": [{"seq": 1, "amount": amount}]});
     let mut no_such_line = decision(1);
     no_such_line["lines"][0]["seq"] = json!(9);
-    hub.send(Method::POST, "/v1/decisions", &insurer, &no_such_line).await.is_problem(422, "VAL-REFERENCE");
+    hub.send(Method::POST, "/v1/decisions", &insurer, &no_such_line)
+        .await
+        .is_problem(422, "VAL-REFERENCE");
     let other = hub.place.key(OTHER_INSURER);
-    hub.send(Method::POST, "/v1/decisions", &other, &decision(1)).await.is_problem(404, "API-NOT-FOUND");
-    let receipt = hub.send(Method::POST, "/v1/decisions", &insurer, &decision(100_000)).await.ok();
-    assert_eq!(receipt["answer"]["state"], json!("decided"), "{receipt}");
-    assert_eq!(receipt["answer"]["decision"]["decided_by"], json!("insurer"));
-    let again = hub.send(Method::POST, "/v1/decisions", &insurer, &decision(100_000)).await.ok();
+    hub.send(Method::POST, "/v1/decisions", &other, &decision(1))
+        .await
+        .is_problem(404, "API-NOT-FOUND");
+    let receipt = hub
+        .send(Method::POST, "/v1/decisions", &insurer, &decision(100_000))
+        .await
+        .ok();
+    assert_eq!(receipt["state"], json!("decided"), "{receipt}");
+    let way = format!("/v1/messages/{}", asked["id"].as_str().unwrap());
+    let answer = hub.get(&way, &provider).await.ok()["answer"].clone();
+    assert_eq!(answer["decision"]["decided_by"], json!("insurer"));
+    assert!(hub.get(&way, &insurer).await.ok().get("answer").is_none());
+    let again = hub
+        .send(Method::POST, "/v1/decisions", &insurer, &decision(100_000))
+        .await
+        .ok();
     assert_eq!(again["repeated"], json!(true));
 }
 
@@ -136,7 +266,15 @@ async fn an_insurer_that_is_asked_decides_later_over_rest() {
 async fn consumption_elsewhere_is_posted_to_limits() {
     let hub = Hub::start("");
     let (provider, insurer) = (hub.place.key(PROVIDER), hub.place.key(INSURER));
-    let answer = hub.send(Method::POST, "/v1/claims", &provider, &claim("O-1", "MA-2001")).await.ok();
+    let answer = hub
+        .send(
+            Method::POST,
+            "/v1/claims",
+            &provider,
+            &claim("O-1", "MA-2001"),
+        )
+        .await
+        .ok();
     let touched = &answer["decision"]["remainders"][0];
     let posting = |reference: &str, kind: &str, amount: i64| {
         json!({
@@ -145,12 +283,25 @@ async fn consumption_elsewhere_is_posted_to_limits() {
         })
     };
     let left = touched["after"].as_i64().unwrap();
-    let rows = json!([posting("a", "off_hub", 500), posting("b", "off_hub", left), posting("c", "override", 700), posting("a", "off_hub", 500), posting("d", "consume", 1)]);
-    let results = hub.send(Method::POST, "/v1/postings", &insurer, &rows).await.ok();
+    let rows = json!([
+        posting("a", "off_hub", 500),
+        posting("b", "off_hub", left),
+        posting("c", "override", 700),
+        posting("a", "off_hub", 500),
+        posting("d", "consume", 1)
+    ]);
+    let results = hub
+        .send(Method::POST, "/v1/postings", &insurer, &rows)
+        .await
+        .ok();
     let results = results["results"].as_array().unwrap();
     assert_eq!(results[0]["left"], json!(left - 500));
     assert_eq!(results[1]["problems"][0]["code"], json!("VAL-RANGE"));
     assert_eq!(results[2]["left"], json!(left + 200));
-    assert_eq!(results[3]["left"], json!(left + 200), "a repeat has no further effect");
+    assert_eq!(
+        results[3]["left"],
+        json!(left + 200),
+        "a repeat has no further effect"
+    );
     assert_eq!(results[4]["problems"][0]["pointer"], json!("/4/kind"));
 }

@@ -9,6 +9,7 @@
 
 mod command_line;
 mod convert;
+mod demo;
 mod grpc;
 mod hub;
 mod insurers;

@@ -10,8 +10,13 @@ async fn health_and_metrics_tell_how_the_hub_is_doing() {
     let mut hub = Hub::start("[telemetry]\nmetrics = \"open\"\n");
     let key = hub.place.key(PROVIDER);
     assert_eq!(hub.raw(Method::GET, "/healthz", &[], "").await.text, "ok\n");
-    assert_eq!(hub.raw(Method::GET, "/readyz", &[], "").await.ok(), json!({"ready": true}));
-    hub.send(Method::POST, "/v1/claims", &key, &claim("M-1", "MA-2001")).await.ok();
+    assert_eq!(
+        hub.raw(Method::GET, "/readyz", &[], "").await.ok(),
+        json!({"ready": true})
+    );
+    hub.send(Method::POST, "/v1/claims", &key, &claim("M-1", "MA-2001"))
+        .await
+        .ok();
     let metrics = hub.raw(Method::GET, "/metrics", &[], "").await.text;
     for line in [
         "takmil_requests_total{route=\"/v1/claims\",status=\"200\"} 1",
@@ -28,7 +33,9 @@ async fn health_and_metrics_tell_how_the_hub_is_doing() {
 #[tokio::test]
 async fn an_operators_key_opens_the_metrics() {
     let hub = Hub::start("");
-    let shown = hub.place.json(&["participant", "add", "operations", "--role", "operator"]);
+    let shown = hub
+        .place
+        .json(&["participant", "add", "operations", "--role", "operator"]);
     let answer = hub.get("/metrics", shown["key"].as_str().unwrap()).await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4");
@@ -40,25 +47,56 @@ async fn lists_schemas_interface_and_page_are_open_to_all() {
     let get = async |path: &str| hub.raw(Method::GET, path, &[], "").await;
     let codes = async |path: &str, name: &str| {
         let list = get(path).await.ok()[name].as_array().unwrap().clone();
-        list.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        list.iter()
+            .map(|row| row["code"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let reasons = codes("/v1/reasons", "reasons").await;
     let problems = codes("/v1/problems", "problems").await;
-    assert!(reasons.contains(&"BEN-WAITING".to_owned()) && problems.contains(&"API-CHANGED".to_owned()));
+    assert!(
+        reasons.contains(&"BEN-WAITING".to_owned()) && problems.contains(&"API-CHANGED".to_owned())
+    );
     for schema in ["claim", "common", "documents", "answers"] {
-        assert_eq!(get(&format!("/v1/schemas/{schema}")).await.ok()["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
+        assert_eq!(
+            get(&format!("/v1/schemas/{schema}")).await.ok()["$schema"],
+            json!("https://json-schema.org/draft/2020-12/schema")
+        );
     }
-    get("/v1/schemas/poem").await.is_problem(404, "API-NOT-FOUND");
+    get("/v1/schemas/poem")
+        .await
+        .is_problem(404, "API-NOT-FOUND");
 
     let interface: Value = get("/openapi.json").await.ok();
-    assert_eq!(interface["openapi"].as_str().unwrap().split('.').take(2).collect::<Vec<_>>(), ["3", "1"]);
+    assert_eq!(
+        interface["openapi"]
+            .as_str()
+            .unwrap()
+            .split('.')
+            .take(2)
+            .collect::<Vec<_>>(),
+        ["3", "1"]
+    );
     let page = get("/docs").await;
-    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert!(
+        page.header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
     for path in interface["paths"].as_object().unwrap().keys() {
-        assert!(page.text.contains(path.as_str()), "{path} is not on the page");
+        assert!(
+            page.text.contains(path.as_str()),
+            "{path} is not on the page"
+        );
     }
     for code in reasons.iter().chain(&problems) {
-        assert!(page.text.contains(&format!("id=\"{code}\"")), "{code} has no anchor");
+        assert!(
+            page.text.contains(&format!("id=\"{code}\"")),
+            "{code} has no anchor"
+        );
     }
-    assert!(get("/docs/style.css").await.header("content-type").starts_with("text/css"));
+    assert!(
+        get("/docs/style.css")
+            .await
+            .header("content-type")
+            .starts_with("text/css")
+    );
 }

@@ -7,7 +7,7 @@ use takmil_domain::party::Party;
 use super::clinical::{devices, diagnosis, encounter, procedure};
 use super::cursor::Cursor;
 use super::particulars::sweep;
-use super::parties::{party_at, place};
+use super::parties::{cast, party_at, place};
 use super::values::{
     concept_at, concepts, moment, money_at, period, quantity, span, unit_code, when,
 };
@@ -42,13 +42,14 @@ pub(super) fn bill(c: Cursor, base: &str) -> Bill {
         payee: c.get("payee").map(payee),
         ..Bill::default()
     };
-    let named = c
-        .extension("extension-Claim.encounter")
-        .and_then(Cursor::value);
-    bill.encounter = named.map(encounter);
     let mut stay = Stay::default();
+    let named = c.extension("extension-Claim.encounter");
+    named
+        .and_then(Cursor::value)
+        .into_iter()
+        .for_each(|reference| visit(reference, &mut stay));
     bill.lines = lines(c, "item", "Claim.item", &format!("{base}/lines"), &mut stay);
-    bill.encounter = bill.encounter.or(stay.encounter);
+    bill.encounter = stay.encounter;
     bill
 }
 
@@ -87,12 +88,12 @@ fn claim_diagnosis(c: Cursor) -> Option<Diagnosis> {
 }
 
 fn carer(c: Cursor) -> Option<Party> {
-    let mut party = party_at(c, "provider").unwrap_or_default();
-    party.seq = c.count("sequence");
-    party.responsible = c.flag("responsible");
-    party.role = concept_at(c, "role").or(party.role);
-    party.specialty = concept_at(c, "qualification").or(party.specialty);
-    Some(party)
+    let (role, qualification) = (concept_at(c, "role"), concept_at(c, "qualification"));
+    Some(Party {
+        seq: c.count("sequence"),
+        responsible: c.flag("responsible"),
+        ..cast(c, "provider", role, qualification)
+    })
 }
 
 fn accident(c: Cursor) -> Accident {
@@ -149,7 +150,8 @@ fn lines<'a>(
             .and_then(Cursor::as_str)
             .map(Into::into);
         line.cancelled = taken_back(item);
-        visits(item, stay);
+        item.items("encounter")
+            .for_each(|reference| visit(reference, stay));
         line.details = match structure {
             "Claim.item" => lines(
                 item,
@@ -217,15 +219,13 @@ fn taken_back(c: Cursor) -> Option<bool> {
     found.next()?.value()?.as_bool()
 }
 
-/// The visits that a line belongs to. The bill has one; a line of another visit keeps that for itself.
-fn visits<'a>(c: Cursor<'a>, stay: &mut Stay<'a>) {
-    for reference in c.items("encounter") {
-        let text = reference.node.text("reference").unwrap_or_default();
-        if stay.encounter.is_none() {
-            stay.encounter = Some(encounter(reference));
-            stay.reference = text;
-        } else if !text.is_empty() && stay.reference == text {
-            reference.understood();
-        }
+/// The visit that a bill or a line refers to. The bill has one; a line of another visit keeps that for itself.
+fn visit<'a>(reference: Cursor<'a>, stay: &mut Stay<'a>) {
+    let text = reference.node.text("reference").unwrap_or_default();
+    if stay.encounter.is_none() {
+        stay.encounter = Some(encounter(reference));
+        stay.reference = text;
+    } else if !text.is_empty() && stay.reference == text {
+        reference.understood();
     }
 }

@@ -31,7 +31,6 @@ pub(super) fn read(c: Cursor) -> Message {
     let group = group
         .into_iter()
         .map(|number| plain(Relation::Group, number));
-    let code = concept_at(c, "code");
     let created = when(c, "authoredOn");
     let mut head = Head {
         identifiers: names(c),
@@ -49,12 +48,13 @@ pub(super) fn read(c: Cursor) -> Message {
         recipient: party_at(c, "owner"),
         ..Head::default()
     };
-    let reason = concept_at(c, "statusReason").or_else(|| concept_at(c, "reasonCode"));
+    let mut reasons = ["statusReason", "reasonCode", "code"].iter();
+    let reason = reasons.find_map(|key| concept_at(c, key));
     sweep(c, "Task", &mut head.supporting);
     Message {
         head,
         body: Body::Cancel(Cancel {
-            reason: reason.or(code),
+            reason,
             prescription: None,
         }),
     }

@@ -61,8 +61,7 @@ pub(super) fn request(c: Cursor) -> Head {
         inner.origin(canonical);
         party(inner)
     };
-    let agent = c.extension("Extension-Provenance-agent");
-    let agent = agent.and_then(Cursor::value).and_then(party);
+    let agent = || party(c.extension("Extension-Provenance-agent")?.value()?);
     let created = c.get("created");
     created
         .into_iter()
@@ -79,7 +78,7 @@ pub(super) fn request(c: Cursor) -> Head {
             .unwrap_or_default(),
         provider: at("provider", "/provider"),
         facility: at("facility", "/facility"),
-        actor: at("enterer", "/actor").or(agent),
+        actor: at("enterer", "/actor").or_else(agent),
         recipient: at("insurer", "/recipient"),
         coverages: insurances(c),
         ..Head::default()

@@ -52,7 +52,8 @@ pub(super) fn procedure(c: Cursor) -> Option<Procedure> {
     let (coded, done) = match c.choice("procedure")? {
         ("Reference", reference) => {
             let link = follow(reference, &["Procedure"]);
-            let done = link.target.and_then(|target| span(target, "performed"));
+            let undated = link.target.filter(|_| dated.is_none());
+            let done = undated.and_then(|target| span(target, "performed"));
             (concept_behind(&link)?, done.unwrap_or_default())
         }
         (_, value) => (concept(value)?, Default::default()),

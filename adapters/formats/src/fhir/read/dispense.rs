@@ -14,10 +14,10 @@ use super::eligibility::ordinal;
 use super::links::{Distinct, concept_behind, follow, named, names, numbered};
 use super::medication::medication;
 use super::particulars::sweep;
-use super::parties::{member, party_at};
+use super::parties::{cast, member, party_at};
 use super::prescription::{notes, numbers};
 use super::values::{
-    concept, concept_at, concepts, identifiers, money_at, quantity, unit_code, when,
+    concept, concept_at, concepts, identifiers, moment, money_at, quantity, unit_code, when,
 };
 
 /// Reads the dispensings, at least one, of one hand-over.
@@ -62,17 +62,16 @@ fn opening(c: Cursor, head: &mut Head, whole: &mut Dispense) {
         head.member = member(subject, "/member");
     }
     let performer = c.items("performer").next();
-    whole.dispenser = performer.and_then(|performer| {
-        let mut dispenser = party_at(performer, "actor")?;
-        dispenser.role = concept_at(performer, "function").or(dispenser.role);
-        Some(dispenser)
+    whole.dispenser = performer.map(|performer| {
+        let function = concept_at(performer, "function");
+        cast(performer, "actor", function, None)
     });
     head.provider = whole.dispenser.clone();
     head.facility = party_at(c, "location");
     let visit = c.get("context");
     whole.encounter = visit.and_then(|visit| named(visit, &["Encounter", "EpisodeOfCare"]));
     let handed_over = c.get("whenHandedOver").or(c.get("whenPrepared"));
-    let day = handed_over.and_then(super::values::moment);
+    let day = handed_over.and_then(moment);
     if let Some(day) = day.and_then(|when| when.first_day()) {
         c.reader.day.set(day);
     }

@@ -124,30 +124,34 @@ fn composed(c: Cursor, message: &mut Message) {
             coded: Some(coded),
             ..Supporting::default()
         }));
-    let known = identifiers(c, "identifier");
-    let new = known
-        .into_iter()
-        .filter(|number| !head.identifiers.contains(number));
-    let new: Vec<_> = new.collect();
-    head.identifiers.extend(new);
+    for number in identifiers(c, "identifier") {
+        if !head.identifiers.contains(&number) {
+            head.identifiers.push(number);
+        }
+    }
     if head.created.is_none() {
         head.created = when(c, "date");
     }
-    if let Some(custodian) = party_at(c, "custodian") {
-        head.provider = Some(custodian);
+    // A prescription's own provider is its prescriber, who stands in its body as well.
+    if head.provider.is_none() || matches!(message.body, Body::Prescription(_)) {
+        head.provider = party_at(c, "custodian").or(head.provider.take());
     }
     for author in c.items("author") {
-        let is_software = author.node.text("type") == Some("Device");
-        match party(author) {
-            Some(software) if is_software => head.submitted_by = Some(software),
-            person if head.actor.is_none() && person != head.provider => head.actor = person,
-            _ => {}
+        if author.node.text("type") == Some("Device") {
+            if head.submitted_by.is_none() {
+                head.submitted_by = party(author);
+            }
+        } else if head.actor.is_none() {
+            head.actor = party(author).filter(|person| head.provider.as_ref() != Some(person));
         }
     }
-    let visit = c.get("encounter").map(encounter);
-    match &mut message.body {
-        Body::Prescription(order) if order.encounter.is_none() => order.encounter = visit,
-        Body::Claim(claim) if claim.bill.encounter.is_none() => claim.bill.encounter = visit,
-        _ => {}
+    let stay = match &mut message.body {
+        Body::Prescription(order) => &mut order.encounter,
+        Body::Claim(claim) => &mut claim.bill.encounter,
+        Body::Preauthorization(asked) => &mut asked.bill.encounter,
+        _ => return,
+    };
+    if stay.is_none() {
+        *stay = c.get("encounter").map(encounter);
     }
 }

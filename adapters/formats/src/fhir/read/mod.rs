@@ -42,7 +42,7 @@ use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::text::digits;
 
-use self::cursor::{Account, Cursor, Reader, Shared};
+use self::cursor::{Cursor, Reader, Shared};
 use self::library::{Form, Library};
 use self::units::{Kind, Unit, units};
 use super::tree::Node;
@@ -140,47 +140,59 @@ fn message<'a>(
     faults: &HashMap<usize, Vec<Problem>>,
     alone: bool,
 ) -> Read {
-    let resources = &reader.library.resources;
-    let first = unit
-        .resources
-        .first()
-        .and_then(|index| resources.get(*index));
-    let place = first
-        .map(|resource| resource.pointer.clone())
-        .unwrap_or_default();
-    let refused = |mut problems: Vec<Problem>| {
-        problems.truncate(MAX_PROBLEMS);
-        Read {
-            place: place.clone(),
-            outcome: Err(problems),
-            origins: Vec::new(),
+    let first = unit.resources.first().copied().unwrap_or_default();
+    let first = reader.library.resources.get(first);
+    let place = first.map(|resource| resource.pointer.clone());
+    let place = place.unwrap_or_default();
+    match outcome(unit, reader, faults, alone) {
+        Ok((message, origins)) => Read {
+            place,
+            outcome: Ok(message),
+            origins,
+        },
+        Err(mut problems) => {
+            problems.truncate(MAX_PROBLEMS);
+            Read {
+                place,
+                outcome: Err(problems),
+                origins: Vec::new(),
+            }
         }
-    };
-    let wrong = |indices: &mut dyn Iterator<Item = &usize>| -> Vec<Problem> {
-        let found = indices.filter_map(|index| faults.get(index));
+    }
+}
+
+/// A message and the origins of its parts, or what is wrong with it.
+type Outcome = Result<(Message, Vec<(String, String)>), Vec<Problem>>;
+
+fn outcome<'a>(
+    unit: &Unit,
+    reader: &'a Reader<'a>,
+    faults: &HashMap<usize, Vec<Problem>>,
+    alone: bool,
+) -> Outcome {
+    let own: BTreeSet<usize> = unit.resources.iter().copied().collect();
+    let against = |resources: &mut dyn Iterator<Item = &usize>| -> Vec<Problem> {
+        let found = resources.filter_map(|index| faults.get(index));
         found.flatten().cloned().collect()
     };
-    let problems = wrong(&mut unit.resources.iter());
+    let problems = against(&mut own.iter());
     if !problems.is_empty() {
-        return refused(problems);
+        return Err(problems);
     }
-    let cursors: Vec<Cursor> = unit
-        .resources
-        .iter()
-        .filter_map(|index| reader.open(*index))
-        .collect();
+    let cursors = unit.resources.iter();
+    let cursors: Vec<Cursor> = cursors.filter_map(|index| reader.open(*index)).collect();
     if cursors.iter().map(|c| lines(c.node)).sum::<usize>() > MAX_LINES {
         let detail = format!("a message has at most {MAX_LINES} lines, details counted");
-        return refused(vec![Problem::new(
-            ProblemCode::TooManyLines,
-            place.clone(),
-            detail,
-        )]);
+        let resource = own
+            .first()
+            .and_then(|index| reader.library.resources.get(*index));
+        let place = resource.map_or("", |resource| &resource.pointer);
+        return Err(vec![Problem::new(ProblemCode::TooManyLines, place, detail)]);
     }
     let currency = cursors.iter().find_map(|c| announced_currency(c.node));
     reader.currency.set(currency);
     let Some(mut message) = composed(unit.kind, &cursors) else {
-        return refused(reader.close().problems);
+        return Err(reader.close().problems);
     };
     if let Some(container) = reader.library.containers.get(unit.container) {
         frame::complete(&mut message, container, reader, alone);
@@ -188,24 +200,15 @@ fn message<'a>(
     if reader.has_money.get() {
         message.head.currency = reader.currency.get();
     }
-    let Account {
-        unread,
-        origins,
-        problems,
-    } = reader.close();
-    let mut problems = problems;
-    let own: BTreeSet<usize> = unit.resources.iter().copied().collect();
-    problems.extend(wrong(&mut reader.used().difference(&own)));
-    if !problems.is_empty() {
-        return refused(problems);
+    let mut account = reader.close();
+    let folded = against(&mut reader.used().difference(&own));
+    account.problems.extend(folded);
+    if !account.problems.is_empty() {
+        return Err(account.problems);
     }
-    attach(&mut message, reader, &origins);
-    message.head.unread = unread;
-    Read {
-        place,
-        outcome: Ok(message),
-        origins,
-    }
+    attach(&mut message, reader, &account.origins);
+    message.head.unread = account.unread;
+    Ok((message, account.origins))
 }
 
 fn composed(kind: Kind, cursors: &[Cursor]) -> Option<Message> {

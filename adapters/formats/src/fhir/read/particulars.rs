@@ -8,12 +8,13 @@
 use takmil_domain::code::{Coded, Coding};
 use takmil_domain::message::{Attachment, Supporting};
 use takmil_domain::money::Quantity;
+use takmil_domain::text::digits;
 
 use super::cursor::Cursor;
 use super::links::pointed;
 use super::parties::author;
 use super::values::{
-    address, coded, concept, identifier, measure, moment, money, name, period, single,
+    address, coded, concept, identifier, measure, moment, money, name, period, single, unit_code,
 };
 use crate::fhir::r4::{self, Primitive, Structure, Type};
 use crate::fhir::{ELEMENT, EXTENSION};
@@ -82,14 +83,7 @@ fn members(c: Cursor, structure: &'static Structure, trail: &Trail, parts: &mut 
         return;
     }
     for (key, node) in c.node.members() {
-        if matches!(
-            &**key,
-            "id" | "resourceType" | "meta" | "text" | "contained" | "modifierExtension"
-        ) && (structure.is_resource || matches!(&**key, "id" | "modifierExtension"))
-        {
-            continue;
-        }
-        if c.is_understood(key) {
+        if is_frame(key, structure) || c.is_understood(key) {
             continue;
         }
         if &**key == "extension" {
@@ -114,6 +108,13 @@ fn members(c: Cursor, structure: &'static Structure, trail: &Trail, parts: &mut 
             leftover(item, kind, &at, &|| at.element(), parts);
         }
     }
+}
+
+/// Members that say nothing of the matter, are read where something refers to them, or must not be taken.
+fn is_frame(key: &str, structure: &Structure) -> bool {
+    let everywhere = matches!(key, "id" | "modifierExtension");
+    let of_resources = matches!(key, "resourceType" | "meta" | "text" | "contained");
+    everywhere || structure.is_resource && of_resources
 }
 
 /// Takes what is left of one value of type `kind`.
@@ -189,7 +190,7 @@ fn fill_primitive(primitive: Primitive, c: Cursor, part: &mut Supporting) -> boo
         }
         Primitive::Code => {
             let source = c.as_str().map(|code| Coding {
-                code: takmil_domain::text::digits(code).into_owned(),
+                code: digits(code).into_owned(),
                 ..Coding::default()
             });
             part.coded = source.map(|source| Coded {
@@ -255,7 +256,7 @@ fn number(c: Cursor, part: &mut Supporting) {
         part.unit_code = measure.coded;
     } else {
         part.unit = c.text("unit").map(Into::into);
-        part.unit_code = super::values::unit_code(c);
+        part.unit_code = unit_code(c);
     }
 }
 

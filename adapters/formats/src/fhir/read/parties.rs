@@ -1,11 +1,11 @@
 //! Persons, bodies and covers that a message names, with what the resources behind them say.
 
-use takmil_domain::code::Coded;
+use takmil_domain::code::{Coded, Coding};
 use takmil_domain::ids::Identifier;
 use takmil_domain::party::{CoverageClass, CoverageReference, Member, Party, Sex};
 
 use super::cursor::Cursor;
-use super::links::{Link, follow, names_or_address};
+use super::links::{Distinct, Link, follow, names_or_address};
 use super::particulars::sweep;
 use super::values::{address, best_name, concept, concept_at, period, when};
 use crate::fhir::SUBSCRIBER;
@@ -60,63 +60,77 @@ pub(super) fn party_at(c: Cursor, key: &str) -> Option<Party> {
 
 /// The party that a reference leads to; none where it says nothing.
 pub(super) fn party(c: Cursor) -> Option<Party> {
-    known(c, MAX_STEPS)
+    known(c, Party::default(), MAX_STEPS)
 }
 
-fn known(c: Cursor, steps: usize) -> Option<Party> {
+/// The party under `key`, in the role and of the specialty that the message itself tells of it, if it does.
+pub(super) fn cast(c: Cursor, key: &str, role: Option<Coded>, specialty: Option<Coded>) -> Party {
+    let told = Party {
+        role,
+        specialty,
+        ..Party::default()
+    };
+    let party = c
+        .get(key)
+        .and_then(|link| known(link, told.clone(), MAX_STEPS));
+    party.unwrap_or(told)
+}
+
+/// The party that a reference leads to. What is told of it already is not read again, so that it stays
+/// unread where it differs.
+fn known(c: Cursor, told: Party, steps: usize) -> Option<Party> {
     let link = follow(c, PARTIES);
     let mut party = match link.target {
-        Some(target) => described(target, steps.saturating_sub(1)),
-        None => Party::default(),
+        Some(target) => described(target, told, steps.saturating_sub(1)),
+        None => told,
     };
     party.identifiers = united(party.identifiers, link.identifiers);
     party.name = party.name.or(link.display.map(Into::into));
     (party != Party::default()).then_some(party)
 }
 
-fn united(mut own: Vec<Identifier>, named: Vec<Identifier>) -> Vec<Identifier> {
-    for identifier in named {
-        if !own.contains(&identifier) {
-            own.push(identifier);
-        }
-    }
-    own
+fn united(own: Vec<Identifier>, named: Vec<Identifier>) -> Vec<Identifier> {
+    let mut all = Distinct::default();
+    all.add(own);
+    all.add(named);
+    all.into_list()
 }
 
-/// What a resource says of a party.
-fn described(c: Cursor, steps: usize) -> Party {
+/// What a resource says of a party, beside what is told of it.
+fn described(c: Cursor, told: Party, steps: usize) -> Party {
     let around = |key: &str| {
-        let outer = (steps > 0).then(|| known(c.get(key)?, steps)).flatten();
-        outer.map(Box::new)
+        let link = c.get(key).filter(|_| steps > 0)?;
+        known(link, Party::default(), steps).map(Box::new)
     };
     let mut party = Party {
         identifiers: names_or_address(c),
-        ..Party::default()
+        ..told
     };
+    let first = |told: Option<Coded>, key: &str| told.or_else(|| c.items(key).find_map(concept));
     match c.kind() {
         "PractitionerRole" => role(c, &mut party, steps),
         "Practitioner" => {
             party.name = best_name(c);
-            party.specialty = qualification(c);
+            party.specialty = party.specialty.or_else(|| qualification(c));
         }
         "Patient" => party.name = best_name(c),
         "RelatedPerson" => {
             party.name = best_name(c);
-            party.role = c.items("relationship").find_map(concept);
+            party.role = first(party.role, "relationship");
         }
         "Organization" => {
             party.name = c.text("name").map(Into::into);
-            party.specialty = c.items("type").find_map(concept);
+            party.specialty = first(party.specialty, "type");
             party.organisation = around("partOf");
         }
         "Location" => {
             party.name = c.text("name").map(Into::into);
-            party.specialty = c.items("type").find_map(concept);
+            party.specialty = first(party.specialty, "type");
             party.organisation = around("managingOrganization");
         }
         "HealthcareService" => {
             party.name = c.text("name").map(Into::into);
-            party.specialty = c.items("specialty").find_map(concept);
+            party.specialty = first(party.specialty, "specialty");
             party.organisation = around("providedBy");
         }
         "Device" => {
@@ -130,18 +144,28 @@ fn described(c: Cursor, steps: usize) -> Party {
 
 /// A practitioner in a role: the person's name and numbers beside those of the role.
 fn role(c: Cursor, party: &mut Party, steps: usize) {
-    party.role = c.items("code").find_map(concept);
-    party.specialty = c.items("specialty").find_map(concept);
+    let first = |key: &str| c.items(key).find_map(concept);
+    party.role = party.role.take().or_else(|| first("code"));
+    party.specialty = party.specialty.take().or_else(|| first("specialty"));
     if steps == 0 {
         return;
     }
-    if let Some(person) = c.get("practitioner").and_then(|link| known(link, steps)) {
-        let role_alone = std::mem::take(&mut party.identifiers);
-        party.identifiers = united(role_alone, person.identifiers);
-        party.name = person.name;
-        party.specialty = party.specialty.take().or(person.specialty);
-    }
-    let organisation = c.get("organization").and_then(|link| known(link, steps));
+    let told = Party {
+        role: party.role.take(),
+        specialty: party.specialty.take(),
+        ..Party::default()
+    };
+    let person = match c.get("practitioner") {
+        Some(link) => known(link, told, steps).unwrap_or_default(),
+        None => told,
+    };
+    let of_role = std::mem::take(&mut party.identifiers);
+    party.identifiers = united(of_role, person.identifiers);
+    party.name = person.name;
+    party.role = person.role;
+    party.specialty = person.specialty;
+    let organisation = c.get("organization");
+    let organisation = organisation.and_then(|link| known(link, Party::default(), steps));
     party.organisation = organisation.map(Box::new);
 }
 
@@ -191,7 +215,7 @@ pub(super) fn cover(c: Cursor, canonical: &str) -> CoverageReference {
 fn unknown_cover(c: Cursor, link: Link, canonical: &str) -> CoverageReference {
     c.origin(canonical);
     let insurer = link.target.map(|target| {
-        let mut insurer = described(target, MAX_STEPS);
+        let mut insurer = described(target, Party::default(), MAX_STEPS);
         insurer.name = insurer.name.or(link.display.map(Into::into));
         insurer
     });
@@ -212,10 +236,15 @@ fn class(c: Cursor) -> Option<CoverageClass> {
     })
 }
 
-/// The person or body named in words alone, or by reference, under `stem` (`authorString`, `authorReference`).
+/// The person or body named in words alone, or by reference, under `stem` (`authorString`, `authorReference`):
+/// the name, else the number.
 pub(super) fn author(c: Cursor, stem: &str) -> Option<String> {
     match c.choice(stem)? {
-        ("Reference", reference) => party(reference)?.name,
+        ("Reference", reference) => {
+            let party = party(reference)?;
+            let mut numbers = party.identifiers.into_iter();
+            party.name.or_else(|| Some(numbers.next()?.value))
+        }
         (_, text) => text.as_str().map(Into::into),
     }
 }
@@ -229,13 +258,23 @@ pub(super) fn place(c: Cursor, stem: &str) -> Option<Coded> {
     }
 }
 
-/// The place that a reference leads to, as a concept: its name, beside the first of its identifiers.
+/// The place that a reference leads to, as a concept: its numbers as codes, its name in words.
 pub(super) fn whereabouts(reference: Cursor) -> Option<Coded> {
-    let place = party(reference)?;
-    let mut coded = Coded::default();
-    if let Some(first) = place.identifiers.into_iter().next() {
-        coded = Coded::new(first.system, first.value);
-    }
-    coded.text = place.name;
-    Some(coded)
+    let link = follow(reference, &["Location", "Organization"]);
+    let own = link.target.map(names_or_address).unwrap_or_default();
+    let mut codings = united(own, link.identifiers)
+        .into_iter()
+        .map(|number| Coding {
+            system: number.system,
+            code: number.value,
+            ..Coding::default()
+        });
+    let name = link.target.and_then(|place| place.text("name"));
+    let place = Coded {
+        source: codings.next(),
+        others: codings.collect(),
+        text: name.or(link.display).map(Into::into),
+        ..Coded::default()
+    };
+    (place != Coded::default()).then_some(place)
 }

@@ -47,8 +47,15 @@ impl File {
             }
             Err(error) => {
                 self.broken = true;
-                let detail = format!("not JSON: line {}, column {}; nothing after it was read", error.line(), error.column());
-                Some((self.row + 1, Err(Problem::new(ProblemCode::Malformed, "", detail))))
+                let detail = format!(
+                    "not JSON: line {}, column {}; nothing after it was read",
+                    error.line(),
+                    error.column()
+                );
+                Some((
+                    self.row + 1,
+                    Err(Problem::new(ProblemCode::Malformed, "", detail)),
+                ))
             }
         }
     }
@@ -66,7 +73,9 @@ mod tests {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let mut rows = File::open(file.path()).unwrap();
-            let read: Vec<_> = std::iter::from_fn(|| rows.next()).map(|(_, row)| row.ok().and_then(|row| row["a"].as_i64())).collect();
+            let read: Vec<_> = std::iter::from_fn(|| rows.next())
+                .map(|(_, row)| row.ok().and_then(|row| row["a"].as_i64()))
+                .collect();
             assert_eq!(read, expected, "{text}");
         };
         check(r#"[{"a":1},{"a":2}]"#, &[Some(1), Some(2)]);

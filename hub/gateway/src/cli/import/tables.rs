@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     target: Option<String>,
     /// The edition, as its publisher names it.
-    #[arg(long, default_value = "")]
-    edition: String,
+    #[arg(long, required_if_eq("kind", "tables"))]
+    edition: Option<String>,
     /// The day of that edition.
     #[arg(long, required_if_eq("kind", "tables"), value_name = "YYYY-MM-DD", value_parser = day)]
     as_of: Option<Date>,
@@ -41,11 +41,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     synthetic: bool,
     /// The terms under which the rows may be used.
-    #[arg(long, default_value = "")]
-    licence: String,
+    #[arg(long, required_if_eq("kind", "tables"))]
+    licence: Option<String>,
     /// Who publishes it.
-    #[arg(long, default_value = "")]
-    source: String,
+    #[arg(long, required_if_eq("kind", "tables"))]
+    source: Option<String>,
 }
 
 fn day(text: &str) -> Result<Date, &'static str> {
@@ -54,9 +54,18 @@ fn day(text: &str) -> Result<Date, &'static str> {
 
 /// Reads a source and keeps its table.
 pub(super) fn import(config: &Config, path: &Path, arguments: &Arguments) -> Result<Report, Fatal> {
-    let folder = config.tables.named().ok_or("the configuration names no folder for tables: set tables.folder")?;
-    let head = arguments.head().ok_or("a table needs --columns, --id, --system and --as-of")?;
-    if !head.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    let folder = config
+        .tables
+        .named()
+        .ok_or("the configuration names no folder for tables: set tables.folder")?;
+    let head = arguments
+        .head()
+        .ok_or("a table needs its head: see takmil import --help")?;
+    if !head
+        .id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
         return Err("--id is of a-z A-Z 0-9 and -".into());
     }
     let columns = arguments.columns.as_deref().unwrap_or_default();
@@ -80,25 +89,37 @@ impl Arguments {
             id: self.id.clone()?,
             system: self.system.clone()?,
             target: self.target.clone(),
-            edition: self.edition.clone(),
+            edition: self.edition.clone()?,
             as_of: self.as_of?,
             complete: self.complete,
             synthetic: self.synthetic,
-            licence: self.licence.clone(),
-            source: self.source.clone(),
+            licence: self.licence.clone()?,
+            source: self.source.clone()?,
         })
     }
 }
 
 fn told(path: &Path, row: &Refused) -> RefusedRow {
     let (code, detail) = match row.reason {
-        Refusal::Uneven => (ProblemCode::Malformed, "it has more or fewer fields than the first line"),
+        Refusal::Uneven => (
+            ProblemCode::Malformed,
+            "it has more or fewer fields than the first line",
+        ),
         Refusal::NotText => (ProblemCode::NotText, "it is not UTF-8"),
         Refusal::TooLong => (ProblemCode::TooLarge, "a field is too long"),
-        Refusal::Misspelled => (ProblemCode::BadValue, "its code is not one that the system can have"),
-        Refusal::MisspelledTarget => (ProblemCode::BadValue, "the code that it leads to is not one that the system can have"),
+        Refusal::Misspelled => (
+            ProblemCode::BadValue,
+            "its code is not one that the system can have",
+        ),
+        Refusal::MisspelledTarget => (
+            ProblemCode::BadValue,
+            "the code that it leads to is not one that the system can have",
+        ),
         Refusal::UnknownEquivalence => (ProblemCode::BadValue, "its equivalence is not known"),
-        Refusal::Contradicts => (ProblemCode::BadValue, "an earlier row of the same code says something else"),
+        Refusal::Contradicts => (
+            ProblemCode::BadValue,
+            "an earlier row of the same code says something else",
+        ),
     };
     RefusedRow {
         path: path.display().to_string(),

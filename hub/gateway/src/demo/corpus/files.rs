@@ -42,7 +42,11 @@ impl Letter {
 
     /// The address that it goes to.
     pub(super) fn address(&self) -> &'static str {
-        if self.is_native() { "/v1/messages" } else { "/fhir/$process-message" }
+        if self.is_native() {
+            "/v1/messages"
+        } else {
+            "/fhir/$process-message"
+        }
     }
 
     /// Its media type.
@@ -76,26 +80,41 @@ pub(super) struct Shelf {
 }
 
 /// Reads every file of a folder, on as many threads as the machine has.
-pub(super) async fn gather(folder: &Path, screen: Screen, today: Date, currency: Currency) -> Result<Shelf, Fatal> {
+pub(super) async fn gather(
+    folder: &Path,
+    screen: Screen,
+    today: Date,
+    currency: Currency,
+) -> Result<Shelf, Fatal> {
     let mut paths = Vec::new();
     walk(folder, &mut paths)?;
     let progress = screen.progress("files", paths.len());
     let (paths, next) = (Arc::new(paths), Arc::new(AtomicUsize::new(0)));
-    let context = Context { default_currency: Some(currency), today };
+    let context = Context {
+        default_currency: Some(currency),
+        today,
+    };
     let readers = std::thread::available_parallelism().map_or(1, |count| count.get());
     let reader = |_| {
         let (paths, next, folder) = (Arc::clone(&paths), Arc::clone(&next), folder.to_owned());
         tokio::task::spawn_blocking(move || {
             let mut read = Vec::new();
             while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(&folder)
+                    .unwrap_or(path)
+                    .to_string_lossy()
+                    .into_owned();
                 read.extend(bodies(path, &name, &context));
             }
             read
         })
     };
     let readers: Vec<_> = (0..readers).map(reader).collect();
-    let mut shelf = Shelf { files: paths.len(), ..Shelf::default() };
+    let mut shelf = Shelf {
+        files: paths.len(),
+        ..Shelf::default()
+    };
     for reader in readers {
         for found in reader.await? {
             match found {
@@ -108,7 +127,9 @@ pub(super) async fn gather(folder: &Path, screen: Screen, today: Date, currency:
         }
         progress.at(next.load(Ordering::Relaxed).min(paths.len()));
     }
-    shelf.letters.sort_by(|one, other| one.path.cmp(&other.path));
+    shelf
+        .letters
+        .sort_by(|one, other| one.path.cmp(&other.path));
     Ok(shelf)
 }
 
@@ -136,17 +157,22 @@ fn bodies(path: &Path, name: &str, context: &Context) -> Vec<Result<Letter, Stri
     }
     let lines = bytes.split(|byte| *byte == b'\n').zip(1_usize..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
-    let one = |(line, number): (&[u8], usize)| letter(format!("{name}:{number}"), line.to_vec(), context);
+    let one =
+        |(line, number): (&[u8], usize)| letter(format!("{name}:{number}"), line.to_vec(), context);
     lines.map(one).collect()
 }
 
 /// A file's bytes, unpacked where it is gzip: one byte more than a body may have, at most.
 fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
-    let most = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(MAX_BODY_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let file = File::open(path)?;
     let mut bytes = Vec::new();
     match path.extension().is_some_and(|ending| ending == "gz") {
-        true => MultiGzDecoder::new(file).take(most).read_to_end(&mut bytes)?,
+        true => MultiGzDecoder::new(file)
+            .take(most)
+            .read_to_end(&mut bytes)?,
         false => file.take(most).read_to_end(&mut bytes)?,
     };
     Ok(bytes)
@@ -163,9 +189,13 @@ fn letter(path: String, body: Vec<u8>, context: &Context) -> Result<Letter, Stri
         }
         Err(_) => Vec::new(),
     };
-    let read = messages.iter().filter_map(|read| read.outcome.as_ref().ok());
+    let read = messages
+        .iter()
+        .filter_map(|read| read.outcome.as_ref().ok());
     Ok(Letter {
-        people: read.filter_map(|message| person(message, context)).collect(),
+        people: read
+            .filter_map(|message| person(message, context))
+            .collect(),
         messages: messages.len().max(1),
         path,
         body,
@@ -177,7 +207,11 @@ fn person(message: &Message, context: &Context) -> Option<Person> {
     let head = &message.head;
     Some(Person {
         identifiers: head.member.identifiers.clone(),
-        birth_date: head.member.birth_date.as_ref().and_then(|when| when.first_day()),
+        birth_date: head
+            .member
+            .birth_date
+            .as_ref()
+            .and_then(|when| when.first_day()),
         sex: head.member.sex,
         currency: head.currency.or(context.default_currency)?,
     })

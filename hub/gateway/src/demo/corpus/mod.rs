@@ -118,7 +118,9 @@ fn plan_id(insurer: &str, currency: Currency) -> String {
 
 /// Sends the folder's messages.
 pub(super) async fn run(world: &mut World, folder: &Path) -> Result<Corpus, Fatal> {
-    world.screen.show(format_args!("\nEvery message of {}", folder.display()));
+    world
+        .screen
+        .show(format_args!("\nEvery message of {}", folder.display()));
     let currency = Currency::parse(DEFAULT_CURRENCY).unwrap_or(Currency::NONE);
     let shelf = files::gather(folder, world.screen, world.today, currency).await?;
     let members = people::covers(&shelf.letters, &world.run)?;
@@ -129,7 +131,9 @@ pub(super) async fn run(world: &mut World, folder: &Path) -> Result<Corpus, Fata
         members.len(),
     ));
     for (reason, count) in &shelf.skipped {
-        world.screen.show(format_args!("    {count} skipped: {reason}"));
+        world
+            .screen
+            .show(format_args!("    {count} skipped: {reason}"));
     }
     open(world, &shelf.letters, &members, currency).await?;
     let began = Instant::now();
@@ -161,8 +165,13 @@ async fn open(
     let progress = world.screen.progress("senders", letters.len());
     let store = world.hub.store().clone();
     let currencies: BTreeSet<Currency> = members.iter().map(|member| member.currency).collect();
-    for (insurer, currency) in currencies.iter().flat_map(|currency| INSURERS.map(|insurer| (insurer, *currency))) {
-        store.upsert_plan(&Scope::Hub, &plan(insurer, currency)?).await?;
+    for (insurer, currency) in currencies
+        .iter()
+        .flat_map(|currency| INSURERS.map(|insurer| (insurer, *currency)))
+    {
+        store
+            .upsert_plan(&Scope::Hub, &plan(insurer, currency)?)
+            .await?;
     }
     for (place, letter) in letters.iter().enumerate() {
         let sender = json!({
@@ -177,10 +186,15 @@ async fn open(
         progress.step();
     }
     world.hub.refresh().await?;
-    let covers: Vec<_> = members.iter().flat_map(|member| member.rows.iter().cloned()).collect();
+    let covers: Vec<_> = members
+        .iter()
+        .flat_map(|member| member.rows.iter().cloned())
+        .collect();
     let refused = seed::enrol(&world.hub, &world.keys, &world.insurers, &covers).await?;
     for (code, count) in refused {
-        world.screen.show(format_args!("    {count} covers refused: {code}"));
+        world
+            .screen
+            .show(format_args!("    {count} covers refused: {code}"));
     }
     Ok(())
 }
@@ -201,15 +215,25 @@ struct Sent {
 /// Sends all letters, some at a time. Also says of how many messages the replies say nothing.
 async fn send(world: &World, letters: &[Letter]) -> Result<(Vec<Sent>, usize), Fatal> {
     let progress = world.screen.progress("bodies", letters.len());
-    let all = letters.iter().enumerate().map(|(place, letter)| send_one(world, place, letter));
+    let all = letters
+        .iter()
+        .enumerate()
+        .map(|(place, letter)| send_one(world, place, letter));
     let mut replies = stream::iter(all).buffer_unordered(CONNECTIONS);
     let (mut sent, mut unaccounted) = (Vec::with_capacity(letters.len()), 0_usize);
     while let Some(one) = replies.next().await {
         let one = one?;
-        let (path, expected) = letters.get(one.place).map_or(("", 0), |letter| (letter.path.as_str(), letter.messages));
+        let (path, expected) = letters
+            .get(one.place)
+            .map_or(("", 0), |letter| (letter.path.as_str(), letter.messages));
         let told = one.told.len();
         if told != expected {
-            tracing::error!(path, expected, told, "a reply does not say what became of each message");
+            tracing::error!(
+                path,
+                expected,
+                told,
+                "a reply does not say what became of each message"
+            );
         }
         unaccounted = unaccounted.saturating_add(expected.abs_diff(told));
         sent.push(one);
@@ -225,7 +249,14 @@ async fn send_one(world: &World, place: usize, letter: &Letter) -> Result<Sent, 
     // Connected before, so that what is measured is the hub.
     client.read("/healthz").await?;
     let began = Instant::now();
-    let reply = client.send(letter.address(), letter.media_type(), letter.body.clone(), None).await;
+    let reply = client
+        .send(
+            letter.address(),
+            letter.media_type(),
+            letter.body.clone(),
+            None,
+        )
+        .await;
     let micros = micros(began.elapsed());
     let told = match reply {
         Ok(reply) => reply::read(&reply),
@@ -234,13 +265,20 @@ async fn send_one(world: &World, place: usize, letter: &Letter) -> Result<Sent, 
             place: error.to_string(),
         }],
     };
-    Ok(Sent { place, micros, told })
+    Ok(Sent {
+        place,
+        micros,
+        told,
+    })
 }
 
 async fn settle(world: &World) -> Result<bool, Fatal> {
     let most = world.hub.waiting().await?;
-    let progress = world.screen.progress("deliveries", usize::try_from(most).unwrap_or(usize::MAX));
-    let done = |waiting: u64| progress.at(usize::try_from(most.saturating_sub(waiting)).unwrap_or(0));
+    let progress = world
+        .screen
+        .progress("deliveries", usize::try_from(most).unwrap_or(usize::MAX));
+    let done =
+        |waiting: u64| progress.at(usize::try_from(most.saturating_sub(waiting)).unwrap_or(0));
     world.hub.settle(PATIENCE, done).await
 }
 
@@ -249,8 +287,15 @@ async fn rows(world: &World, letters: &[Letter], sent: Vec<Sent>) -> Result<Vec<
     let received = world.insurers.received();
     let mut known: HashMap<MessageId, bool> = HashMap::new();
     let mut rows = Vec::new();
-    for Sent { place, micros, told } in sent {
-        let Some(letter) = letters.get(place) else { continue };
+    for Sent {
+        place,
+        micros,
+        told,
+    } in sent
+    {
+        let Some(letter) = letters.get(place) else {
+            continue;
+        };
         for told in told {
             let became = match told {
                 Told::Refused { code, place } => Became::Refused { code, place },
@@ -258,7 +303,9 @@ async fn rows(world: &World, letters: &[Letter], sent: Vec<Sent>) -> Result<Vec<
                     let standing = Standing::of(world.hub.store(), id).await?;
                     let repeated = known.insert(id, true).is_some();
                     let mut taken = Taken::of(id, pended, repeated, &standing);
-                    taken.later = pended.then(|| who(&standing.answer)).filter(|who| *who != "pended");
+                    taken.later = pended
+                        .then(|| who(&standing.answer))
+                        .filter(|who| *who != "pended");
                     taken.delivered = standing.is_delivered(&received);
                     Became::Taken(Box::new(taken))
                 }
@@ -266,7 +313,8 @@ async fn rows(world: &World, letters: &[Letter], sent: Vec<Sent>) -> Result<Vec<
             rows.push(Row {
                 group: "corpus",
                 title: letter.path.clone(),
-                sender: ParticipantId::parse(&sender(&world.run, place)).ok_or("a sender has no id")?,
+                sender: ParticipantId::parse(&sender(&world.run, place))
+                    .ok_or("a sender has no id")?,
                 format: letter.shape(),
                 micros,
                 became,
@@ -327,7 +375,10 @@ impl Corpus {
             text.push_str("\n  deliveries still wait");
         }
         if self.unaccounted > 0 {
-            text.push_str(&format!("\n  {} messages are NOT ACCOUNTED for", self.unaccounted));
+            text.push_str(&format!(
+                "\n  {} messages are NOT ACCOUNTED for",
+                self.unaccounted
+            ));
         }
         text
     }

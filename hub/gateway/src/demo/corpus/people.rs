@@ -81,7 +81,9 @@ fn in_rows(identifiers: &[Identifier]) -> Vec<Vec<Identifier>> {
         return vec![vec![first.clone()]];
     }
     let lists = rest.chunks(MAX_IDENTIFIERS.saturating_sub(1));
-    lists.map(|list| [std::slice::from_ref(first), list].concat()).collect()
+    lists
+        .map(|list| [std::slice::from_ref(first), list].concat())
+        .collect()
 }
 
 /// One person, as all messages together name it.
@@ -101,7 +103,11 @@ fn united(people: &[&Person]) -> BTreeMap<usize, United> {
     let mut heads: Vec<usize> = Vec::new();
     for person in people {
         let mut before: Option<usize> = None;
-        for identifier in person.identifiers.iter().filter(|identifier| is_usable(identifier)) {
+        for identifier in person
+            .identifiers
+            .iter()
+            .filter(|identifier| is_usable(identifier))
+        {
             let place = *places.entry(identifier).or_insert_with(|| {
                 identifiers.push(identifier);
                 heads.push(heads.len());
@@ -121,7 +127,10 @@ fn united(people: &[&Person]) -> BTreeMap<usize, United> {
         member.identifiers.push((*identifier).clone());
     }
     for person in people {
-        let known = person.identifiers.iter().find_map(|identifier| places.get(identifier));
+        let known = person
+            .identifiers
+            .iter()
+            .find_map(|identifier| places.get(identifier));
         let Some(member) = known.and_then(|place| members.get_mut(&head(&heads, *place))) else {
             continue;
         };
@@ -155,7 +164,10 @@ mod tests {
 
     fn person(identifiers: &[(&str, &str)], currency: &str) -> Person {
         Person {
-            identifiers: identifiers.iter().map(|(system, value)| Identifier::new(*system, *value)).collect(),
+            identifiers: identifiers
+                .iter()
+                .map(|(system, value)| Identifier::new(*system, *value))
+                .collect(),
             birth_date: None,
             sex: None,
             currency: Currency::parse(currency).unwrap_or(Currency::NONE),
@@ -173,15 +185,23 @@ mod tests {
         ];
         let people: Vec<&Person> = people.iter().collect();
         let members: Vec<United> = united(&people).into_values().collect();
-        let counts: Vec<_> = members.iter().map(|member| (member.identifiers.len(), member.currencies.len())).collect();
+        let counts: Vec<_> = members
+            .iter()
+            .map(|member| (member.identifiers.len(), member.currencies.len()))
+            .collect();
         assert_eq!(counts, [(4, 2), (1, 1)]);
     }
 
     #[test]
     fn many_identifiers_go_in_rows_that_begin_alike() {
-        let identifiers: Vec<Identifier> = (0..40).map(|number: i32| Identifier::new("s", number.to_string())).collect();
+        let identifiers: Vec<Identifier> = (0..40)
+            .map(|number: i32| Identifier::new("s", number.to_string()))
+            .collect();
         let rows = in_rows(&identifiers);
-        assert!(rows.iter().all(|row| row.len() <= MAX_IDENTIFIERS && row.first() == identifiers.first()));
+        assert!(
+            rows.iter()
+                .all(|row| row.len() <= MAX_IDENTIFIERS && row.first() == identifiers.first())
+        );
         assert_eq!(rows.iter().map(Vec::len).sum::<usize>(), 39 + rows.len());
         assert_eq!(in_rows(&identifiers[..1]).len(), 1);
         assert!(in_rows(&[]).is_empty());

@@ -11,7 +11,11 @@ const DATED: &str = "2026-11-21";
 pub(super) fn statement(base: &str) -> Value {
     let document = openapi::document();
     let paths = document.get("paths").and_then(Value::as_object);
-    let routed: Vec<&str> = paths.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let routed: Vec<&str> = paths
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -35,15 +39,21 @@ pub(super) fn statement(base: &str) -> Value {
 fn resources(routed: &[&str]) -> Vec<Value> {
     let one = |path: &&str| {
         let (resource, operation) = path.strip_prefix("/fhir/")?.split_once("/$")?;
-        Some(json!({"type": resource, "operation": [operation_of(&format!("{resource}-{operation}"), operation)]}))
+        Some(
+            json!({"type": resource, "operation": [operation_of(&format!("{resource}-{operation}"), operation)]}),
+        )
     };
     routed.iter().filter_map(one).collect()
 }
 
 /// The operations of the whole server: `/fhir/${operation}`.
 fn operations(routed: &[&str]) -> Vec<Value> {
-    let names = routed.iter().filter_map(|path| path.strip_prefix("/fhir/$"));
-    names.map(|name| operation_of(&format!("MessageHeader-{name}"), name)).collect()
+    let names = routed
+        .iter()
+        .filter_map(|path| path.strip_prefix("/fhir/$"));
+    names
+        .map(|name| operation_of(&format!("MessageHeader-{name}"), name))
+        .collect()
 }
 
 fn operation_of(definition: &str, name: &str) -> Value {
@@ -59,9 +69,21 @@ mod tests {
         let statement = statement("https://hub.example");
         let at = |pointer: &str| statement.pointer(pointer).cloned();
         assert_eq!(at("/rest/0/resource/0/type"), Some(json!("Claim")));
-        assert_eq!(at("/rest/0/resource/0/operation/0/name"), Some(json!("submit")));
-        assert_eq!(at("/rest/0/resource/1/type"), Some(json!("CoverageEligibilityRequest")));
-        assert_eq!(at("/rest/0/operation/0/name"), Some(json!("process-message")));
-        assert_eq!(at("/implementation/url"), Some(json!("https://hub.example/fhir")));
+        assert_eq!(
+            at("/rest/0/resource/0/operation/0/name"),
+            Some(json!("submit"))
+        );
+        assert_eq!(
+            at("/rest/0/resource/1/type"),
+            Some(json!("CoverageEligibilityRequest"))
+        );
+        assert_eq!(
+            at("/rest/0/operation/0/name"),
+            Some(json!("process-message"))
+        );
+        assert_eq!(
+            at("/implementation/url"),
+            Some(json!("https://hub.example/fhir"))
+        );
     }
 }

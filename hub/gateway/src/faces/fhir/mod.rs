@@ -71,7 +71,13 @@ async fn submit_eligibility(
     headers: HeaderMap,
     payload: Payload,
 ) -> Result<Response, Failure> {
-    take(&app, (&identity, &id, &headers), payload, Some(Kind::Eligibility)).await
+    take(
+        &app,
+        (&identity, &id, &headers),
+        payload,
+        Some(Kind::Eligibility),
+    )
+    .await
 }
 
 /// Sends any message as FHIR.
@@ -101,7 +107,10 @@ async fn take(
 ) -> Result<Response, Failure> {
     let format = format_of(&payload)?;
     if format.name != FORMAT.name {
-        return Err(Failure::new(Code::Media, "this address takes FHIR R4, as JSON or XML"));
+        return Err(Failure::new(
+            Code::Media,
+            "this address takes FHIR R4, as JSON or XML",
+        ));
     }
     Ok(submit(app, request, format, expect, payload.bytes).await)
 }

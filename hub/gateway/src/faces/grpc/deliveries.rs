@@ -34,7 +34,13 @@ pub(super) async fn serve(
     requests: Streaming<v1::DeliveriesRequest>,
     tell: Told,
 ) {
-    let mut stream = DeliveryStream { app, identity, desk, requests, tell };
+    let mut stream = DeliveryStream {
+        app,
+        identity,
+        desk,
+        requests,
+        tell,
+    };
     if let Err(status) = stream.run().await {
         // Who has left does not hear why.
         let _ = stream.tell.send(Err(status)).await;
@@ -75,10 +81,21 @@ impl DeliveryStream {
 
     /// The insurer's first word.
     async fn credit(&mut self) -> Result<usize, Status> {
-        let first = self.requests.message().await?.and_then(|request| request.request);
-        let wrong = || Failure::new(Code::Parameter, "the first word is subscribe, with a credit of 1 to 1,000");
+        let first = self
+            .requests
+            .message()
+            .await?
+            .and_then(|request| request.request);
+        let wrong = || {
+            Failure::new(
+                Code::Parameter,
+                "the first word is subscribe, with a credit of 1 to 1,000",
+            )
+        };
         match first {
-            Some(deliveries_request::Request::Subscribe(v1::Subscribe { credit })) if (1..=MAX_CREDIT).contains(&credit) => {
+            Some(deliveries_request::Request::Subscribe(v1::Subscribe { credit }))
+                if (1..=MAX_CREDIT).contains(&credit) =>
+            {
                 usize::try_from(credit).map_err(|_| wrong().into())
             }
             _ => Err(wrong().into()),
@@ -92,7 +109,12 @@ impl DeliveryStream {
         }
         let insurer = &self.identity.participant.id;
         let most = u32::try_from(credit).unwrap_or(MAX_CREDIT);
-        let due = self.app.store.due(insurer, self.app.engine.now(), most).await.map_err(Failure::from)?;
+        let due = self
+            .app
+            .store
+            .due(insurer, self.app.engine.now(), most)
+            .await
+            .map_err(Failure::from)?;
         for owed in due {
             if self.desk.load() >= credit {
                 break;
@@ -118,13 +140,24 @@ impl DeliveryStream {
 
     async fn hear(&mut self, request: v1::DeliveriesRequest) -> Result<(), Status> {
         let Some(deliveries_request::Request::Ack(ack)) = request.request else {
-            return Err(Failure::new(Code::Parameter, "after subscribe come acknowledgements").into());
+            return Err(
+                Failure::new(Code::Parameter, "after subscribe come acknowledgements").into(),
+            );
         };
         let id = DeliveryId::parse(&ack.delivery_id).filter(|id| self.desk.put_back(*id));
-        let id = id.ok_or_else(|| Failure::new(Code::NotFound, "no such delivery is on its way here"))?;
+        let id =
+            id.ok_or_else(|| Failure::new(Code::NotFound, "no such delivery is on its way here"))?;
         let at = self.app.engine.now();
-        let attempt = Attempt { delivery: id, at, outcome: self.outcome(&ack, at)? };
-        self.app.store.record_attempts(&self.identity.scope, &[attempt]).await.map_err(Failure::from)?;
+        let attempt = Attempt {
+            delivery: id,
+            at,
+            outcome: self.outcome(&ack, at)?,
+        };
+        self.app
+            .store
+            .record_attempts(&self.identity.scope, &[attempt])
+            .await
+            .map_err(Failure::from)?;
         if let Some(wire) = &ack.decision {
             let stated = decision::read(wire).map_err(Failure::from)?;
             decide(&self.app, &self.identity, stated).await?;
@@ -143,7 +176,10 @@ impl DeliveryStream {
             AckOutcome::Later => Ok(again(config.retry_first_ms, "the insurer wants it later")),
             // It stays owed, so that nothing is lost; a person has to look at it.
             AckOutcome::Refused => Ok(again(config.retry_most_ms, "the insurer refuses it")),
-            AckOutcome::Unspecified => Err(Failure::new(Code::Parameter, "an acknowledgement says what became of it")),
+            AckOutcome::Unspecified => Err(Failure::new(
+                Code::Parameter,
+                "an acknowledgement says what became of it",
+            )),
         }
     }
 }

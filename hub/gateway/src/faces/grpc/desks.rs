@@ -36,7 +36,10 @@ impl Desks {
         let mut open = self.lock();
         let own = open.entry(insurer.clone()).or_default();
         if own.streams >= self.most {
-            return Err(Failure::new(Code::Rate, "the insurer holds as many delivery streams as it may"));
+            return Err(Failure::new(
+                Code::Rate,
+                "the insurer holds as many delivery streams as it may",
+            ));
         }
         own.streams += 1;
         Ok(Desk {
@@ -113,6 +116,9 @@ mod tests {
         assert!(!other.put_back(delivery) && one.put_back(delivery));
         assert!(other.carry(delivery));
         drop(other);
-        assert!(one.carry(delivery), "a stream that ends puts back what it carries");
+        assert!(
+            one.carry(delivery),
+            "a stream that ends puts back what it carries"
+        );
     }
 }

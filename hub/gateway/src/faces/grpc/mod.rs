@@ -31,7 +31,10 @@ const UNREAD: usize = 2 * BATCH;
 ///
 /// # Errors
 /// If the descriptors for reflection cannot be read.
-pub(crate) async fn add(routes: Routes, app: &App) -> Result<Routes, tonic_reflection::server::Error> {
+pub(crate) async fn add(
+    routes: Routes,
+    app: &App,
+) -> Result<Routes, tonic_reflection::server::Error> {
     let hub = HubServiceServer::new(Hub { app: app.clone() })
         .max_decoding_message_size(MAX_DECISION_BYTES)
         .max_encoding_message_size(MAX_DELIVERY_BYTES);
@@ -47,7 +50,10 @@ pub(crate) async fn add(routes: Routes, app: &App) -> Result<Routes, tonic_refle
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    Ok(routes.add_service(hub).add_service(health_service).add_service(reflection))
+    Ok(routes
+        .add_service(hub)
+        .add_service(health_service)
+        .add_service(reflection))
 }
 
 /// The hub's service for insurers.
@@ -125,7 +131,13 @@ impl HubService for Hub {
         let identity = self.insurer(&request)?;
         let desk = self.app.desks.open(&identity.participant.id)?;
         let (tell, told) = mpsc::channel(1);
-        tokio::spawn(deliveries::serve(self.app.clone(), identity, desk, request.into_inner(), tell));
+        tokio::spawn(deliveries::serve(
+            self.app.clone(),
+            identity,
+            desk,
+            request.into_inner(),
+            tell,
+        ));
         Ok(Response::new(ReceiverStream::new(told)))
     }
 }
@@ -142,10 +154,19 @@ async fn take_covers(
     let insurer = &identity.participant.id;
     let read: Vec<_> = batch
         .into_iter()
-        .map(|received| Ok(coverage::read(&received?.coverage.unwrap_or_default(), insurer)))
+        .map(|received| {
+            Ok(coverage::read(
+                &received?.coverage.unwrap_or_default(),
+                insurer,
+            ))
+        })
         .collect();
     let sound: Vec<_> = read.iter().flatten().flatten().cloned().collect();
-    let mut taken = match app.store.enrol(&identity.scope, &sound, app.engine.now()).await {
+    let mut taken = match app
+        .store
+        .enrol(&identity.scope, &sound, app.engine.now())
+        .await
+    {
         Ok(taken) => taken.into_iter(),
         Err(error) => return vec![Err(Failure::from(error).into())],
     };
@@ -167,7 +188,10 @@ async fn take_covers(
             }),
             Err(problem) => upsert_coverages_response::Result::Problem(wire_problem(&problem)),
         };
-        Ok(v1::UpsertCoveragesResponse { row: *row, result: Some(result) })
+        Ok(v1::UpsertCoveragesResponse {
+            row: *row,
+            result: Some(result),
+        })
     };
     read.into_iter().map(&mut answer).collect()
 }
@@ -194,11 +218,19 @@ async fn take_decision(
         Err(failure) if failure.code.http().is_server_error() => return Err(failure.into()),
         Err(failure) => submit_decisions_response::Result::Problem(v1::Problem {
             code: failure.public_code().to_owned(),
-            pointer: failure.problems.first().map(|problem| problem.pointer.clone()).unwrap_or_default(),
+            pointer: failure
+                .problems
+                .first()
+                .map(|problem| problem.pointer.clone())
+                .unwrap_or_default(),
             detail: failure.sentence().to_owned(),
         }),
     };
-    Ok(v1::SubmitDecisionsResponse { row, message_id, result: Some(result) })
+    Ok(v1::SubmitDecisionsResponse {
+        row,
+        message_id,
+        result: Some(result),
+    })
 }
 
 fn wire_problem(problem: &Problem) -> v1::Problem {

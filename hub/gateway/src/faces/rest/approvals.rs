@@ -10,7 +10,9 @@ use takmil_domain::ids::PlanId;
 use takmil_domain::participant::Role;
 use takmil_domain::plan::Plan;
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, StaffId, StaffRole, StoreError};
+use takmil_store::{
+    Approval, ApprovalId, ApprovalState, NewApproval, StaffId, StaffRole, StoreError,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -68,7 +70,8 @@ impl From<Approval> for Shown {
 fn person(identity: &Identity, role: StaffRole) -> Result<StaffId, Failure> {
     let person = identity.person()?;
     let may = person.roles.contains(&role);
-    may.then_some(person.id).ok_or_else(|| Failure::new(Code::Forbidden, "this person's roles do not allow it"))
+    may.then_some(person.id)
+        .ok_or_else(|| Failure::new(Code::Forbidden, "this person's roles do not allow it"))
 }
 
 /// Proposes a version of a plan.
@@ -93,15 +96,28 @@ async fn propose_plan(
     let plan: Plan = documents::read(Document::Plan, &document, "")?;
     let mut problems = plan_problems(&plan, "");
     if plan.id != id {
-        problems.push(Problem::new(ProblemCode::BadValue, "/id", "the address names another plan"));
+        problems.push(Problem::new(
+            ProblemCode::BadValue,
+            "/id",
+            "the address names another plan",
+        ));
     }
     if plan.insurer != insurer.id {
-        problems.push(Problem::new(ProblemCode::BadValue, "/insurer", "a plan is proposed by its own insurer"));
+        problems.push(Problem::new(
+            ProblemCode::BadValue,
+            "/insurer",
+            "a plan is proposed by its own insurer",
+        ));
     }
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    if app.engine.catalog().plan(&plan.id, plan.version).is_some_and(|kept| **kept != plan) {
+    if app
+        .engine
+        .catalog()
+        .plan(&plan.id, plan.version)
+        .is_some_and(|kept| **kept != plan)
+    {
         let (plan, version) = (plan.id, plan.version);
         return Err(StoreError::PlanDiffers { plan, version }.into());
     }
@@ -119,7 +135,9 @@ async fn propose_plan(
 /// What makes a plan that stands at `place` useless.
 pub(crate) fn plan_problems(plan: &Plan, place: &str) -> Vec<Problem> {
     let faults = plan.faults().into_iter();
-    let problem = |(pointer, detail)| Problem::new(ProblemCode::BadValue, format!("{place}{pointer}"), detail);
+    let problem = |(pointer, detail)| {
+        Problem::new(ProblemCode::BadValue, format!("{place}{pointer}"), detail)
+    };
     faults.map(problem).collect()
 }
 
@@ -128,7 +146,10 @@ pub(crate) fn plan_problems(plan: &Plan, place: &str) -> Vec<Problem> {
     get, path = "/v1/approvals", tag = "insurers",
     responses((status = 200, description = "The proposals.", body = ref("#/components/schemas/approval_list"))),
 )]
-async fn list_approvals(State(app): State<App>, identity: Identity) -> Result<Json<Value>, Failure> {
+async fn list_approvals(
+    State(app): State<App>,
+    identity: Identity,
+) -> Result<Json<Value>, Failure> {
     let open = app.store.open_approvals(&identity.scope).await?;
     let shown: Vec<Shown> = open.into_iter().map(Shown::from).collect();
     Ok(Json(serde_json::json!({"approvals": shown})))
@@ -146,7 +167,11 @@ async fn approve(
     Id(id): Id<ApprovalId>,
 ) -> Result<Json<Shown>, Failure> {
     let by = person(&identity, StaffRole::Approver)?;
-    let approval = match app.store.approve(&identity.scope, id, by, app.engine.now()).await {
+    let approval = match app
+        .store
+        .approve(&identity.scope, id, by, app.engine.now())
+        .await
+    {
         // Approving again finishes what a crash between the approval and its effect has left open.
         Err(StoreError::AlreadyDecided(_)) => app.store.approval(&identity.scope, id).await?,
         approval => approval?,
@@ -174,6 +199,9 @@ async fn refuse(
     Id(id): Id<ApprovalId>,
 ) -> Result<Json<Shown>, Failure> {
     let by = person(&identity, StaffRole::Approver)?;
-    let approval = app.store.refuse(&identity.scope, id, by, app.engine.now()).await?;
+    let approval = app
+        .store
+        .refuse(&identity.scope, id, by, app.engine.now())
+        .await?;
     Ok(Json(approval.into()))
 }

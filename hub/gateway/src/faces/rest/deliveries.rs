@@ -73,9 +73,17 @@ async fn list_deliveries(
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Json<Value>, Failure> {
     let insurer = identity.role(&[Role::Insurer])?;
-    let due = app.store.due(&insurer.id, app.engine.now(), page_size(asked.limit)).await?;
-    let shown = due.into_iter().map(Shown::try_from).collect::<Result<Vec<_>, _>>();
-    Ok(Json(serde_json::json!({"deliveries": shown.map_err(Failure::internal)?})))
+    let due = app
+        .store
+        .due(&insurer.id, app.engine.now(), page_size(asked.limit))
+        .await?;
+    let shown = due
+        .into_iter()
+        .map(Shown::try_from)
+        .collect::<Result<Vec<_>, _>>();
+    Ok(Json(
+        serde_json::json!({"deliveries": shown.map_err(Failure::internal)?}),
+    ))
 }
 
 /// Says that a delivery was taken. Saying it again is harmless.
@@ -95,6 +103,8 @@ async fn acknowledge(
         at: app.engine.now(),
         outcome: Outcome::Delivered,
     };
-    app.store.record_attempts(&identity.scope, &[attempt]).await?;
+    app.store
+        .record_attempts(&identity.scope, &[attempt])
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

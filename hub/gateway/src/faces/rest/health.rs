@@ -51,7 +51,8 @@ async fn metrics(State(app): State<App>, request: Request) -> Result<Response, F
         auth::admit(&app, request.extensions())?.role(&[Role::Operator])?;
     }
     let backlogs = app.store.backlogs(&Scope::Hub).await?;
-    app.metrics.engine(&app.engine.status(), &backlogs, app.engine.now());
+    app.metrics
+        .engine(&app.engine.status(), &backlogs, app.engine.now());
     let text = app.metrics.text().map_err(Failure::internal)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use takmil_domain::answer::Answer;
+use takmil_domain::answer::State as MessageState;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::ids::{AccountId, MemberId};
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
@@ -61,30 +61,58 @@ async fn upsert_coverages(
         .zip(places)
         .map(|(row, place)| documents::read(Document::Enrolment, row, &place))
         .collect();
-    let sound: Vec<Enrolment> = read.iter().filter_map(|row| row.as_ref().ok().cloned()).collect();
-    let mut taken = app.store.enrol(&identity.scope, &sound, app.engine.now()).await?.into_iter();
+    let sound: Vec<Enrolment> = read
+        .iter()
+        .filter_map(|row| row.as_ref().ok().cloned())
+        .collect();
+    let mut taken = app
+        .store
+        .enrol(&identity.scope, &sound, app.engine.now())
+        .await?
+        .into_iter();
     let results = read.into_iter().enumerate().map(|(index, row)| match row {
         Err(problems) => RowResult::Refused { problems },
         Ok(_) => match taken.next() {
-            Some(Ok(enrolled)) => RowResult::Taken(CoverTaken { account: enrolled.account, member: enrolled.member }),
-            Some(Err(refusal)) => RowResult::Refused { problems: vec![enrol_problem(&refusal, &format!("/{index}"))] },
-            None => RowResult::Refused { problems: Vec::new() },
+            Some(Ok(enrolled)) => RowResult::Taken(CoverTaken {
+                account: enrolled.account,
+                member: enrolled.member,
+            }),
+            Some(Err(refusal)) => RowResult::Refused {
+                problems: vec![enrol_problem(&refusal, &format!("/{index}"))],
+            },
+            None => RowResult::Refused {
+                problems: Vec::new(),
+            },
         },
     });
-    Ok(Rows { results: results.collect() })
+    Ok(Rows {
+        results: results.collect(),
+    })
 }
 
 /// Why a cover at `place` was not taken, in the words of problems.
 pub(crate) fn enrol_problem(refusal: &EnrolRefusal, place: &str) -> Problem {
     let (code, at, detail) = match refusal {
-        EnrolRefusal::Unidentified => {
-            (ProblemCode::Missing, "/member/identifiers", "one identifier at least names its system")
-        }
-        EnrolRefusal::Ambiguous(_) => {
-            (ProblemCode::BadIdentifier, "/member/identifiers", "the identifiers name several members")
-        }
-        EnrolRefusal::NoSuchPlan => (ProblemCode::DanglingReference, "/plan", "the insurer has no such plan in this role"),
-        EnrolRefusal::EndsBeforeStart => (ProblemCode::DateOrder, "/end", "the end stands before the start"),
+        EnrolRefusal::Unidentified => (
+            ProblemCode::Missing,
+            "/member/identifiers",
+            "one identifier at least names its system",
+        ),
+        EnrolRefusal::Ambiguous(_) => (
+            ProblemCode::BadIdentifier,
+            "/member/identifiers",
+            "the identifiers name several members",
+        ),
+        EnrolRefusal::NoSuchPlan => (
+            ProblemCode::DanglingReference,
+            "/plan",
+            "the insurer has no such plan in this role",
+        ),
+        EnrolRefusal::EndsBeforeStart => (
+            ProblemCode::DateOrder,
+            "/end",
+            "the end stands before the start",
+        ),
     };
     Problem::new(code, format!("{place}{at}"), detail)
 }
@@ -92,7 +120,7 @@ pub(crate) fn enrol_problem(refusal: &EnrolRefusal, place: &str) -> Problem {
 /// What became of a decision.
 #[derive(Serialize)]
 struct Receipt {
-    answer: Answer,
+    state: MessageState,
     repeated: bool,
     under_review: bool,
 }
@@ -104,13 +132,17 @@ struct Receipt {
 #[utoipa::path(
     post, path = "/v1/decisions", tag = "insurers",
     request_body(description = "The decision.", content = ref("#/components/schemas/insurer_decision")),
-    responses((status = 200, description = "The answer as it stands now.", body = ref("#/components/schemas/decision_receipt"))),
+    responses((status = 200, description = "How far the message has come with it.", body = ref("#/components/schemas/decision_receipt"))),
 )]
-async fn send_decision(State(app): State<App>, identity: Identity, payload: Payload) -> Result<Json<Receipt>, Failure> {
+async fn send_decision(
+    State(app): State<App>,
+    identity: Identity,
+    payload: Payload,
+) -> Result<Json<Receipt>, Failure> {
     let stated = decision(&payload.bytes)?;
     let receipt = decide(&app, &identity, stated).await?;
     Ok(Json(Receipt {
-        answer: Answer::clone(&receipt.answer),
+        state: receipt.answer.state,
         repeated: receipt.repeated,
         under_review: receipt.under_review,
     }))
@@ -155,29 +187,80 @@ async fn post_to_limits(
     let at = app.engine.now();
     let read = rows.iter().enumerate().map(|(index, row)| {
         let fact: PostedFact = documents::read(Document::Posting, row, &format!("/{index}"))?;
-        let PostedFact { reference, key, limit, unit, per, ceiling, kind, amount } = fact;
-        Ok(Posting { reference, key, limit, unit, per, ceiling, kind, amount, at })
+        let PostedFact {
+            reference,
+            key,
+            limit,
+            unit,
+            per,
+            ceiling,
+            kind,
+            amount,
+        } = fact;
+        Ok(Posting {
+            reference,
+            key,
+            limit,
+            unit,
+            per,
+            ceiling,
+            kind,
+            amount,
+            at,
+        })
     });
     let read: Vec<Result<Posting, Vec<Problem>>> = read.collect();
-    let sound: Vec<Posting> = read.iter().filter_map(|row| row.as_ref().ok().cloned()).collect();
-    let mut posted = app.store.post(&identity.scope, &insurer.id, &sound).await?.into_iter();
+    let sound: Vec<Posting> = read
+        .iter()
+        .filter_map(|row| row.as_ref().ok().cloned())
+        .collect();
+    let mut posted = app
+        .store
+        .post(&identity.scope, &insurer.id, &sound)
+        .await?
+        .into_iter();
     let results = read.into_iter().enumerate().map(|(index, row)| match row {
         Err(problems) => RowResult::Refused { problems },
         Ok(_) => match posted.next() {
-            Some(Ok(standing)) => RowResult::Taken(Posted { standing, left: standing.left() }),
-            Some(Err(refusal)) => RowResult::Refused { problems: vec![posting_problem(refusal, index)] },
-            None => RowResult::Refused { problems: Vec::new() },
+            Some(Ok(standing)) => RowResult::Taken(Posted {
+                standing,
+                left: standing.left(),
+            }),
+            Some(Err(refusal)) => RowResult::Refused {
+                problems: vec![posting_problem(refusal, index)],
+            },
+            None => RowResult::Refused {
+                problems: Vec::new(),
+            },
         },
     });
-    Ok(Rows { results: results.collect() })
+    Ok(Rows {
+        results: results.collect(),
+    })
 }
 
 fn posting_problem(refusal: PostingRefusal, index: usize) -> Problem {
     let (code, at, detail) = match refusal {
-        PostingRefusal::NoAccount => (ProblemCode::DanglingReference, "key", "the insurer has no such account or member"),
-        PostingRefusal::Kind => (ProblemCode::BadValue, "kind", "opening, off_hub and override above 0, or a change of the ceiling"),
-        PostingRefusal::NoRoom => (ProblemCode::OutOfRange, "amount", "beyond the ceiling, or under what is used; post the override first"),
-        PostingRefusal::ReferenceDiffers => (ProblemCode::BadValue, "reference", "the reference stands for another posting"),
+        PostingRefusal::NoAccount => (
+            ProblemCode::DanglingReference,
+            "key",
+            "the insurer has no such account or member",
+        ),
+        PostingRefusal::Kind => (
+            ProblemCode::BadValue,
+            "kind",
+            "opening, off_hub and override above 0, or a change of the ceiling",
+        ),
+        PostingRefusal::NoRoom => (
+            ProblemCode::OutOfRange,
+            "amount",
+            "beyond the ceiling, or under what is used; post the override first",
+        ),
+        PostingRefusal::ReferenceDiffers => (
+            ProblemCode::BadValue,
+            "reference",
+            "the reference stands for another posting",
+        ),
     };
     Problem::new(code, format!("/{index}/{at}"), detail)
 }
@@ -207,7 +290,10 @@ async fn remainders(
     identity: Identity,
     Id(member): Id<MemberId>,
 ) -> Result<Json<Value>, Failure> {
-    let limits = app.store.standings_of_member(&identity.scope, member).await?;
+    let limits = app
+        .store
+        .standings_of_member(&identity.scope, member)
+        .await?;
     let shown = limits.into_iter().map(|limit| Remainder {
         key: limit.key,
         kind: limit.kind,

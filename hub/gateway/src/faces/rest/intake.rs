@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use takmil_domain::ids::MessageId;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Role;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -24,18 +26,57 @@ use crate::faces::submit::{answer, format_of, submit};
 
 /// The address of each kind, and what a caller is told of it.
 pub(super) const ADDRESSES: &[(Kind, &str, &str, &str)] = &[
-    (Kind::Eligibility, "eligibility", "Asks whether a member is covered, and for what.", ELIGIBILITY),
-    (Kind::Estimate, "estimates", "Computes the shares of a bill; nothing is reserved.", ESTIMATE),
-    (Kind::Admission, "admissions", "Begins a visit or stay: shares, and limits reserved for them.", ADMISSION),
-    (Kind::Prescription, "prescriptions", "Records what was ordered.", PRESCRIPTION),
-    (Kind::Dispense, "dispenses", "Records what was handed out; with prices it is a pharmacy's claim.", DISPENSE),
-    (Kind::Claim, "claims", "Sends a bill: shares, and what was reserved is used.", CLAIM),
-    (Kind::Preauthorization, "preauthorizations", "Asks for leave to treat at the insurer's cost.", PREAUTHORIZATION),
+    (
+        Kind::Eligibility,
+        "eligibility",
+        "Asks whether a member is covered, and for what.",
+        ELIGIBILITY,
+    ),
+    (
+        Kind::Estimate,
+        "estimates",
+        "Computes the shares of a bill; nothing is reserved.",
+        ESTIMATE,
+    ),
+    (
+        Kind::Admission,
+        "admissions",
+        "Begins a visit or stay: shares, and limits reserved for them.",
+        ADMISSION,
+    ),
+    (
+        Kind::Prescription,
+        "prescriptions",
+        "Records what was ordered.",
+        PRESCRIPTION,
+    ),
+    (
+        Kind::Dispense,
+        "dispenses",
+        "Records what was handed out; with prices it is a pharmacy's claim.",
+        DISPENSE,
+    ),
+    (
+        Kind::Claim,
+        "claims",
+        "Sends a bill: shares, and what was reserved is used.",
+        CLAIM,
+    ),
+    (
+        Kind::Preauthorization,
+        "preauthorizations",
+        "Asks for leave to treat at the insurer's cost.",
+        PREAUTHORIZATION,
+    ),
 ];
 
 macro_rules! sample {
     ($name:literal) => {
-        include_str!(concat!("../../../../../adapters/formats/samples/native/", $name, ".json"))
+        include_str!(concat!(
+            "../../../../../adapters/formats/samples/native/",
+            $name,
+            ".json"
+        ))
     };
 }
 
@@ -48,15 +89,22 @@ const CLAIM: &str = sample!("claim-casablanca-dental");
 const PREAUTHORIZATION: &str = sample!("preauthorization-sanaa");
 
 /// The media types that messages come in.
-const MEDIA_TYPES: &[&str] = &["application/json", "application/fhir+json", "application/fhir+xml"];
+const MEDIA_TYPES: &[&str] = &[
+    "application/json",
+    "application/fhir+json",
+    "application/fhir+xml",
+];
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    let of_kinds = ADDRESSES.iter().fold(OpenApiRouter::default(), |router, (kind, address, summary, sample)| {
-        router
-            .routes(send_kind(*kind, address, summary, sample))
-            .routes(take_back(*kind, address))
-    });
+    let of_kinds = ADDRESSES.iter().fold(
+        OpenApiRouter::default(),
+        |router, (kind, address, summary, sample)| {
+            router
+                .routes(send_kind(*kind, address, summary, sample))
+                .routes(take_back(*kind, address))
+        },
+    );
     of_kinds.routes(routes!(send))
 }
 
@@ -82,7 +130,14 @@ async fn send(
     payload: Payload,
 ) -> Result<Response, Failure> {
     let format = format_of(&payload)?;
-    Ok(submit(&app, (&identity, &id, &headers), format, None, payload.bytes).await)
+    Ok(submit(
+        &app,
+        (&identity, &id, &headers),
+        format,
+        None,
+        payload.bytes,
+    )
+    .await)
 }
 
 const KEY_MEANING: &str = "Your own key of this request, 1 to 255 visible characters. A repeat under the same key has one effect and gets the same answer; another body under it is refused.";
@@ -96,21 +151,37 @@ fn send_kind(kind: Kind, address: &str, summary: &str, sample: &str) -> UtoipaMe
                         payload: Payload| async move {
         let format = format_of(&payload)?;
         let expect = Some(kind);
-        Ok::<_, Failure>(submit(&app, (&identity, &id, &headers), format, expect, payload.bytes).await)
+        Ok::<_, Failure>(
+            submit(
+                &app,
+                (&identity, &id, &headers),
+                format,
+                expect,
+                payload.bytes,
+            )
+            .await,
+        )
     };
     let schema = reference(&format!("{}_message", kind.as_str()));
     let sample: Value = serde_json::from_str(sample).unwrap_or_default();
-    let example = utoipa::openapi::example::ExampleBuilder::new().value(Some(sample)).build();
+    let example = utoipa::openapi::example::ExampleBuilder::new()
+        .value(Some(sample))
+        .build();
     let native = ContentBuilder::new()
         .schema(Some(schema))
         .examples_from_iter([(kind.as_str(), RefOr::from(example))])
         .build();
-    let body = MEDIA_TYPES.iter().skip(1).fold(RequestBodyBuilder::new(), |body, media_type| {
-        body.content(*media_type, ContentBuilder::new().build())
-    });
+    let body = MEDIA_TYPES
+        .iter()
+        .skip(1)
+        .fold(RequestBodyBuilder::new(), |body, media_type| {
+            body.content(*media_type, ContentBuilder::new().build())
+        });
     let body = body
         .content("application/json", native)
-        .description(Some("A message of this kind, in any format that the hub recognises."))
+        .description(Some(
+            "A message of this kind, in any format that the hub recognises.",
+        ))
         .required(Some(Required::True))
         .build();
     let operation = OperationBuilder::new()
@@ -125,7 +196,9 @@ fn send_kind(kind: Kind, address: &str, summary: &str, sample: &str) -> UtoipaMe
         .response("200", told("The answer."))
         .build();
     let path = format!("/v1/{address}");
-    let paths = PathsBuilder::new().path(path, PathItem::new(HttpMethod::Post, operation)).build();
+    let paths = PathsBuilder::new()
+        .path(path, PathItem::new(HttpMethod::Post, operation))
+        .build();
     (Vec::new(), paths, post(handler))
 }
 
@@ -135,27 +208,41 @@ fn take_back(kind: Kind, address: &str) -> UtoipaMethodRouter<App> {
                         identity: Identity,
                         Id(id): Id<MessageId>,
                         headers: HeaderMap,
-                        payload: Payload| async move { cancel(&app, &identity, kind, id, &headers, &payload).await };
+                        payload: Payload| async move {
+        cancel(&app, &identity, kind, id, &headers, &payload).await
+    };
     let id = ParameterBuilder::new()
         .name("id")
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some("The hub's id of the message."));
-    let body = ContentBuilder::new().schema(Some(reference("cancellation"))).build();
+    let body = ContentBuilder::new()
+        .schema(Some(reference("cancellation")))
+        .build();
     let operation = OperationBuilder::new()
         .tag("messages")
         .operation_id(Some(format!("cancel_{}", kind.as_str())))
-        .summary(Some(format!("Takes a message of kind {} back.", kind.as_str())))
-        .description(Some("What it reserved or used is given back, and its insurers are told."))
+        .summary(Some(format!(
+            "Takes a message of kind {} back.",
+            kind.as_str()
+        )))
+        .description(Some(
+            "What it reserved or used is given back, and its insurers are told.",
+        ))
         .parameter(id)
         .parameter(key_parameter())
         .request_body(Some(
-            RequestBodyBuilder::new().content("application/json", body).required(Some(Required::False)).build(),
+            RequestBodyBuilder::new()
+                .content("application/json", body)
+                .required(Some(Required::False))
+                .build(),
         ))
         .response("200", told("The answer to the taking back."))
         .build();
     let path = format!("/v1/{address}/{{id}}/cancel");
-    let paths = PathsBuilder::new().path(path, PathItem::new(HttpMethod::Post, operation)).build();
+    let paths = PathsBuilder::new()
+        .path(path, PathItem::new(HttpMethod::Post, operation))
+        .build();
     (Vec::new(), paths, post(handler))
 }
 
@@ -177,7 +264,11 @@ async fn cancel(
     if app.store.envelope(&identity.scope, id).await?.kind != kind {
         return Err(Failure::from(crate::code::Code::NotFound));
     }
-    answer(app.engine.cancel(sender, id, cancellation.reason, idempotency_key(headers)?).await?)
+    answer(
+        app.engine
+            .cancel(sender, id, cancellation.reason, idempotency_key(headers)?)
+            .await?,
+    )
 }
 
 #[derive(serde::Deserialize)]
@@ -198,6 +289,11 @@ fn key_parameter() -> ParameterBuilder {
 }
 
 fn told(description: &str) -> utoipa::openapi::Response {
-    let content = ContentBuilder::new().schema(Some(reference("answer"))).build();
-    ResponseBuilder::new().description(description).content("application/json", content).build()
+    let content = ContentBuilder::new()
+        .schema(Some(reference("answer")))
+        .build();
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/json", content)
+        .build()
 }

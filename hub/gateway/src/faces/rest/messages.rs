@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use takmil_domain::answer::State as MessageState;
+use takmil_domain::answer::{Answer, State as MessageState};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
-use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, MessageTurn, MessageWay};
+use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -63,18 +63,23 @@ struct Way {
     envelope: Envelope,
     /// The answer as it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<Value>,
+    answer: Option<Answer>,
     legs: Vec<Leg>,
     deliveries: Vec<DeliveryShown>,
 }
 
 impl Way {
-    fn of(way: MessageWay) -> Way {
-        let answer = way.turns.iter().rev().find_map(|turn| turn.answer.as_deref());
+    /// The way as `identity` may see it. Insurers have their view of the answer in their deliveries: the whole
+    /// of it names the others.
+    fn of(way: takmil_engine::Way, identity: &Identity) -> Way {
+        let sees_all = !matches!(identity.scope, Scope::Insurer(_));
+        let answer = way.turns.iter().rev().find_map(|turn| turn.answer.clone());
+        let legs = way.turns.into_iter().flat_map(|turn| turn.legs);
+        let deliveries = way.deliveries.into_iter().map(DeliveryShown::from);
         Way {
-            answer: answer.and_then(|answer| serde_json::from_str(answer).ok()),
-            legs: way.turns.into_iter().flat_map(|MessageTurn { legs, .. }| legs).collect(),
-            deliveries: way.deliveries.into_iter().map(DeliveryShown::from).collect(),
+            answer: answer.filter(|_| sees_all),
+            legs: legs.collect(),
+            deliveries: deliveries.collect(),
             envelope: way.envelope.into(),
         }
     }
@@ -124,7 +129,8 @@ async fn find_message(
     identity: Identity,
     Id(id): Id<MessageId>,
 ) -> Result<Json<Value>, Failure> {
-    let way = Way::of(app.store.way(&identity.scope, id).await?);
+    let way = app.engine.way(&identity.scope, id).await?;
+    let way = Way::of(way, &identity);
     Ok(Json(serde_json::to_value(way).map_err(Failure::internal)?))
 }
 
@@ -171,7 +177,10 @@ async fn list_messages(
     };
     let after = parameter(asked.cursor.as_deref(), MessageId::parse, "cursor")?;
     let size = page_size(asked.limit);
-    let found = app.store.messages(&identity.scope, &filter, after, size).await?;
+    let found = app
+        .store
+        .messages(&identity.scope, &filter, after, size)
+        .await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|count| count >= size);
     let page = Page {
         next: found.last().filter(|_| is_full).map(|last| last.id),

@@ -7,6 +7,7 @@ mod insurers;
 mod intake;
 mod messages;
 mod published;
+mod validate;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use approvals::plan_problems;
 pub(crate) use insurers::enrol_problem;
+pub(crate) use published::Published;
 
 use super::App;
 use super::request::Payload;
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(approvals::routes())
         .merge(deliveries::routes())
         .merge(published::routes())
+        .merge(validate::routes())
         .merge(health::routes())
 }
 
@@ -120,8 +123,15 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Parameters<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Parameters<T>, Failure> {
         let query = Query::<T>::from_request_parts(parts, app).await;
-        let wrong = |_| Failure::new(Code::Parameter, "a parameter is unknown, or its value cannot be read");
-        query.map(|Query(parameters)| Parameters(parameters)).map_err(wrong)
+        let wrong = |_| {
+            Failure::new(
+                Code::Parameter,
+                "a parameter is unknown, or its value cannot be read",
+            )
+        };
+        query
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(wrong)
     }
 }
 
@@ -134,7 +144,16 @@ fn page_size(asked: Option<u32>) -> u32 {
 }
 
 /// Reads a parameter that is a word or an id.
-fn parameter<T>(text: Option<&str>, read: impl Fn(&str) -> Option<T>, name: &str) -> Result<Option<T>, Failure> {
-    let wrong = || Failure::new(Code::Parameter, format!("the parameter {name} cannot be read"));
+fn parameter<T>(
+    text: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+    name: &str,
+) -> Result<Option<T>, Failure> {
+    let wrong = || {
+        Failure::new(
+            Code::Parameter,
+            format!("the parameter {name} cannot be read"),
+        )
+    };
     text.map(|text| read(text).ok_or_else(wrong)).transpose()
 }

@@ -1,7 +1,8 @@
 //! What the hub publishes of itself: its lists of codes, its schemas, its interface, and the page about them.
 
 use axum::Json;
-use axum::extract::Path;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
@@ -12,9 +13,30 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
+use crate::cli::Fatal;
 use crate::code::{Code, Failure};
 use crate::documents;
 use crate::faces::openapi;
+
+/// What is written once, and given to all who ask.
+pub(crate) struct Published {
+    interface: Bytes,
+    page: Bytes,
+}
+
+impl Published {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If the page's template cannot be filled.
+    pub(crate) fn new() -> Result<Published, Fatal> {
+        let interface = openapi::document();
+        Ok(Published {
+            page: docs::page(interface, &registries())?.into(),
+            interface: interface.to_string().into(),
+        })
+    }
+}
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -44,8 +66,12 @@ async fn reasons() -> Json<Value> {
     responses((status = 200, description = "Code, HTTP status and meaning.", content_type = "application/json")),
 )]
 async fn problems() -> Json<Value> {
-    let of_request = Code::ALL.iter().map(|code| (code.code(), *code, code.meaning()));
-    let of_body = ProblemCode::ALL.iter().map(|code| (code.code(), Code::of(*code), code.meaning()));
+    let of_request = Code::ALL
+        .iter()
+        .map(|code| (code.code(), *code, code.meaning()));
+    let of_body = ProblemCode::ALL
+        .iter()
+        .map(|code| (code.code(), Code::of(*code), code.meaning()));
     let one = |(name, code, meaning): (&str, Code, &str)| json!({"code": name, "status": code.http().as_u16(), "meaning": meaning});
     let problems: Vec<Value> = of_request.chain(of_body).map(one).collect();
     Json(json!({"problems": problems}))
@@ -58,9 +84,15 @@ async fn problems() -> Json<Value> {
     responses((status = 200, description = "The schema (2020-12).", content_type = "application/schema+json")),
 )]
 async fn schema(Path(name): Path<String>) -> Result<Response, Failure> {
-    let found = documents::schemas().into_iter().find(|schema| schema.name == name);
+    let found = documents::schemas()
+        .into_iter()
+        .find(|schema| schema.name == name);
     let schema = found.ok_or(Failure::from(Code::NotFound))?;
-    Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema.text).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "application/schema+json")],
+        schema.text,
+    )
+        .into_response())
 }
 
 /// Gives this interface as an OpenAPI 3.1 document.
@@ -68,8 +100,11 @@ async fn schema(Path(name): Path<String>) -> Result<Response, Failure> {
     get, path = "/openapi.json", tag = "published", security(()),
     responses((status = 200, description = "The document.", content_type = "application/json")),
 )]
-async fn interface() -> Json<&'static Value> {
-    Json(openapi::document())
+async fn interface(State(app): State<App>) -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        app.published.interface.clone(),
+    )
 }
 
 /// What the page may load: its own style, and nothing that runs.
@@ -80,9 +115,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; for
     get, path = "/docs", tag = "published", security(()),
     responses((status = 200, description = "The page.", content_type = "text/html")),
 )]
-async fn page() -> Result<Response, Failure> {
-    let page = docs::page(openapi::document(), &registries()).map_err(Failure::internal)?;
-    Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response())
+async fn page(State(app): State<App>) -> impl IntoResponse {
+    (
+        [(header::CONTENT_SECURITY_POLICY, POLICY)],
+        Html(app.published.page.clone()),
+    )
 }
 
 /// Gives the page's style sheet.
@@ -91,13 +128,20 @@ async fn page() -> Result<Response, Failure> {
     responses((status = 200, description = "The style sheet.", content_type = "text/css")),
 )]
 async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], docs::STYLE)
+    (
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
+        docs::STYLE,
+    )
 }
 
 fn registries() -> Vec<Registry> {
     let reason = |reason: &Reason| {
         let pays = if reason.refuses() { "nothing" } else { "" };
-        vec![reason.code().to_owned(), pays.to_owned(), reason.meaning().to_owned()]
+        vec![
+            reason.code().to_owned(),
+            pays.to_owned(),
+            reason.meaning().to_owned(),
+        ]
     };
     let request = |code: &Code| {
         vec![

@@ -114,6 +114,11 @@ fn judge(
         .iter()
         .filter(|(pointer, _)| is_own(pointer))
         .collect();
+    let native = crate::read(
+        &crate::native::FORMAT,
+        &crate::native::write(message),
+        &super::context(),
+    );
     let canonical = Canonical::of(&serde_json::to_value(message).unwrap());
     let of_bills: usize = own.iter().map(|(_, resource)| lines(resource)).sum();
     let enough = match message.body {
@@ -131,6 +136,9 @@ fn judge(
     let whole = tally.own.all - tally.own.canonical == before;
     tally.complete += usize::from(whole && enough && !own.is_empty());
     let mut wrong: Vec<String> = lost.iter().map(|fact| format!("lost {fact:?}")).collect();
+    if native.is_ok_and(|native| native.messages[0].outcome.as_ref() != Ok(message)) {
+        wrong.push("canonical JSON of it is read as something else".into());
+    }
     if !enough || own.is_empty() {
         wrong.push(format!(
             "{} lines of {} resources",
