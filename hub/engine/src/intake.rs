@@ -197,6 +197,8 @@ fn keys(submission: &Submission, message: &Message, place: &str, alone: bool) ->
         .head
         .identifiers
         .iter()
+        // Senders use a resource's id again for other contents; it makes no repeat.
+        .filter(|identifier| identifier.system != takmil_formats::fhir::REFERENCE)
         .map(|identifier| format!("id:{kind}:{}|{}", identifier.system, identifier.value));
     request.into_iter().chain(own).collect()
 }

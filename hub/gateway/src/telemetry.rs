@@ -5,6 +5,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use std::io::IsTerminal;
 use std::time::Duration;
 use takmil_domain::date::Instant;
 use takmil_engine::Status;
@@ -31,6 +32,7 @@ pub(crate) fn start_log(config: &Telemetry) -> Result<(), LogError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(SystemTime)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match config.format {
         LogFormat::Human => lines.try_init(),

@@ -10,6 +10,7 @@
 
 mod days;
 mod documents;
+mod laws;
 mod limits;
 mod maker;
 mod prices;

@@ -161,6 +161,10 @@ pub(crate) fn judge(
     if matter.basis.member.is_some() && !supplementary {
         judged.reasons.push(Reason::NoCover);
     }
+    if is_inactive(matter.message) {
+        judged.reasons.push(Reason::NotActive);
+        return Ok(recorded(matter, judged));
+    }
     let bill = matter.message.bill();
     let Some(bill) = bill.filter(|_| matter.basis.member.is_some()) else {
         return Ok(recorded(matter, judged));
@@ -233,6 +237,16 @@ pub(crate) fn judge(
         valid_until: (holds && settled).then(|| matter.today.add_days(matter.reserve_days)),
     });
     Ok(judged)
+}
+
+/// Whether its sender says that a message is not meant to count (FHIR's words for it).
+fn is_inactive(message: &Message) -> bool {
+    let inactive = ["draft", "cancelled", "entered-in-error"];
+    message
+        .head
+        .status
+        .as_deref()
+        .is_some_and(|status| inactive.contains(&status))
 }
 
 /// A message with nothing to compute: kept, and told to the insurers of its member.

@@ -391,3 +391,18 @@ async fn a_new_version_of_the_plan_moves_the_same_limit_and_never_under_what_is_
     assert_eq!(rig.left("i-1").await, 0);
     rig.assert_ledger_is_sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_sender_calls_a_draft_has_no_effect() {
+    let rig = Rig::new(&[(Insurer::Delegated, 1_000)]).await;
+    let mut draft = message("claim", "C-1", json!({"bill": bill("S1", 500)}));
+    draft["status"] = json!("draft");
+    let answer = rig.take(draft).await;
+    assert_eq!(
+        (answer.state, answer.reasons.last()),
+        (State::Recorded, Some(&Reason::NotActive))
+    );
+    rig.take(message("claim", "C-2", json!({"bill": bill("S1", 100)})))
+        .await;
+    assert_eq!(rig.left("i-1").await, 910);
+}

@@ -95,10 +95,17 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     response
 }
 
+/// Marks a response that says all there is to say, though its status is that of a failure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Complete;
+
 /// The failure that a response carries, or stands for with a bare status.
 fn failure_of(response: &mut Response) -> Option<Arc<Failure>> {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    if response.extensions().get::<Complete>().is_some() {
         return None;
     }
     let carried = response.extensions_mut().remove::<Arc<Failure>>();

@@ -11,7 +11,7 @@ use takmil_engine::{Outcome, Refusal, Submission, Taken};
 use takmil_formats::{Answered, Format, Reply, native, recognise};
 
 use super::App;
-use super::request::{Payload, RequestId, idempotency_key};
+use super::request::{Complete, Payload, RequestId, idempotency_key};
 use crate::auth::Identity;
 use crate::code::{Code, Failure};
 
@@ -169,6 +169,7 @@ fn respond(
     });
     let mut response = Response::new(Body::from(written.bytes));
     *response.status_mut() = status(told, is_native(format));
+    response.extensions_mut().insert(Complete);
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

@@ -104,7 +104,10 @@ fn every_message_that_is_taken_reaches_its_insurer_and_every_figure_adds_up() {
 
     let refused = |title: &str, code: &str, place: &str| {
         let refused = &row(&shown, title)["refused"];
-        assert_eq!(refused["code"], code, "{title}");
+        assert!(
+            refused["code"].as_str().unwrap().starts_with(code),
+            "{title}: {refused}"
+        );
         assert!(
             refused["place"].as_str().unwrap().contains(place),
             "{title}: {refused}"

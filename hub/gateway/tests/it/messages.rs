@@ -338,6 +338,30 @@ async fn a_fhir_body_is_answered_in_fhir() {
         &hub.raw(Method::GET, "/fhir/Patient/1", &headers, "").await,
         404,
     );
+    let mut no_such_status = body.clone();
+    no_such_status["status"] = json!("perhaps");
+    let refused = hub
+        .raw(Method::POST, path, &headers, no_such_status.to_string())
+        .await;
+    outcome(&refused, 422);
+    let issue = &refused.json()["issue"][0];
+    assert_eq!(issue["details"]["coding"][0]["code"], json!("VAL-VALUE"));
+    assert_eq!(
+        issue["expression"][0],
+        json!("CoverageEligibilityRequest.status")
+    );
+    let xml = hub
+        .raw(
+            Method::POST,
+            path,
+            &headers,
+            "<Claim xmlns=\"http://hl7.org/fhir\"><status/",
+        )
+        .await;
+    assert_eq!(
+        (xml.status.as_u16(), xml.header("content-type")),
+        (400, "application/fhir+xml")
+    );
     let statement = hub.raw(Method::GET, "/fhir/metadata", &[], "").await.ok();
     assert_eq!(statement["resourceType"], json!("CapabilityStatement"));
 }

@@ -1,0 +1,449 @@
+//! What must hold of a bill and what comes of it, whoever judged it; [`crate::properties`] tries each law.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use takmil_domain::decision::{LineShare, Totals, TraceEntry};
+use takmil_domain::limit::{self, LimitKey};
+use takmil_domain::money::Amount;
+use takmil_domain::plan::{Coordination, Limit, LimitKind, LimitUnit};
+use takmil_domain::reason::Reason;
+
+use crate::sample::{Insurer, Outcome, Sample};
+
+fn ensure(holds: bool, detail: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(detail()) }
+}
+
+pub(crate) fn parts_sum(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    for line in &outcome.split.lines {
+        let parts = line.base + line.written_off + line.supplementary_total() + line.member;
+        ensure(parts == line.billed, || {
+            format!("line {}: {parts} of {}", line.seq, line.billed)
+        })?;
+    }
+    let totals = Totals::of(&outcome.split.lines);
+    let parts = totals.base + totals.written_off + totals.supplementary_total() + totals.member;
+    ensure(parts == totals.billed, || {
+        format!("totals: {parts} of {}", totals.billed)
+    })?;
+    let billed: i128 = outcome
+        .split
+        .lines
+        .iter()
+        .map(|line| i128::from(line.billed.get()))
+        .sum();
+    ensure(billed == i128::from(totals.billed.get()), || {
+        "the totals are not the lines' sums".to_owned()
+    })
+}
+
+pub(crate) fn parts_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    for line in &outcome.split.lines {
+        let shares = line
+            .supplementary
+            .iter()
+            .flat_map(|share| [share.amount, share.allowed]);
+        let parts = [
+            line.billed,
+            line.allowed,
+            line.base,
+            line.subsidy,
+            line.written_off,
+            line.member,
+        ];
+        let mut parts = parts.into_iter().chain(shares);
+        ensure(
+            parts.all(|part| (Amount::ZERO..=Amount::MAX).contains(&part)),
+            || format!("line {}", line.seq),
+        )?;
+        ensure(line.member <= line.billed - line.base, || {
+            format!("line {}: the member pays more", line.seq)
+        })?;
+        ensure(line.subsidy <= line.base, || {
+            format!("line {}: the subsidy is part of the base share", line.seq)
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn insurers_share_what_is_open(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    for line in &outcome.split.lines {
+        let open = line.allowed - line.base.min(line.allowed);
+        let paid = line.supplementary_total();
+        ensure(paid <= open, || {
+            format!("line {}: {paid} of {open}", line.seq)
+        })?;
+        let most = line.supplementary.iter().map(|share| share.allowed).max();
+        ensure(line.allowed == most.unwrap_or_default(), || {
+            format!("line {}: not the largest recognised", line.seq)
+        })?;
+        ensure(line.allowed <= line.billed, || {
+            format!("line {}: more recognised than billed", line.seq)
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn refusals_are_plain(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    for line in &outcome.split.lines {
+        for share in &line.supplementary {
+            let Some(reason) = share.refused else {
+                ensure(share.benefit.is_some(), || {
+                    format!("line {}: paid by no benefit", line.seq)
+                })?;
+                continue;
+            };
+            ensure(reason.refuses() && line.reasons.contains(&reason), || {
+                format!("line {}: {reason:?}", line.seq)
+            })?;
+            let nothing = share.amount.is_zero() && share.allowed.is_zero() && !share.pended;
+            ensure(nothing, || format!("line {}: {share:?}", line.seq))?;
+            let twins = line
+                .supplementary
+                .iter()
+                .filter(|other| other.insurer == share.insurer);
+            let drawn = outcome
+                .draws_of(line.seq)
+                .any(|(need, _)| need.key.insurer == share.insurer);
+            ensure(!drawn || twins.count() > 1, || {
+                format!("line {}: {reason:?} and yet a draw", line.seq)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn remainders_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let positive = outcome.split.draws.iter().all(|draw| draw.amount > 0);
+    ensure(positive, || "a draw of nothing".to_owned())?;
+    for (need, after) in outcome.needs.iter().zip(outcome.after()) {
+        ensure(after >= 0, || format!("{}: {after}", need.key))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn waived_is_what_agreed_prices_cut(
+    sample: &Sample,
+    outcome: &Outcome,
+) -> Result<(), String> {
+    if sample.shares_limits() {
+        return Ok(());
+    }
+    for line in &outcome.split.lines {
+        let (mut asked, mut by_price) = (Amount::ZERO, Amount::ZERO);
+        let networks = sample.line(line.seq).in_network.iter();
+        for (share, inside) in line.supplementary.iter().zip(networks) {
+            if share.refused.is_some() || !inside {
+                continue;
+            }
+            let after = |reasons: &[Reason]| {
+                let mut entries = line.trace.iter();
+                let named = |entry: &&TraceEntry| {
+                    entry.insurer.as_ref() == Some(&share.insurer)
+                        && reasons.contains(&entry.reason)
+                };
+                entries.find(named).map(|entry| entry.after)
+            };
+            let own = after(&[Reason::QuantityCapped]).unwrap_or(line.billed);
+            asked = asked.max(own);
+            by_price =
+                by_price.max(after(&[Reason::OverContract, Reason::OverTariff]).unwrap_or(own));
+        }
+        let cut = (asked - by_price.max(line.base)).or_zero();
+        let expected = cut.min(line.billed - line.base - line.supplementary_total());
+        ensure(line.written_off == expected, || {
+            format!("line {}: {} for {expected}", line.seq, line.written_off)
+        })?;
+    }
+    Ok(())
+}
+
+/// The remainders that a line uses of a kind and unit before an insurer, found from the plan alone.
+fn expected(
+    sample: &Sample,
+    insurer: &Insurer,
+    line: &LineShare,
+    kind: LimitKind,
+    money: bool,
+) -> Vec<LimitKey> {
+    let bill_line = sample.line(line.seq);
+    let Some(benefit) = insurer.plan.benefit(bill_line.system, bill_line.code) else {
+        return Vec::new();
+    };
+    let applies = |own: &&Limit| match own.kind {
+        _ if own.kind != kind || (own.unit == LimitUnit::Money) != money => false,
+        LimitKind::Ceiling => benefit.limits.contains(&own.id),
+        LimitKind::Deductible => benefit.deductible,
+        LimitKind::OutOfPocket => true,
+    };
+    let limits = insurer.plan.limits.iter().filter(applies);
+    let need = |own| limit::need(&insurer.plan, own, &insurer.cover, bill_line.date, "visit");
+    limits.filter_map(need).map(|need| need.key).collect()
+}
+
+pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    if sample.shares_limits() {
+        return Ok(());
+    }
+    for line in &outcome.split.lines {
+        let mut told = 0;
+        for (insurer, share) in sample.insurers.iter().zip(&line.supplementary) {
+            let drawn = |key: &LimitKey| {
+                let own = outcome
+                    .draws_of(line.seq)
+                    .filter(|(need, _)| need.key == *key);
+                own.map(|(_, draw)| draw.amount).sum::<i64>()
+            };
+            let check = |kind, money, sound: &dyn Fn(i64) -> bool| {
+                let keys = expected(sample, insurer, line, kind, money);
+                let amounts: Vec<i64> = keys.iter().map(drawn).collect();
+                let alike = amounts
+                    .iter()
+                    .all(|amount| Some(amount) == amounts.first() && sound(*amount));
+                ensure(alike, || {
+                    format!(
+                        "line {} {:?}: {amounts:?} of {keys:?}",
+                        line.seq, share.insurer
+                    )
+                })?;
+                Ok::<usize, String>(amounts.iter().filter(|amount| **amount > 0).count())
+            };
+            let refused = share.refused.is_some();
+            let units = sample.line(line.seq).quantity.started_units();
+            told += check(LimitKind::Ceiling, true, &|amount| {
+                amount == share.amount.get()
+            })?;
+            told += check(LimitKind::Ceiling, false, &|amount| {
+                (i64::from(!refused)..=units).contains(&amount) && (amount == 0) == refused
+            })?;
+            // By the trace: what the deductible took, and what was the member's before limits and others.
+            let noted = |steps: RangeInclusive<u8>, reason: Option<Reason>| {
+                let mut own = line.trace.iter().filter(|entry| {
+                    entry.insurer.as_ref() == Some(&share.insurer)
+                        && steps.contains(&entry.step)
+                        && reason.is_none_or(|reason| entry.reason == reason)
+                });
+                own.next_back()
+                    .filter(|_| !refused)
+                    .map_or(0, |entry| entry.after.get())
+            };
+            let deductible = noted(10..=10, Some(Reason::Deductible));
+            told += check(LimitKind::Deductible, true, &|amount| amount == deductible)?;
+            let open = share.allowed - line.base.min(share.allowed);
+            let cost = open.get() - noted(11..=12, None);
+            told += check(LimitKind::OutOfPocket, true, &|amount| amount == cost)?;
+        }
+        let draws = outcome.draws_of(line.seq).count();
+        ensure(draws == told, || {
+            format!("line {}: {draws} draws, {told} expected", line.seq)
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let mut left: Vec<(LimitKey, i64)> = Vec::new();
+    for (need, before) in outcome.needs.iter().zip(&outcome.before) {
+        left.push((need.key.clone(), *before));
+    }
+    for line in &outcome.split.lines {
+        let alone = Sample {
+            lines: vec![sample.line(line.seq).clone()],
+            ..sample.clone()
+        };
+        let one = alone.outcome_on(|need| left.iter().find(|(key, _)| *key == need.key).unwrap().1);
+        ensure(one.split.lines == [line.clone()], || {
+            format!("line {} judged alone differs", line.seq)
+        })?;
+        for (need, after) in one.needs.iter().zip(one.after()) {
+            left.iter_mut().find(|(key, _)| *key == need.key).unwrap().1 = after;
+        }
+    }
+    let after: Vec<i64> = left.into_iter().map(|(_, left)| left).collect();
+    ensure(after == outcome.after(), || {
+        "the draws are not the change".to_owned()
+    })
+}
+
+pub(crate) fn later_lines_change_nothing(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let Some((last, earlier)) = outcome.split.lines.split_last() else {
+        return Ok(());
+    };
+    let mut shorter = sample.clone();
+    shorter.lines.retain(|line| line.seq != last.seq);
+    ensure(shorter.outcome().split.lines == earlier, || {
+        format!("without line {}", last.seq)
+    })
+}
+
+pub(crate) fn order_means_nothing(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let named = |outcome: &Outcome| {
+        let draw = |draw: &takmil_domain::share::Draw| {
+            (outcome.needs[draw.need].key.clone(), draw.seq, draw.amount)
+        };
+        outcome.split.draws.iter().map(draw).collect::<Vec<_>>()
+    };
+    let mut turned = sample.clone();
+    turned.lines.reverse();
+    let other = turned.outcome();
+    ensure(other.split.lines == outcome.split.lines, || {
+        "the shares differ".to_owned()
+    })?;
+    ensure(named(&other) == named(outcome), || {
+        "the draws differ".to_owned()
+    })?;
+    Ok(())
+}
+
+pub(crate) fn outcomes_repeat(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let again = sample.clone().outcome();
+    ensure(again == *outcome, || "another outcome".to_owned())
+}
+
+/// That it holds of one line is enough: a line of a longer bill is judged as one alone, on what is left.
+pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Result<(), String> {
+    let mut single = sample.clone();
+    single.lines.truncate(1);
+    // Where the message names no price, another insurer's tariff may; what an insurer said itself stands
+    // for itself.
+    let unpriced = single.lines.iter().any(|line| line.billed.is_none());
+    let said = sample.insurers.iter().any(|own| own.said.is_some());
+    if sample.shares_limits() || unpriced || said {
+        return Ok(());
+    }
+    for line in &single.outcome().split.lines {
+        let mut open = line.allowed - line.base.min(line.allowed);
+        let mut before = Amount::ZERO;
+        for (at, (insurer, share)) in sample.insurers.iter().zip(&line.supplementary).enumerate() {
+            let mut alone = single.clone();
+            alone.insurers = vec![Arc::clone(insurer)];
+            alone.lines[0].in_network = vec![alone.lines[0].in_network[at]];
+            let alone = alone.outcome().split.lines[0].supplementary_total();
+            let by_contract = match insurer.plan.coordination {
+                Coordination::Standard => alone,
+                Coordination::CarveOut => (alone - before).or_zero(),
+            };
+            let expected = by_contract.min(open);
+            ensure(share.amount == expected, || {
+                format!(
+                    "{}: {} for {expected}, alone {alone}",
+                    share.insurer, share.amount
+                )
+            })?;
+            open -= share.amount;
+            before += share.amount;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Outcome) -> Result<(), String> {
+    let mut low = sample.clone();
+    low.insurers.truncate(1);
+    low.lines.truncate(1);
+    let paid = |sample: &Sample, outcome: &Outcome| {
+        let line = sample.lines.first().map(|line| outcome.share(line.seq));
+        line.map(LineShare::supplementary_total)
+    };
+    let before = paid(&low, &low.outcome());
+    let limits = low.insurers.iter().flat_map(|own| own.plan.limits.clone());
+    for limit in limits.filter(|limit| limit.kind == LimitKind::Ceiling) {
+        for more in [1, limit.ceiling / 2 + 2] {
+            let mut high = low.clone();
+            let insurers = high.insurers.iter_mut().map(Arc::make_mut);
+            for own in insurers.flat_map(|own| &mut own.plan.limits) {
+                own.ceiling += if own.id == limit.id { more } else { 0 };
+            }
+            let left = |need: &limit::LimitNeed| {
+                let raised = need.key.code == limit.id;
+                let original = limit::LimitNeed {
+                    ceiling: need.ceiling - if raised { more } else { 0 },
+                    ..need.clone()
+                };
+                low.left(&original) + if raised { more } else { 0 }
+            };
+            let after = paid(&high, &high.outcome_on(left));
+            ensure(after >= before, || {
+                format!("{} by {more}: {before:?} becomes {after:?}", limit.id)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn traces_lead_there(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    if sample.shares_limits() {
+        return Ok(());
+    }
+    for line in outcome
+        .split
+        .lines
+        .iter()
+        .filter(|line| !line.reasons.contains(&Reason::NoPrice))
+    {
+        let fault = |what: &str| format!("line {}: {what}: {:#?}", line.seq, line.trace);
+        let of = |steps: RangeInclusive<u8>, whose: Option<&_>| {
+            let own = line
+                .trace
+                .iter()
+                .filter(move |entry| entry.insurer.as_ref() == whose);
+            own.filter(|entry| steps.contains(&entry.step))
+                .collect::<Vec<_>>()
+        };
+        ensure(
+            chain(&of(9..=9, None), Amount::ZERO) == Some(line.base),
+            || fault("base"),
+        )?;
+        ensure(
+            chain(&of(15..=15, None), Amount::ZERO) == Some(line.written_off),
+            || fault("written off"),
+        )?;
+        for share in &line.supplementary {
+            let whose = Some(&share.insurer);
+            let entries = of(1..=15, whose);
+            ensure(entries.is_sorted_by_key(|entry| entry.step), || {
+                fault("order")
+            })?;
+            let recognised: Vec<&TraceEntry> = of(7..=8, whose)
+                .into_iter()
+                .filter(|entry| !entry.reason.refuses())
+                .collect();
+            let shared: Vec<&TraceEntry> = of(11..=14, whose);
+            match share.refused {
+                Some(Reason::InsurerRefused) | None => {
+                    let allowed = chain(&recognised, line.billed);
+                    ensure(
+                        share.refused.is_some() || allowed == Some(share.allowed),
+                        || fault("recognised"),
+                    )?;
+                    let paid = allowed.and_then(|allowed| chain(&shared, allowed));
+                    ensure(paid == Some(share.amount), || fault("paid"))?;
+                    let franchise = chain(&of(10..=10, whose), Amount::ZERO);
+                    ensure(
+                        franchise.is_some_and(|amount| {
+                            amount >= Amount::ZERO && Some(amount) <= allowed
+                        }),
+                        || fault("franchise"),
+                    )?;
+                }
+                Some(reason) => {
+                    let last = entries
+                        .last()
+                        .map(|entry| (entry.reason, entry.before, entry.after));
+                    ensure(last == Some((reason, line.billed, Amount::ZERO)), || {
+                        fault("refusal")
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where entries lead from `start`, each beginning where the one before it ended.
+fn chain(entries: &[&TraceEntry], start: Amount) -> Option<Amount> {
+    entries.iter().try_fold(start, |at, entry| {
+        (entry.before == at).then_some(entry.after)
+    })
+}
