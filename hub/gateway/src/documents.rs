@@ -87,12 +87,29 @@ documents! {
     Cancellation "cancellation"
 }
 
-/// Texts whose form a schema names and whose meaning the domain knows.
-const FORMATS: &[(&str, fn(&str) -> bool)] = &[
-    ("date", |text| Date::parse(text).is_some()),
-    ("currency", |text| Currency::parse(text).is_some()),
-    ("quantity", |text| Quantity::parse(text).is_some()),
-    ("rate", |text| Rate::parse(text).is_some()),
+/// A form of text that a schema names and the domain knows the meaning of.
+struct TextForm {
+    name: &'static str,
+    holds: fn(&str) -> bool,
+}
+
+const FORMS: &[TextForm] = &[
+    TextForm {
+        name: "date",
+        holds: |text| Date::parse(text).is_some(),
+    },
+    TextForm {
+        name: "currency",
+        holds: |text| Currency::parse(text).is_some(),
+    },
+    TextForm {
+        name: "quantity",
+        holds: |text| Quantity::parse(text).is_some(),
+    },
+    TextForm {
+        name: "rate",
+        holds: |text| Rate::parse(text).is_some(),
+    },
 ];
 
 #[expect(
@@ -114,8 +131,8 @@ fn compile(library: Schema, definition: &str) -> Validator {
         .with_registry(&registry)
         .offline()
         .should_validate_formats(true);
-    let options = FORMATS.iter().fold(options, |options, (name, holds)| {
-        options.with_format(*name, *holds)
+    let options = FORMS.iter().fold(options, |options, form| {
+        options.with_format(form.name, form.holds)
     });
     let entrance = serde_json::json!({"$ref": format!("{}#/$defs/{definition}", library.id)});
     options.build(&entrance).expect("a schema compiles")

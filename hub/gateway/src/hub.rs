@@ -131,18 +131,15 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, Fatal> {
 /// # Errors
 /// If a table cannot be read.
 pub(crate) fn tables(config: &Config) -> Result<Tables, Fatal> {
+    let files = config.tables.named().map(table_files).transpose()?;
     let mut tables = Tables::shipped();
-    for file in config
-        .tables
-        .named()
-        .map(table_files)
-        .transpose()?
-        .unwrap_or_default()
-    {
+    for file in files.unwrap_or_default() {
         let text = std::fs::read_to_string(&file)?;
         let table = Table::parse(text).map_err(|error| format!("{}: {error}", file.display()))?;
         tables = tables.with(table);
     }
+    // The first message is not to wait for tables to unpack.
+    tables.warm()?;
     Ok(tables)
 }
 

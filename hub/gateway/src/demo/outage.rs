@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::figures::in_ms;
-use super::play::{micros, provider};
+use super::play::{micros, provider, reviewed};
 use super::reply::{self, Told};
 use super::seed::{self, SampleCover, plus_days};
 use super::standing::{Standing, who};
@@ -279,20 +279,21 @@ impl Watch<'_> {
         before: Tally,
         drained: Option<Duration>,
     ) -> Result<Outage, Fatal> {
+        let store = self.world.hub.store();
+        let mut decided_later = 0_usize;
+        let waited = |bill: &&Bill| bill.pended && !bill.taken_back;
+        for bill in bills.iter().filter(waited) {
+            let decided = reviewed(self.world, bill.id).await?.is_some();
+            decided_later = decided_later.saturating_add(usize::from(decided));
+        }
+        self.world.hub.settle(PATIENCE, |_| ()).await?;
         let received = self.world.insurers.received();
-        let (mut deliveries, mut arrived, mut decided_later) = (0_usize, 0_usize, 0_usize);
-        let pended = bills
-            .iter()
-            .filter(|bill| bill.pended && !bill.taken_back)
-            .count();
+        let (mut deliveries, mut arrived) = (0_usize, 0_usize);
         for bill in bills {
-            let standing = Standing::of(self.world.hub.store(), bill.id).await?;
-            for id in standing.delivery_ids() {
+            for id in Standing::of(store, bill.id).await?.delivery_ids() {
                 deliveries = deliveries.saturating_add(1);
                 arrived = arrived.saturating_add(usize::from(received.contains(&id)));
             }
-            let decided = bill.pended && !bill.taken_back && who(&standing.answer) != "pended";
-            decided_later = decided_later.saturating_add(usize::from(decided));
         }
         let after = self.simulator.tally();
         Ok(Outage {
@@ -305,7 +306,7 @@ impl Watch<'_> {
             arrived,
             repeats: after.repeats.saturating_sub(before.repeats),
             out_of_order: after.out_of_order.saturating_sub(before.out_of_order),
-            pended,
+            pended: bills.iter().filter(waited).count(),
             decided_later,
         })
     }

@@ -208,7 +208,7 @@ pub(super) async fn follow(world: &World, rows: &mut [Row]) -> Result<(), Fatal>
 }
 
 /// Who decided a message that waited, if somebody does in time.
-async fn reviewed(world: &World, id: MessageId) -> Result<Option<&'static str>, Fatal> {
+pub(super) async fn reviewed(world: &World, id: MessageId) -> Result<Option<&'static str>, Fatal> {
     const PAUSE: Duration = Duration::from_millis(20);
     let began = Instant::now();
     while began.elapsed() < REVIEW {

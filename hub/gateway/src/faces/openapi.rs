@@ -99,7 +99,7 @@ fn answer_failures(path: &str, operation: &mut Value) {
     if takes_query {
         codes.push(Code::Parameter);
     }
-    if path.contains('{') {
+    if path.contains('{') || path == "/v1/decisions" {
         codes.push(Code::NotFound);
     }
     if path.contains("approv") || path.contains("plans") {

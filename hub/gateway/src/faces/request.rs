@@ -180,8 +180,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fai
         )
     };
     let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    let fits =
-        (1..=255).contains(&value.len()) && value.as_bytes().iter().all(|byte| visible(byte));
+    let fits = (1..=255).contains(&value.len()) && value.as_bytes().iter().all(visible);
     match value.to_str() {
         Ok(key) if fits => Ok(Some(key.to_owned())),
         _ => Err(wrong()),

@@ -1,10 +1,13 @@
 //! A hub for a test: its own folder, certificate and store, filled from a country pack; gone when the test ends.
 
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+
+use crate::schemas::conforms;
 
 /// The providers and insurers of the Moroccan pack that tests use. The insurer's answers are the hub's own.
 pub(crate) const PROVIDER: &str = "ma-atlas";
@@ -117,12 +120,25 @@ pub(crate) fn run(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// A running hub.
+/// Somebody who calls a hub over HTTP.
+pub(crate) struct Caller {
+    pub(crate) base: String,
+    client: Client,
+}
+
+/// A running hub, and a caller of it.
 pub(crate) struct Hub {
     pub(crate) place: Place,
-    pub(crate) base: String,
+    caller: Caller,
     child: Child,
-    client: Client,
+}
+
+impl Deref for Hub {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
 }
 
 impl Hub {
@@ -135,12 +151,18 @@ impl Hub {
 
     /// Starts a hub on a folder.
     pub(crate) fn on(place: Place) -> Hub {
+        Hub::with(place, &[])
+    }
+
+    /// Starts a hub on a folder, with variables of the environment.
+    pub(crate) fn with(place: Place, environment: &[(&str, &str)]) -> Hub {
         // Another test may have installed it: the provider is the process's.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
             .args(["serve", "--config"])
             .arg(place.path("takmil.toml"))
             .env("TAKMIL_TELEMETRY__FORMAT", "json")
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -153,20 +175,60 @@ impl Hub {
             log.for_each(|line| eprintln!("hub: {}", line.unwrap_or_default()))
         });
         let port = address.rsplit(':').next().unwrap();
-        let certificate = reqwest::Certificate::from_pem(place.certificate.as_bytes()).unwrap();
-        let client = Client::builder()
-            .tls_certs_only([certificate])
-            .build()
-            .unwrap();
         let base = format!("https://localhost:{port}");
+        let client = client(&place).build().unwrap();
+        let caller = Caller { base, client };
         Hub {
             place,
-            base,
+            caller,
             child,
-            client,
         }
     }
 
+    /// A caller that speaks HTTP/1.1 alone.
+    pub(crate) fn over_http1(&self) -> Caller {
+        Caller {
+            base: self.base.clone(),
+            client: client(&self.place).http1_only().build().unwrap(),
+        }
+    }
+
+    /// The certificate that the hub shows.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.place.certificate
+    }
+
+    /// Starts another hub on the folder of one that has stopped.
+    pub(crate) fn restart(mut self) -> Hub {
+        let place = std::mem::replace(&mut self.place, Place::new(""));
+        Hub::on(place)
+    }
+
+    /// Tells the hub to stop, and gives its exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.tell_to_stop();
+        self.wait()
+    }
+
+    /// Tells the hub to stop.
+    pub(crate) fn tell_to_stop(&self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// The exit code of a hub that was told to stop.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn client(place: &Place) -> reqwest::ClientBuilder {
+    let certificate = reqwest::Certificate::from_pem(place.certificate.as_bytes()).unwrap();
+    Client::builder().tls_certs_only([certificate])
+}
+
+impl Caller {
     /// Sends a request with a key and a JSON body.
     pub(crate) async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
         self.raw(
@@ -207,28 +269,14 @@ impl Hub {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// The certificate that the hub shows.
-    pub(crate) fn certificate(&self) -> &str {
-        &self.place.certificate
-    }
-
-    /// Starts another hub on the folder of one that has stopped.
-    pub(crate) fn restart(mut self) -> Hub {
-        let place = std::mem::replace(&mut self.place, Place::new(""));
-        Hub::on(place)
-    }
-
-    /// Tells the hub to stop, and gives its exit code.
-    pub(crate) fn stop(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.child.wait().unwrap().code()
+    /// Sends a message, and gives the answer where one comes.
+    pub(crate) async fn try_send(&self, path: &str, key: &str, body: &Value) -> Option<Value> {
+        let request = self.client.post(format!("{}{path}", self.base));
+        let request = request.bearer_auth(key).body(body.to_string());
+        let response = request.send().await.ok()?;
+        let taken = response.status().is_success();
+        let text = response.text().await.ok()?;
+        taken.then(|| serde_json::from_str(&text).unwrap())
     }
 }
 
@@ -247,6 +295,7 @@ fn address(line: &str) -> Option<String> {
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) version: Version,
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
@@ -255,6 +304,7 @@ pub(crate) struct Answer {
 impl Answer {
     async fn of(response: Response) -> Answer {
         Answer {
+            version: response.version(),
             status: response.status(),
             headers: response.headers().clone(),
             text: response.text().await.unwrap(),
@@ -292,6 +342,7 @@ impl Answer {
         );
         assert_eq!(body["type"], json!(format!("/docs#{code}")));
         assert_eq!(body["status"], json!(status));
+        conforms("problem", &body);
     }
 }
 

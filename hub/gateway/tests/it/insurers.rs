@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::hub::{Hub, INSURER, OTHER_INSURER, PROVIDER, claim, pack};
+use crate::schemas::conforms;
 
 fn cover(member: &str, plan: &str) -> Value {
     json!({
@@ -36,6 +37,7 @@ async fn covers_are_taken_row_by_row() {
         .await
         .ok();
     let results = answer["results"].as_array().unwrap();
+    conforms("enrolment_results", &answer);
     assert!(
         results[0]["member"].is_string() && results[0]["account"].is_string(),
         "{answer}"
@@ -131,6 +133,7 @@ async fn a_plan_needs_two_persons() {
     let proposed = proposed.json();
     let id = proposed["id"].as_str().unwrap();
     let open = hub.get("/v1/approvals", &approver).await.ok();
+    conforms("approval_list", &open);
     assert_eq!(open["approvals"][0]["document"], plan);
     assert_eq!(
         hub.get("/v1/approvals", &stranger).await.ok()["approvals"],
@@ -148,6 +151,7 @@ async fn a_plan_needs_two_persons() {
         .await
         .ok();
     assert_eq!(approved["state"], json!("approved"));
+    conforms("approval", &approved);
 
     // From now on decisions go by it.
     let paid = hub
@@ -186,6 +190,7 @@ async fn what_is_owed_is_listed_until_it_is_acknowledged() {
         .await
         .ok();
     let owed = hub.get("/v1/deliveries", &insurer).await.ok();
+    conforms("delivery_list", &owed);
     let delivery = &owed["deliveries"][0];
     assert_eq!(
         (&delivery["message"], &delivery["purpose"]),
@@ -251,6 +256,7 @@ async fn an_insurer_that_is_asked_decides_later_over_rest() {
         .await
         .ok();
     assert_eq!(receipt["state"], json!("decided"), "{receipt}");
+    conforms("decision_receipt", &receipt);
     let way = format!("/v1/messages/{}", asked["id"].as_str().unwrap());
     let answer = hub.get(&way, &provider).await.ok()["answer"].clone();
     assert_eq!(answer["decision"]["decided_by"], json!("insurer"));
@@ -294,6 +300,7 @@ async fn consumption_elsewhere_is_posted_to_limits() {
         .send(Method::POST, "/v1/postings", &insurer, &rows)
         .await
         .ok();
+    conforms("posting_results", &results);
     let results = results["results"].as_array().unwrap();
     assert_eq!(results[0]["left"], json!(left - 500));
     assert_eq!(results[1]["problems"][0]["code"], json!("VAL-RANGE"));

@@ -13,6 +13,8 @@ mod demo;
 mod grpc;
 mod hub;
 mod insurers;
+mod listener;
 mod messages;
 mod published;
 mod refusals;
+mod schemas;

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::hub::{Hub, INSURER, OTHER_PROVIDER, PROVIDER, bill, claim};
+use crate::schemas::conforms;
 
 /// One message of each kind, with the address that takes it.
 fn one_of_each() -> Vec<(&'static str, Value)> {
@@ -51,6 +52,7 @@ async fn every_kind_has_an_address_and_an_answer() {
             .send(Method::POST, &format!("/v1/{address}"), &key, &message)
             .await;
         let told = answer.ok();
+        conforms("answer", &told);
         assert_eq!(told["kind"], message["kind"], "{address}");
         assert_eq!(
             answer.header("location"),
@@ -86,6 +88,7 @@ async fn a_claims_shares_sum_up_and_its_whole_way_can_be_seen() {
 
     let id = answer["id"].as_str().unwrap();
     let way = hub.get(&format!("/v1/messages/{id}"), &key).await.ok();
+    conforms("message_way", &way);
     assert_eq!(way["answer"], answer);
     assert_eq!(way["sender"], json!(PROVIDER));
     assert!(!way["legs"].as_array().unwrap().is_empty());
@@ -117,6 +120,7 @@ async fn a_list_of_messages_has_an_answer_for_each_and_pages() {
     let body = json!([claim("L-1", "MA-2001"), bad, claim("L-2", "MA-2002")]);
     let answer = hub.send(Method::POST, "/v1/messages", &key, &body).await;
     assert_eq!(answer.status, StatusCode::MULTI_STATUS);
+    conforms("results", &answer.json());
     let results = answer.json()["results"].clone();
     assert_eq!(results[0]["answer"]["kind"], json!("claim"));
     assert!(
@@ -134,6 +138,7 @@ async fn a_list_of_messages_has_an_answer_for_each_and_pages() {
         .await
         .ok();
     let first = hub.get("/v1/messages?limit=1", &key).await.ok();
+    conforms("message_page", &first);
     assert_eq!(first["messages"][0]["id"], later["id"], "the latest first");
     let next = first["next"].as_str().unwrap();
     let path = format!("/v1/messages?kind=claim&limit=5&cursor={next}");
@@ -183,6 +188,7 @@ async fn an_admission_taken_back_gives_its_limits_back() {
     let remainders = format!("/v1/members/{}/remainders", way["member"].as_str().unwrap());
     let reserved = async || {
         let limits = hub.get(&remainders, &insurer).await.ok();
+        conforms("remainder_list", &limits);
         limits["remainders"]
             .as_array()
             .unwrap()

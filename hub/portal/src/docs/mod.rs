@@ -44,7 +44,12 @@ struct Page<'a> {
 /// [`askama::Error`] if the template cannot be filled; never on account of the document, whose missing parts
 /// are left out.
 pub fn page(openapi: &Value, registries: &[Registry]) -> Result<String, askama::Error> {
-    let info = |key: &str| openapi.pointer(key).and_then(Value::as_str).unwrap_or_default();
+    let info = |key: &str| {
+        openapi
+            .pointer(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let page = Page {
         title: info("/info/title"),
         version: info("/info/version"),
@@ -106,7 +111,10 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} is missing");
         }
-        assert!(!html.contains("unused"), "a tag without operations has no heading");
+        assert!(
+            !html.contains("unused"),
+            "a tag without operations has no heading"
+        );
     }
 
     #[test]

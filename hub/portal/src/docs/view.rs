@@ -84,7 +84,10 @@ pub(super) fn groups(openapi: &Value) -> Vec<Group<'_>> {
         about: text(tag, "description"),
         operations: operations(openapi, text(tag, "name")),
     };
-    list(openapi, "tags").map(group).filter(|group| !group.operations.is_empty()).collect()
+    list(openapi, "tags")
+        .map(group)
+        .filter(|group| !group.operations.is_empty())
+        .collect()
 }
 
 fn operations<'a>(openapi: &'a Value, tag: &str) -> Vec<Operation<'a>> {
@@ -121,7 +124,10 @@ fn shown<'a>(path: &'a str, method: &str, operation: &'a Value) -> Operation<'a>
         summary: text(operation, "summary"),
         about: paragraphs(text(operation, "description")),
         parameters: list(operation, "parameters").map(parameter).collect(),
-        body: operation.get("requestBody").map(contents).unwrap_or_default(),
+        body: operation
+            .get("requestBody")
+            .map(contents)
+            .unwrap_or_default(),
         responses: members(operation, "responses").map(response).collect(),
     }
 }
@@ -176,7 +182,9 @@ fn properties(schema: &Value) -> Vec<Property<'_>> {
 
 /// The name of the schema that `schema`, or what it lists, refers to.
 fn referred(schema: &Value) -> Option<&str> {
-    let direct = schema.get("$ref").or_else(|| schema.pointer("/items/$ref"))?;
+    let direct = schema
+        .get("$ref")
+        .or_else(|| schema.pointer("/items/$ref"))?;
     direct.as_str()?.strip_prefix(SCHEMAS)
 }
 
@@ -199,7 +207,10 @@ fn kind(schema: &Value) -> String {
 
 /// A text of several paragraphs, one each.
 pub(super) fn paragraphs(text: &str) -> Vec<&str> {
-    text.split("\n\n").map(str::trim).filter(|part| !part.is_empty()).collect()
+    text.split("\n\n")
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -208,7 +219,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 fn first_text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
     let texts = keys.iter().map(|key| text(value, key));
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    texts
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
 }
 
 fn flag(value: &Value, key: &str) -> bool {
@@ -216,11 +230,19 @@ fn flag(value: &Value, key: &str) -> bool {
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(key).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn members<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let members = value.get(key).and_then(Value::as_object).into_iter().flatten();
+    let members = value
+        .get(key)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     members.map(|(name, value)| (name.as_str(), value))
 }
 

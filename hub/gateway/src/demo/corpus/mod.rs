@@ -40,6 +40,18 @@ const CONNECTIONS: usize = 16;
 /// The currency of amounts whose message names none, by agreement with all senders here.
 const DEFAULT_CURRENCY: &str = "USD";
 
+/// What stands for a code where the hub gave no answer.
+const NO_ANSWER: &str = "no answer";
+
+/// Codes by which the hub says that it failed, not the message.
+const FAILURES: &[&str] = &[
+    "API-INTERNAL",
+    "API-BUSY",
+    "API-TIMEOUT",
+    "API-RATE",
+    NO_ANSWER,
+];
+
 /// How long insurers may take to have everything.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -133,7 +145,7 @@ pub(super) async fn run(world: &mut World, folder: &Path) -> Result<Corpus, Fata
     for (reason, count) in &shelf.skipped {
         world
             .screen
-            .show(format_args!("    {count} skipped: {reason}"));
+            .show(format_args!("    {count} bodies skipped: {reason}"));
     }
     open(world, &shelf.letters, &members, currency).await?;
     let began = Instant::now();
@@ -222,10 +234,15 @@ async fn send(world: &World, letters: &[Letter]) -> Result<(Vec<Sent>, usize), F
     let mut replies = stream::iter(all).buffer_unordered(CONNECTIONS);
     let (mut sent, mut unaccounted) = (Vec::with_capacity(letters.len()), 0_usize);
     while let Some(one) = replies.next().await {
-        let one = one?;
+        let mut one = one?;
         let (path, expected) = letters
             .get(one.place)
             .map_or(("", 0), |letter| (letter.path.as_str(), letter.messages));
+        if let [Told::Refused { .. }] = one.told.as_slice() {
+            // A body that is refused as a whole is so with all its messages.
+            let whole = one.told.clone();
+            one.told = whole.into_iter().cycle().take(expected).collect();
+        }
         let told = one.told.len();
         if told != expected {
             tracing::error!(
@@ -261,7 +278,7 @@ async fn send_one(world: &World, place: usize, letter: &Letter) -> Result<Sent, 
     let told = match reply {
         Ok(reply) => reply::read(&reply),
         Err(error) => vec![Told::Refused {
-            code: "no answer".to_owned(),
+            code: NO_ANSWER.to_owned(),
             place: error.to_string(),
         }],
     };
@@ -325,9 +342,14 @@ async fn rows(world: &World, letters: &[Letter], sent: Vec<Sent>) -> Result<Vec<
 }
 
 impl Corpus {
-    /// Whether every message is accounted for, and every one that was taken is with its insurer where it has one.
+    /// Whether the hub answered for every message, and every one that it took is with its insurer where it has one.
     pub(super) fn is_whole(&self) -> bool {
-        self.settled && self.unaccounted == 0 && Sums::of(&self.rows).is_whole()
+        let failed = self
+            .refused()
+            .into_keys()
+            .any(|code| FAILURES.contains(&code));
+        let settled = self.settled && self.unaccounted == 0;
+        settled && !failed && Sums::of(&self.rows).is_whole()
     }
 
     /// Its messages.

@@ -105,6 +105,12 @@ named! {
     takmil_store::ApprovalId
 }
 
+impl Named for String {
+    fn named(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+}
+
 impl<T: Named> FromRequestParts<App> for Id<T> {
     type Rejection = Failure;
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use takmil_portal::docs::{self, Registry};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::App;
+use super::{App, Id};
 use crate::cli::Fatal;
 use crate::code::{Code, Failure};
 use crate::documents;
@@ -83,7 +83,7 @@ async fn problems() -> Json<Value> {
     params(("name" = String, Path, description = "A kind of message, or common, documents or answers.")),
     responses((status = 200, description = "The schema (2020-12).", content_type = "application/schema+json")),
 )]
-async fn schema(Path(name): Path<String>) -> Result<Response, Failure> {
+async fn schema(Id(name): Id<String>) -> Result<Response, Failure> {
     let found = documents::schemas()
         .into_iter()
         .find(|schema| schema.name == name);
