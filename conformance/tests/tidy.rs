@@ -60,7 +60,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
 /// Crates that only some may use: SQL stays in the store, faces stay in the gateway.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlx", &["takmil-store"]),
-    ("jsonschema", &["takmil-formats"]),
+    ("jsonschema", &["takmil-formats", "takmil"]),
     ("quick-xml", &["takmil-formats"]),
     ("governor", &["takmil"]),
     ("utoipa", &["takmil"]),
