@@ -200,7 +200,11 @@ fn keys(submission: &Submission, message: &Message, place: &str, alone: bool) ->
         // Senders use a resource's id again for other contents; it makes no repeat.
         .filter(|identifier| identifier.system != takmil_formats::fhir::REFERENCE)
         .map(|identifier| format!("id:{kind}:{}|{}", identifier.system, identifier.value));
-    request.into_iter().chain(own).collect()
+    let mut keys: Vec<String> = request.into_iter().chain(own).collect();
+    // Some senders name one identifier twice.
+    keys.sort();
+    keys.dedup();
+    keys
 }
 
 /// Recognises the member and freezes the covers with the versions of their documents.

@@ -400,8 +400,12 @@ impl Engine {
                 repeated: false,
                 under_review: false,
             }),
-            Done::Late { answer, repeated } => Ok(DecisionReceipt {
-                under_review: !repeated && answer.state == State::Decided,
+            Done::Late {
+                answer,
+                repeated,
+                objects,
+            } => Ok(DecisionReceipt {
+                under_review: objects && answer.state == State::Decided,
                 answer,
                 repeated,
             }),

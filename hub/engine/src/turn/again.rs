@@ -13,6 +13,7 @@ use takmil_domain::share::InsurerSays;
 use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
 
 use super::{Bench, Done, Fresh, json, leg};
+use crate::basis::Basis;
 use crate::error::Error;
 use crate::judge::{self, Heard, Judged, Matter};
 use crate::ledger::Cause;
@@ -139,6 +140,7 @@ impl Bench<'_> {
                 return Ok(Done::Late {
                     answer: Arc::new(record.answer),
                     repeated: true,
+                    objects: false,
                 });
             }
             self.batch.decisions.push(NewDecision {
@@ -149,6 +151,10 @@ impl Bench<'_> {
         }
         if !matches!(from, State::Consulting | State::Pended) {
             // What was decided stands: a member has left with the drugs. A different word opens a review by people.
+            let objects = heard
+                .iter()
+                .any(|(insurer, heard)| differs(&record.basis, insurer, heard));
+            let what = if objects { "objected" } else { "accepted" };
             let who = decision.map(|(insurer, _)| insurer.clone());
             self.update(
                 message,
@@ -156,11 +162,12 @@ impl Bench<'_> {
                 from,
                 turn,
                 None,
-                vec![leg(self.now, "objected", who, None)],
+                vec![leg(self.now, what, who, None)],
             );
             return Ok(Done::Late {
                 answer: Arc::new(record.answer),
                 repeated: false,
+                objects,
             });
         }
         let mut matter = Matter {
@@ -271,6 +278,19 @@ impl Bench<'_> {
                 .enter(&key, cause, 0, EntryKind::Release, amount, Some(message))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a late word is another than the one that was decided by.
+fn differs(basis: &Basis, insurer: &ParticipantId, heard: &Heard) -> bool {
+    let decided = basis
+        .said
+        .iter()
+        .find(|said| said.insurer == *insurer)
+        .map(|said| &said.says);
+    match heard {
+        Heard::Says { says, .. } => says != decided.unwrap_or(&InsurerSays::Approved),
+        Heard::Pends | Heard::Silent | Heard::Invalid => false,
     }
 }
 

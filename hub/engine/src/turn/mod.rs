@@ -81,7 +81,11 @@ pub(crate) enum Done {
     /// Another message had been taken under the same key.
     Changed { earlier: MessageId },
     /// An insurer's word came after the decision.
-    Late { answer: Arc<Answer>, repeated: bool },
+    Late {
+        answer: Arc<Answer>,
+        repeated: bool,
+        objects: bool,
+    },
     /// There is nothing (left) to do.
     Nothing,
 }

@@ -21,7 +21,7 @@ pub(super) struct Delivered {
     pub(super) mode: AnswerMode,
     /// How often it was asked to decide.
     pub(super) asked: u64,
-    /// How many deliveries it is owed in all, by the hub's word.
+    /// How many deliveries it is owed since the start, by the hub's word.
     pub(super) owed: u64,
     /// How many different ones it has, by its own word.
     pub(super) received: u64,
@@ -44,15 +44,14 @@ pub(super) async fn delivered(world: &World) -> Result<Vec<Delivered>, Fatal> {
             .count();
         let tally = own.simulator.tally();
         let backlog = backlogs.iter().find(|backlog| backlog.insurer == *id);
+        let owed = backlog.map_or(0, |own| own.delivered.saturating_add(own.waiting));
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         Delivered {
             insurer: id.clone(),
             transport: own.endpoint.transport,
             mode: own.mode,
             asked: count(asked),
-            owed: backlog.map_or(0, |backlog| {
-                backlog.delivered.saturating_add(backlog.waiting)
-            }),
+            owed: owed.saturating_sub(world.had.get(id).copied().unwrap_or(0)),
             received: count(received.len().saturating_sub(asked)),
             waiting: backlog.map_or(0, |backlog| backlog.waiting),
             repeats: tally.repeats,

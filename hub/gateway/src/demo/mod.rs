@@ -20,10 +20,13 @@ mod table;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use takmil_conformance::tls::Authority;
 use takmil_domain::date::Date;
+use takmil_domain::ids::ParticipantId;
+use takmil_store::Scope;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Exit, Fatal};
@@ -61,6 +64,8 @@ struct World {
     hub: RunningHub,
     insurers: Insurers,
     keys: Keys,
+    /// How many deliveries insurers had from earlier runs on the same folder.
+    had: BTreeMap<ParticipantId, u64>,
     today: Date,
     /// A number that no other run has.
     run: String,
@@ -119,6 +124,7 @@ impl World {
         if arguments.corpus.is_some() {
             corpus::admit_insurers(&store, &insurers, &mut keys, now).await?;
         }
+        let had = store.backlogs(&Scope::Hub).await?;
         store.close().await;
         let hub = RunningHub::start(config, &authority).await?;
         let refused = seed::enrol(&hub, &keys, &insurers, &covers).await?;
@@ -134,6 +140,10 @@ impl World {
             hub,
             insurers,
             keys,
+            had: had
+                .into_iter()
+                .map(|own| (own.insurer, own.delivered))
+                .collect(),
             today: now.day(),
             run: format!("{:x}", now.0),
         })

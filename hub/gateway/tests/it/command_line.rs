@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::hub::{Place, pack, run};
+use crate::hub::{PROVIDER, Place, claim, pack, run};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -196,4 +196,25 @@ fn the_doctor_says_what_is_wrong_and_what_to_run() {
         text(&output.stdout).contains("the store does not open")
             && text(&output.stdout).contains("next: ")
     );
+}
+
+#[tokio::test]
+async fn an_empty_store_is_seeded_once() {
+    let seed = format!("[seed]\nfolder = {:?}\n", pack());
+    let mut hub = crate::hub::Hub::on(Place::new(&seed));
+    let key = hub.place.key(PROVIDER);
+    let paid = hub
+        .send(
+            reqwest::Method::POST,
+            "/v1/claims",
+            &key,
+            &claim("E-1", "MA-2001"),
+        )
+        .await
+        .ok();
+    assert_eq!(paid["decision"]["totals"]["billed"], json!(15_000));
+    assert_eq!(hub.stop(), Some(0));
+    let hub = hub.restart();
+    let kept = hub.get("/v1/messages", &key).await.ok();
+    assert_eq!(kept["messages"][0]["id"], paid["id"]);
 }

@@ -59,31 +59,49 @@ async fn the_silent_and_the_unencrypted_are_shown_out() {
     assert!(!heard.starts_with(b"HTTP"), "nothing is said in the clear");
 }
 
+/// How many counters send at once while the hub is told to stop.
+const COUNTERS: usize = 8;
+
 #[tokio::test]
 async fn what_has_begun_is_finished_when_the_hub_stops() {
     let mut hub = Hub::start("");
     let key = hub.place.key(PROVIDER);
-    hub.get("/v1/messages", &key).await.ok();
-    let requests: Vec<_> = (0..20)
-        .map(|number| claim(&format!("Q-{number}"), "MA-2001"))
-        .collect();
-    let sent = requests
-        .iter()
-        .map(|message| hub.try_send("/v1/claims", &key, message));
+    let counter = async |counter: usize| {
+        let mut answered = Vec::new();
+        loop {
+            let number = format!("Q-{counter}-{}", answered.len());
+            let message = claim(&number, "MA-2001");
+            match hub.try_send("/v1/claims", &key, &message).await {
+                Some(answer) => answered.push((message, answer)),
+                None => return answered,
+            }
+        }
+    };
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         hub.tell_to_stop();
     };
-    let (answers, ()) = futures::join!(futures::future::join_all(sent), stop);
+    let counters = futures::future::join_all((0..COUNTERS).map(counter));
+    let (answered, ()) = futures::join!(counters, stop);
+    let answered: Vec<_> = answered.into_iter().flatten().collect();
     assert_eq!(hub.wait(), Some(0));
+    assert!(answered.len() > COUNTERS, "{} answers", answered.len());
+
+    // What was answered is kept; what was not answered was turned away before anything of it was taken.
     let hub = hub.restart();
-    let mut known = 0;
-    for (message, answer) in requests.iter().zip(answers) {
-        if let Some(answer) = answer {
-            let again = hub.send(Method::POST, "/v1/claims", &key, message).await;
-            assert_eq!(again.ok(), answer, "what was answered is kept");
-            known += 1;
-        }
+    for (message, answer) in &answered {
+        let again = hub.send(Method::POST, "/v1/claims", &key, message).await;
+        assert_eq!(again.ok(), *answer);
     }
-    eprintln!("{known} of 20 were answered before the end");
+    let mut kept = 0;
+    let mut next = Some(String::new());
+    while let Some(cursor) = next {
+        let page = hub
+            .get(&format!("/v1/messages?limit=1000{cursor}"), &key)
+            .await
+            .ok();
+        kept += page["messages"].as_array().unwrap().len();
+        next = page["next"].as_str().map(|next| format!("&cursor={next}"));
+    }
+    assert_eq!(kept, answered.len());
 }
