@@ -71,7 +71,6 @@ reasons! {
     LimitReached "LIMIT-REACHED" false "A limit of the plan leaves less."
     Coordinated "COB-REDUCED" false "An earlier insurer has paid part of it."
     WrittenOff "PRICE-WRITTEN-OFF" false "The provider waives what is above the agreed price."
-    BaseBelowTotal "COB-BASE-FULL" false "The base insurer's part leaves nothing."
     TotalDiffers "BILL-TOTAL" false "The stated total is not the sum of the lines; the lines count."
     CurrencyDiffers "BILL-CURRENCY" true "The bill is in another currency than the plan."
     CodeUnmapped "CODE-UNMAPPED" false "The code is not known to the common scheme; it was kept and queued for mapping."

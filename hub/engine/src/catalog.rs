@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use takmil_domain::date::Date;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
-use takmil_domain::participant::{Participant, Role};
+use takmil_domain::participant::{AnswerMode, Contract, Participant, Role};
 use takmil_domain::plan::{BasePlan, Plan};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Catalogue, Revision, Store, StoreError};
@@ -79,6 +79,17 @@ impl Catalog {
         self.participants.get(id)
     }
 
+    /// What an insurer has agreed with the hub.
+    pub fn contract(&self, insurer: &ParticipantId) -> Option<&Contract> {
+        self.participants.get(insurer)?.contract.as_ref()
+    }
+
+    /// Whether an insurer wants to be asked before the hub decides.
+    pub fn is_asked(&self, insurer: &ParticipantId) -> bool {
+        self.contract(insurer)
+            .is_some_and(|contract| contract.mode != AnswerMode::Delegated)
+    }
+
     /// Every insurer.
     pub fn insurers(&self) -> impl Iterator<Item = &Arc<Participant>> {
         self.participants
@@ -140,7 +151,7 @@ impl Catalog {
     }
 
     /// The price list that a provider has with an insurer on a day.
-    pub fn contract_on(
+    pub fn agreed_tariff_on(
         &self,
         provider: &ParticipantId,
         insurer: &ParticipantId,

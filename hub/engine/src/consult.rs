@@ -25,11 +25,9 @@ pub(crate) async fn ask(
     let one = |insurer: &ParticipantId| {
         let (insurer, catalog) = (insurer.clone(), catalog.clone());
         async move {
-            let contract = catalog
-                .participant(&insurer)
-                .and_then(|participant| participant.contract.clone());
+            let contract = catalog.contract(&insurer);
             let Some((contract, endpoint)) =
-                contract.and_then(|contract| Some((contract.clone(), contract.endpoint?)))
+                contract.and_then(|contract| Some((contract, contract.endpoint.as_ref()?)))
             else {
                 // An insurer that only pulls cannot be asked while a member waits.
                 return (insurer, Heard::Pends);
@@ -52,7 +50,7 @@ pub(crate) async fn ask(
             let deadline = Duration::from_millis(contract.deadline_ms);
             let heard = match inner
                 .transports
-                .decide(&endpoint, &delivery, &seen, deadline, now)
+                .decide(endpoint, &delivery, &seen, deadline, now)
                 .await
             {
                 Ok(decision) if decision.message == proposal.id => heard(decision),

@@ -133,10 +133,10 @@ async fn run(inner: Arc<Inner>, mut receiver: mpsc::Receiver<Waiting>, counts: A
     }
 }
 
-/// Does the orders together; if the store refuses the whole because of one, each alone.
+/// Does the orders together; if the whole fails because of one, each alone.
 async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Result<Done, Error>> {
     match turn::run(inner, orders).await {
-        Ok(results) => results,
+        Ok(results) => results.into_iter().map(Ok).collect(),
         Err(error) if orders.len() == 1 => {
             tracing::error!(%error, "an order failed");
             vec![Err(error)]
@@ -150,8 +150,7 @@ async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Result<Done, Error>> {
             let mut results = Vec::with_capacity(orders.len());
             for order in orders {
                 let alone = turn::run(inner, std::slice::from_ref(order)).await;
-                let alone =
-                    alone.and_then(|mut results| results.pop().unwrap_or(Err(Error::Stopping)));
+                let alone = alone.and_then(|mut results| results.pop().ok_or(Error::Stopping));
                 if let Err(error) = &alone {
                     tracing::error!(%error, "an order failed");
                 }

@@ -1,7 +1,7 @@
 //! The remainders that a batch of messages uses, in memory between their loading and their writing.
 //!
 //! Every change goes through [`Ledger::enter`], which keeps the domain's rule (nothing beyond a limit) and
-//! leaves an entry behind; what a message did can be undone as a whole.
+//! leaves an entry behind.
 
 use std::collections::HashMap;
 
@@ -74,32 +74,12 @@ pub(crate) struct Unbalanced {
 pub(crate) struct Ledger {
     accounts: HashMap<LimitKey, Account>,
     entries: Vec<Entry>,
-    /// What accounts were before the message that is being decided.
-    before: Vec<(LimitKey, Option<Account>)>,
-    mark: usize,
 }
 
 impl Ledger {
     /// Adds a limit as the store has it.
     pub(crate) fn load(&mut self, key: LimitKey, account: Account) {
         self.accounts.insert(key, account);
-    }
-
-    /// Starts a message: what follows can be undone.
-    pub(crate) fn begin(&mut self) {
-        self.before.clear();
-        self.mark = self.entries.len();
-    }
-
-    /// Undoes what the message did since [`Ledger::begin`].
-    pub(crate) fn undo(&mut self) {
-        self.entries.truncate(self.mark);
-        for (key, account) in self.before.drain(..).rev() {
-            match account {
-                Some(account) => self.accounts.insert(key, account),
-                None => self.accounts.remove(&key),
-            };
-        }
     }
 
     /// What is left of a limit: all of it where nobody has used it yet, as much as the plan in force leaves where
@@ -129,7 +109,6 @@ impl Ledger {
     /// A ceiling that falls under what is used leaves what was promised: the difference is an override.
     pub(crate) fn open(&mut self, need: &LimitNeed, cause: Cause) -> Result<(), Unbalanced> {
         let Some(account) = self.accounts.get(&need.key) else {
-            self.keep(&need.key);
             let standing = Standing {
                 ceiling: need.ceiling,
                 version: need.version,
@@ -155,7 +134,6 @@ impl Ledger {
         let missing = (-(standing.left() + change)).max(0);
         self.enter(&need.key, cause, 0, EntryKind::Override, missing, None)?;
         self.enter(&need.key, cause, 0, EntryKind::Ceiling, change, None)?;
-        self.keep(&need.key);
         if let Some(account) = self.accounts.get_mut(&need.key) {
             account.standing.version = need.version;
             account.revised = Some(cause.message);
@@ -181,15 +159,11 @@ impl Ledger {
             kind,
             amount,
         };
-        let after = self
-            .accounts
-            .get(key)
-            .and_then(|account| account.standing.after(kind, amount))
+        let account = self.accounts.get_mut(key).ok_or_else(unbalanced)?;
+        account.standing = account
+            .standing
+            .after(kind, amount)
             .ok_or_else(unbalanced)?;
-        self.keep(key);
-        if let Some(account) = self.accounts.get_mut(key) {
-            account.standing = after;
-        }
         let Cause { message, turn } = cause;
         self.entries.push(Entry {
             key: key.clone(),
@@ -201,13 +175,6 @@ impl Ledger {
             reservation,
         });
         Ok(())
-    }
-
-    fn keep(&mut self, key: &LimitKey) {
-        if !self.before.iter().any(|(kept, _)| kept == key) {
-            self.before
-                .push((key.clone(), self.accounts.get(key).cloned()));
-        }
     }
 
     /// What is to be written: the limits that are new or revised, and the entries.

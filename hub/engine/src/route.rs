@@ -84,10 +84,7 @@ enum Round {
 
 async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Round {
     let catalog = inner.catalog();
-    let contract = catalog
-        .participant(insurer)
-        .and_then(|participant| participant.contract.as_ref());
-    let Some(endpoint) = endpoint_of(contract) else {
+    let Some(endpoint) = endpoint_of(catalog.contract(insurer)) else {
         return Round::Gone;
     };
     let now = (inner.clock)();

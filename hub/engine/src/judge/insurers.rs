@@ -98,10 +98,10 @@ fn stand_in(
     bench: &mut Bench<'_>,
 ) -> Result<bool, Unbalanced> {
     let catalog = bench.catalog;
-    let contract = catalog
-        .participant(insurer)
-        .and_then(|participant| participant.contract.as_ref());
-    let Some(contract) = contract.filter(|contract| contract.mode == AnswerMode::StandIn) else {
+    let Some(contract) = catalog
+        .contract(insurer)
+        .filter(|contract| contract.mode == AnswerMode::StandIn)
+    else {
         return Ok(false);
     };
     let Some(terms) = &contract.stand_in else {
@@ -149,12 +149,7 @@ pub(super) fn undecided(basis: &Basis, split: &Split, catalog: &Catalog) -> Vec<
         .covers
         .iter()
         .map(|own| &own.cover.insurer)
-        .filter(|insurer| {
-            let contract = catalog
-                .participant(insurer)
-                .and_then(|participant| participant.contract.as_ref());
-            contract.is_some_and(|contract| contract.mode != AnswerMode::Delegated)
-        });
+        .filter(|insurer| catalog.is_asked(insurer));
     let spoken = |insurer: &ParticipantId| basis.said.iter().any(|said| said.insurer == *insurer);
     consulted
         .filter(|insurer| is_concerned(split, insurer) && !spoken(insurer))

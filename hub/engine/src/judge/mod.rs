@@ -129,7 +129,7 @@ pub(crate) fn needs(
     let mut needs = Vec::new();
     if effect(message.kind()) != Effect::None {
         needs.extend(basis.covers.iter().filter_map(|own| {
-            let contract = catalog.participant(&own.cover.insurer)?.contract.as_ref()?;
+            let contract = catalog.contract(&own.cover.insurer)?;
             stand_in_need(&own.cover, contract, today)
         }));
     }

@@ -115,7 +115,7 @@ impl Bench<'_> {
         decision: Option<&(ParticipantId, InsurerDecision)>,
     ) -> Result<Done, Error> {
         let Some(loaded) = self.loaded.get(&message) else {
-            return Err(Error::NotFound);
+            return Ok(Done::Nothing);
         };
         let (canonical, mut record) = read_back(loaded)?;
         let (from, turn) = (loaded.state, loaded.turn + 1);
@@ -126,7 +126,7 @@ impl Bench<'_> {
                 .iter()
                 .any(|own| own.cover.insurer == *insurer)
             {
-                return Err(Error::NotFound);
+                return Ok(Done::Nothing);
             }
             let known = loaded
                 .decisions
@@ -195,7 +195,7 @@ impl Bench<'_> {
         self.owe(&canonical, &record.answer, record.claim, &judged.owed)?;
         self.reserve(message, &record.basis.uses.clone());
         let answer = Arc::new(record.answer.clone());
-        self.authorise_lines(message, &canonical, &record.basis, &answer);
+        self.authorise(message, &canonical, &record.basis, &answer);
         let mut legs: Vec<Leg> = heard
             .iter()
             .map(|(insurer, heard)| {
@@ -225,15 +225,7 @@ impl Bench<'_> {
             .covers
             .iter()
             .map(|own| &own.cover.insurer)
-            .filter(|insurer| {
-                let contract = self
-                    .catalog
-                    .participant(insurer)
-                    .and_then(|participant| participant.contract.as_ref());
-                contract.is_some_and(|contract| {
-                    contract.mode != takmil_domain::participant::AnswerMode::Delegated
-                })
-            });
+            .filter(|insurer| self.catalog.is_asked(insurer));
         let heard: Vec<(ParticipantId, Heard)> = consulted
             .map(|insurer| (insurer.clone(), Heard::Silent))
             .collect();

@@ -1,6 +1,7 @@
 //! One turn of a lane: load what the waiting orders touch, decide them in order, write, commit.
 //!
-//! Orders are judged on limits as left by those before them. A failure of one leaves the others alone.
+//! Orders are judged on limits as left by those before them. A turn is all or nothing: where one order fails,
+//! nothing of any is kept, and the lane does each in a turn of its own.
 
 mod again;
 mod load;
@@ -86,29 +87,19 @@ pub(crate) enum Done {
         repeated: bool,
         objects: bool,
     },
-    /// There is nothing (left) to do.
+    /// There is nothing (left) to do, or nothing such for the one who asks.
     Nothing,
 }
 
 /// Does the orders in one transaction; the results stand in their order.
-pub(crate) async fn run(
-    inner: &Inner,
-    orders: &[Order],
-) -> Result<Vec<Result<Done, Error>>, Error> {
+pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
     let now = (inner.clock)();
     let catalog = inner.catalog();
     let mut turn = inner.store.begin().await?;
     let mut bench = load::load(inner, &mut turn, orders, &catalog, now).await?;
     let mut results = Vec::with_capacity(orders.len());
     for (at, order) in orders.iter().enumerate() {
-        bench.ledger.begin();
-        let saved = bench.holdings.clone();
-        let result = bench.decide(at, order);
-        if result.is_err() {
-            bench.ledger.undo();
-            bench.holdings = saved;
-        }
-        results.push(result);
+        results.push(bench.decide(at, order)?);
     }
     let batch = bench.finish();
     turn.write(&batch).await?;

@@ -41,7 +41,7 @@ impl Bench<'_> {
         let answer = Arc::new(self.answer(fresh, state, &judged));
         self.owe(&fresh.message, &answer, claim, &judged.owed)?;
         self.reserve(fresh.id, &basis.uses);
-        self.authorise(fresh, &basis, &answer);
+        self.authorise(fresh.id, &fresh.message, &basis, &answer);
         self.count_unmapped(fresh);
         for key in &fresh.keys {
             self.keys.insert(
@@ -200,12 +200,8 @@ impl Bench<'_> {
         }
     }
 
-    pub(super) fn authorise(&mut self, fresh: &Fresh, basis: &Basis, answer: &Answer) {
-        self.authorise_lines(fresh.id, &fresh.message, basis, answer);
-    }
-
     /// What a decided pre-authorisation lets later claims bill, line by line.
-    pub(super) fn authorise_lines(
+    pub(super) fn authorise(
         &mut self,
         id: MessageId,
         message: &Message,
@@ -263,7 +259,7 @@ impl Bench<'_> {
     fn deadline(&self, asks: &[ParticipantId]) -> Instant {
         let contracts = asks
             .iter()
-            .filter_map(|insurer| self.catalog.participant(insurer)?.contract.as_ref());
+            .filter_map(|insurer| self.catalog.contract(insurer));
         let longest = contracts
             .map(|contract| contract.deadline_ms)
             .max()

@@ -406,3 +406,40 @@ async fn what_its_sender_calls_a_draft_has_no_effect() {
         .await;
     assert_eq!(rig.left("i-1").await, 910);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_fails_midway_leaves_nothing_behind_and_others_alone() {
+    let rig = Rig::new(&[(Insurer::Delegated, 1_000)]).await;
+    let claim = |number: &str| message("claim", number, json!({"bill": bill("S1", 100)}));
+    let first = rig.take(claim("C-1")).await;
+    rig.spoil("C-2").await;
+    // Its first half takes C-1 back; then it fails on C-2.
+    let mut both = claim("C-3");
+    both["correlates"] = json!(["C-1", "C-2"].map(|number| {
+        json!({"relation": "replaces", "identifier": {"system": "urn:test:messages", "value": number}})
+    }));
+    // Enough company that some of it is decided in the same turn, before and after.
+    let others = (10..30).map(|number| rig.take(claim(&format!("C-{number}"))));
+    let (failed, others) = tokio::join!(
+        rig.try_send(both, None),
+        futures::future::join_all(others)
+    );
+    assert!(matches!(
+        failed.unwrap_err(),
+        takmil_engine::Error::Unreadable { .. }
+    ));
+    let scope = takmil_store::Scope::Hub;
+    let way = rig.engine.way(&scope, first.id).await.unwrap();
+    assert_eq!(way.envelope.state, State::Decided);
+    assert_eq!(way.turns.len(), 1);
+    assert_eq!(way.deliveries.len(), 1, "no word of a cancel is owed");
+    let paid: i64 = others
+        .iter()
+        .chain([&first])
+        .map(|answer| answer.decision.as_ref().unwrap())
+        .map(|decision| decision.totals.supplementary_total().get())
+        .sum();
+    assert_eq!(paid, 1_000);
+    assert_eq!(rig.left("i-1").await, 0);
+    rig.assert_ledger_is_sound().await;
+}

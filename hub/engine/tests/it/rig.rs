@@ -6,14 +6,15 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
-use takmil_domain::answer::Answer;
+use takmil_domain::answer::{Answer, State};
 use takmil_domain::date::Instant;
-use takmil_domain::ids::ParticipantId;
+use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::message::Kind;
 use takmil_domain::participant::Participant;
 use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Submission, Taken};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
-use takmil_store::{Place, Scope, Store, StoreConfig};
+use takmil_store::{Batch, Compressed, NewMessage, Place, Scope, Store, StoreConfig};
 
 /// A hub under test.
 pub(crate) struct Rig {
@@ -122,6 +123,16 @@ impl Rig {
     }
 
     pub(crate) async fn send_with(&self, message: Value, key: Option<&str>) -> Outcome {
+        let mut outcomes = self.try_send(message, key).await.unwrap();
+        outcomes.pop().unwrap()
+    }
+
+    /// Sends a message that the hub itself may fail on.
+    pub(crate) async fn try_send(
+        &self,
+        message: Value,
+        key: Option<&str>,
+    ) -> Result<Vec<Outcome>, takmil_engine::Error> {
         let submission = Submission {
             sender: Arc::clone(&self.provider),
             format: &takmil_formats::native::FORMAT,
@@ -130,7 +141,7 @@ impl Rig {
             idempotency_key: key.map(str::to_owned),
             received_at: self.engine.now(),
         };
-        self.engine.submit(submission).await.unwrap().pop().unwrap()
+        self.engine.submit(submission).await
     }
 
     /// Sends a message that is taken.
@@ -138,11 +149,43 @@ impl Rig {
         taken(self.send(message).await).answer
     }
 
+    /// Leaves a claim in the store whose answer nobody can read back, as a fault of the disk might.
+    pub(crate) async fn spoil(&self, number: &str) {
+        let compressed = || Compressed::new(b"{}").unwrap();
+        let now = self.engine.now();
+        let spoilt = NewMessage {
+            id: MessageId::new(now, [7; 10]),
+            sender: self.provider.id.clone(),
+            kind: Kind::Claim,
+            format: "native".into(),
+            state: State::Decided,
+            received_at: now,
+            answered_at: now,
+            member: None,
+            insurers: Vec::new(),
+            deadline: None,
+            digest: [0; 32],
+            original: compressed(),
+            canonical: compressed(),
+            identifiers: vec![Identifier::new("urn:test:messages", number)],
+            keys: Vec::new(),
+            answer: "{}".to_owned(),
+            legs: Vec::new(),
+        };
+        let batch = Batch {
+            messages: vec![spoilt],
+            ..Batch::default()
+        };
+        let mut turn = self.engine.store().begin().await.unwrap();
+        turn.write(&batch).await.unwrap();
+        turn.commit().await.unwrap();
+    }
+
     /// What is left of an insurer's yearly ceiling for the member, in the ledger.
     pub(crate) async fn left(&self, insurer: &str) -> i64 {
         let store = self.engine.store();
         let known = store
-            .resolve_member(&[takmil_domain::ids::Identifier::new(
+            .resolve_member(&[Identifier::new(
                 "urn:test:member",
                 "m-1",
             )])
