@@ -314,7 +314,8 @@ fn cover_basis(
     let named = |tariff: &std::sync::Arc<takmil_domain::tariff::Tariff>| {
         (tariff.document().id.clone(), tariff.document().version)
     };
-    let contract = provider.and_then(|provider| catalog.agreed_tariff_on(provider, &cover.insurer, day));
+    let contract =
+        provider.and_then(|provider| catalog.agreed_tariff_on(provider, &cover.insurer, day));
     Some(CoverBasis {
         version: plan.version,
         tariff: plan

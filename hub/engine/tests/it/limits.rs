@@ -420,10 +420,8 @@ async fn an_order_that_fails_midway_leaves_nothing_behind_and_others_alone() {
     }));
     // Enough company that some of it is decided in the same turn, before and after.
     let others = (10..30).map(|number| rig.take(claim(&format!("C-{number}"))));
-    let (failed, others) = tokio::join!(
-        rig.try_send(both, None),
-        futures::future::join_all(others)
-    );
+    let (failed, others) =
+        tokio::join!(rig.try_send(both, None), futures::future::join_all(others));
     assert!(matches!(
         failed.unwrap_err(),
         takmil_engine::Error::Unreadable { .. }

@@ -185,10 +185,7 @@ impl Rig {
     pub(crate) async fn left(&self, insurer: &str) -> i64 {
         let store = self.engine.store();
         let known = store
-            .resolve_member(&[Identifier::new(
-                "urn:test:member",
-                "m-1",
-            )])
+            .resolve_member(&[Identifier::new("urn:test:member", "m-1")])
             .await
             .unwrap();
         let takmil_store::Resolution::Known(member) = known else {
