@@ -5,18 +5,19 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use takmil_domain::bill::EncounterClass;
 use takmil_domain::date::Date;
-use takmil_domain::ids::{Identifier, MemberId, MessageId};
+use takmil_domain::ids::{Identifier, MessageId};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::bill_day;
 use takmil_formats::{Context, Read, Reading};
-use takmil_store::{Compressed, KnownMember, Resolution};
+use takmil_store::Compressed;
 
 use crate::Inner;
 use crate::basis::Basis;
 use crate::error::Error;
 use crate::normalise::normalise;
+use crate::recognise::{Recognised, Recogniser};
 use crate::submission::Submission;
 use crate::turn::Fresh;
 
@@ -32,38 +33,30 @@ pub(crate) struct Arrival {
 /// Reads a body and makes everything ready that needs no lane.
 pub(crate) async fn arrive(
     inner: &Arc<Inner>,
+    recogniser: &Recogniser,
     submission: &Arc<Submission>,
 ) -> Result<Vec<Arrival>, Error> {
-    let drafts = if submission.body.len() < LARGE_BODY_BYTES {
+    let mut arrivals = if submission.body.len() < LARGE_BODY_BYTES {
         draft(inner, submission)?
     } else {
         let (inner, submission) = (Arc::clone(inner), Arc::clone(submission));
         let read = tokio::task::spawn_blocking(move || draft(&inner, &submission));
         read.await.map_err(|_| Error::Stopping)??
     };
-    let lists: Vec<Vec<Identifier>> = drafts
+    let lists: Vec<Vec<Identifier>> = arrivals
         .iter()
-        .filter_map(|draft| draft.result.as_ref().ok())
+        .filter_map(|arrival| arrival.result.as_ref().ok())
         .map(|fresh| fresh.message.head.member.identifiers.clone())
         .collect();
-    let resolutions = inner.store.resolve_members(&lists).await?;
-    let known: Vec<MemberId> = resolutions
-        .iter()
-        .filter_map(|resolution| match resolution {
-            Resolution::Known(id) => Some(*id),
-            _ => None,
-        })
-        .collect();
-    let members = inner.store.known_members(&known).await?;
-    let mut resolutions = resolutions.into_iter();
-    let mut arrivals = drafts;
-    for fresh in arrivals
+    if lists.is_empty() {
+        return Ok(arrivals);
+    }
+    let recognised = recogniser.recognise(lists).await?;
+    let taken = arrivals
         .iter_mut()
-        .filter_map(|arrival| arrival.result.as_mut().ok())
-    {
-        if let Some(resolution) = resolutions.next() {
-            recognise(inner, submission, fresh, &resolution, &members);
-        }
+        .filter_map(|arrival| arrival.result.as_mut().ok());
+    for (fresh, recognised) in taken.zip(recognised) {
+        cover(inner, submission, fresh, &recognised);
     }
     Ok(arrivals)
 }
@@ -207,21 +200,12 @@ fn keys(submission: &Submission, message: &Message, place: &str, alone: bool) ->
     keys
 }
 
-/// Recognises the member and freezes the covers with the versions of their documents.
-fn recognise(
-    inner: &Inner,
-    submission: &Submission,
-    fresh: &mut Fresh,
-    resolution: &Resolution,
-    members: &[KnownMember],
-) {
-    let id = match resolution {
-        Resolution::Known(id) => id,
-        Resolution::Unknown => return fresh.reasons.push(Reason::MemberUnknown),
-        Resolution::Ambiguous(_) => return fresh.reasons.push(Reason::MemberAmbiguous),
-    };
-    let Some(member) = members.iter().find(|member| member.id == *id) else {
-        return;
+/// Freezes the covers of the member with the versions of their documents.
+fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: &Recognised) {
+    let member = match recognised {
+        Recognised::Member(member) => member,
+        Recognised::Unknown => return fresh.reasons.push(Reason::MemberUnknown),
+        Recognised::Ambiguous => return fresh.reasons.push(Reason::MemberAmbiguous),
     };
     let basis = &mut fresh.basis;
     basis.member = Some(member.id);

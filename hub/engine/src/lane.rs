@@ -7,24 +7,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use takmil_store::StoreError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::error::Error;
+use crate::recognise::Recogniser;
+use crate::together::{self, Coming, Waiting};
 use crate::turn::{self, Done, Order};
 
 /// When a sender that was turned away should come back: a few turns later.
 const RETRY_AFTER_MS: u64 = 1_000;
 
-struct Waiting {
-    order: Order,
-    reply: oneshot::Sender<Result<Done, Error>>,
-}
+type Outcome = Result<Done, Error>;
 
 /// The lanes of an engine.
 pub(crate) struct Lanes {
-    senders: Vec<mpsc::Sender<Waiting>>,
+    senders: Vec<mpsc::Sender<Waiting<Order, Outcome>>>,
+    /// Looks members up before an order is made.
+    pub(crate) recogniser: Recogniser,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -37,11 +38,11 @@ pub(crate) struct Counts {
 }
 
 /// A reply that will come.
-pub(crate) struct Pending(oneshot::Receiver<Result<Done, Error>>);
+pub(crate) struct Pending(Coming<Outcome>);
 
 impl Pending {
     /// What became of the order.
-    pub(crate) async fn done(self) -> Result<Done, Error> {
+    pub(crate) async fn done(self) -> Outcome {
         self.0.await.unwrap_or(Err(Error::Stopping))
     }
 }
@@ -50,8 +51,9 @@ impl Lanes {
     /// Starts the lanes. They end when the last clone of their senders is gone, after doing all that waits.
     pub(crate) fn start(inner: &Arc<Inner>) -> (Lanes, Vec<JoinHandle<()>>) {
         let counts = Arc::new(Counts::default());
+        let (recogniser, recognises) = Recogniser::start(inner);
         let mut senders = Vec::new();
-        let mut tasks = Vec::new();
+        let mut tasks = vec![recognises];
         for _ in 0..inner.config.lanes.max(1) {
             let (sender, receiver) = mpsc::channel(inner.config.queue_orders.max(1));
             senders.push(sender);
@@ -61,35 +63,33 @@ impl Lanes {
                 Arc::clone(&counts),
             )));
         }
-        (Lanes { senders, counts }, tasks)
+        let lanes = Lanes {
+            senders,
+            recogniser,
+            counts,
+        };
+        (lanes, tasks)
     }
 
     /// Hands in an order; a full queue turns it away at once.
     pub(crate) fn hand_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
-        let (reply, receiver) = oneshot::channel();
-        let sent = self
-            .lane(key)
-            .ok_or(Error::Stopping)?
-            .try_send(Waiting { order, reply });
+        let (order, coming) = together::ask(order);
+        let sent = self.lane(key).ok_or(Error::Stopping)?.try_send(order);
         self.waits(sent.map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Overloaded {
                 retry_after_ms: RETRY_AFTER_MS,
             },
             mpsc::error::TrySendError::Closed(_) => Error::Stopping,
         }))?;
-        Ok(Pending(receiver))
+        Ok(Pending(coming))
     }
 
     /// Hands in an order that is part of something already begun: it waits for its place.
     pub(crate) async fn wait_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
-        let (reply, receiver) = oneshot::channel();
-        let sent = self
-            .lane(key)
-            .ok_or(Error::Stopping)?
-            .send(Waiting { order, reply })
-            .await;
+        let (order, coming) = together::ask(order);
+        let sent = self.lane(key).ok_or(Error::Stopping)?.send(order).await;
         self.waits(sent.map_err(|_| Error::Stopping))?;
-        Ok(Pending(receiver))
+        Ok(Pending(coming))
     }
 
     fn waits(&self, sent: Result<(), Error>) -> Result<(), Error> {
@@ -98,7 +98,7 @@ impl Lanes {
         Ok(())
     }
 
-    fn lane(&self, key: impl Hash) -> Option<&mpsc::Sender<Waiting>> {
+    fn lane(&self, key: impl Hash) -> Option<&mpsc::Sender<Waiting<Order, Outcome>>> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let lanes = u64::try_from(self.senders.len()).ok()?;
@@ -107,34 +107,34 @@ impl Lanes {
     }
 }
 
-async fn run(inner: Arc<Inner>, mut receiver: mpsc::Receiver<Waiting>, counts: Arc<Counts>) {
-    let most = inner.config.turn_orders.max(1);
-    let mut waiting = Vec::with_capacity(most);
-    // No wait for company when idle: whatever is there goes.
-    while receiver.recv_many(&mut waiting, most).await > 0 {
-        counts.waiting.fetch_sub(waiting.len(), Ordering::Relaxed);
+async fn run(
+    inner: Arc<Inner>,
+    receiver: mpsc::Receiver<Waiting<Order, Outcome>>,
+    counts: Arc<Counts>,
+) {
+    let turn = |orders: Vec<Order>| {
+        counts.waiting.fetch_sub(orders.len(), Ordering::Relaxed);
         counts.turns.fetch_add(1, Ordering::Relaxed);
         counts
             .orders
-            .fetch_add(u64::try_from(waiting.len()).unwrap_or(0), Ordering::Relaxed);
-        let (orders, replies): (Vec<Order>, Vec<_>) =
-            waiting.drain(..).map(|one| (one.order, one.reply)).unzip();
-        let results = do_all(&inner, &orders).await;
-        let owed = results
-            .iter()
-            .any(|result| matches!(result, Ok(Done::Answered { .. })));
-        for (reply, result) in replies.into_iter().zip(results) {
-            // A sender that has gone away finds its answer stored.
-            let _ = reply.send(result);
+            .fetch_add(u64::try_from(orders.len()).unwrap_or(0), Ordering::Relaxed);
+        let inner = &inner;
+        async move {
+            let results = do_all(inner, &orders).await;
+            if results
+                .iter()
+                .any(|result| matches!(result, Ok(Done::Answered { .. })))
+            {
+                inner.owed.notify_waiters();
+            }
+            results
         }
-        if owed {
-            inner.owed.notify_waiters();
-        }
-    }
+    };
+    together::serve(receiver, inner.config.turn_orders, turn).await;
 }
 
 /// Does the orders together; if the whole fails because of one, each alone.
-async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Result<Done, Error>> {
+async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
     match turn::run(inner, orders).await {
         Ok(results) => results.into_iter().map(Ok).collect(),
         Err(error) if orders.len() == 1 => {

@@ -17,9 +17,11 @@ mod judge;
 mod lane;
 mod ledger;
 mod normalise;
+mod recognise;
 mod record;
 mod route;
 mod submission;
+mod together;
 mod turn;
 
 use std::sync::atomic::Ordering;
@@ -242,7 +244,7 @@ impl Engine {
     pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Error> {
         let lanes = self.lanes()?;
         let submission = Arc::new(submission);
-        let arrivals = intake::arrive(&self.inner, &submission).await?;
+        let arrivals = intake::arrive(&self.inner, &lanes.recogniser, &submission).await?;
         let mut waiting = Vec::with_capacity(arrivals.len());
         for (at, Arrival { place, result }) in arrivals.into_iter().enumerate() {
             let pending = match result {
