@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::ids::{AccountId, Identifier, MemberId};
 
-use crate::column::Columns;
+use crate::column::Row;
+use crate::db::Db;
 use crate::enrol::named;
 use crate::error::StoreError;
-use crate::rows::{Id, over};
+use crate::rows::{Id, Over, over};
 use crate::scope::Scope;
 use crate::store::Store;
-use crate::turn::ask;
 
 /// Whom identifiers name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +58,7 @@ impl Store {
     ) -> Result<Vec<Resolution>, StoreError> {
         let wanted: Vec<Vec<_>> = lists.iter().map(|list| named(list).collect()).collect();
         let all: Vec<_> = wanted.iter().flatten().cloned().collect();
-        let mut reader = self.readers.acquire().await?;
-        let known = members_named(&mut reader, &all).await?;
+        let known = members_named(&mut self.readers.acquire().await?.db(), &all).await?;
         let resolve = |list: &Vec<_>| {
             let members = list.iter().filter_map(|identifier| known.get(identifier));
             Resolution::of(members.copied().collect())
@@ -89,35 +86,31 @@ impl Store {
         &self,
         members: &[MemberId],
     ) -> Result<Vec<KnownMember>, StoreError> {
-        const PERSONS: &str = over!(
-            member bytes;
-            "select distinct m.id, m.birth_date, m.sex
-             from batch join member m on m.id = batch.member order by m.id"
+        // One statement, and so one moment, without the cost of a transaction on the way of every message.
+        const SQL: Over = over!(
+            member id;
+            "select m.id, m.birth_date, m.sex, c.member, c.account, c.plan, c.start_on, c.end_on,
+                 c.insurer, c.role, c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size
+             from batch join member m on m.id = batch.member
+             left join cover c on c.member = m.id
+             order by m.id, c.role, c.asked, c.start_on, c.account, c.plan"
         );
-        const COVERS: &str = over!(
-            member bytes;
-            "select distinct c.member, c.account, c.plan, c.start_on, c.end_on, c.insurer, c.role,
-                 c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size
-             from batch join cover c on c.member = batch.member
-             order by c.member, c.role, c.asked, c.start_on, c.account, c.plan"
-        );
-        let rows: Vec<_> = members.iter().map(|member| (Id::from(*member),)).collect();
-        // One snapshot for both questions.
-        let mut reader = self.readers.begin().await?;
-        let mut known = Vec::with_capacity(members.len());
-        for row in ask(&mut reader, PERSONS, &rows).await? {
-            known.push(KnownMember {
-                id: MemberId(row.uuid("id")?),
-                person: person(&row)?,
-                covers: Vec::new(),
-            });
-        }
-        for row in ask(&mut reader, COVERS, &rows).await? {
-            let cover = cover(&row)?;
-            if let Ok(at) = known.binary_search_by_key(&cover.member, |known| known.id)
-                && let Some(known) = known.get_mut(at)
+        let distinct: BTreeSet<_> = members.iter().copied().collect();
+        let rows: Vec<_> = distinct.into_iter().map(|id| (Id::from(id),)).collect();
+        let mut known: Vec<KnownMember> = Vec::with_capacity(rows.len());
+        for row in self.readers.acquire().await?.db().ask(SQL, &rows).await? {
+            let id = MemberId(row.uuid("id")?);
+            if known.last().is_none_or(|last| last.id != id) {
+                known.push(KnownMember {
+                    id,
+                    person: person(&row)?,
+                    covers: Vec::new(),
+                });
+            }
+            if let Some(member) = known.last_mut()
+                && row.uuid_maybe("member")?.is_some()
             {
-                known.covers.push(cover);
+                member.covers.push(cover(&row)?);
             }
         }
         Ok(known)
@@ -128,11 +121,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown member, for a provider, and for an insurer without a cover of it.
     pub async fn person(&self, scope: &Scope, member: MemberId) -> Result<Person, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        check_seen(&mut reader, scope, member).await?;
-        let row = sqlx::query("select birth_date, sex from member where id = $1")
-            .bind(member.0)
-            .fetch_one(&mut *reader)
+        let mut reader = self.read(scope).await?;
+        let mut db = reader.db();
+        check_seen(&mut db, scope, member).await?;
+        let row = db
+            .fetch_one(
+                "select birth_date, sex from member where id = $1",
+                &[member.0.into()],
+            )
             .await?;
         person(&row)
     }
@@ -142,34 +138,34 @@ impl Store {
     /// # Errors
     /// As [`Store::person`].
     pub async fn covers(&self, scope: &Scope, member: MemberId) -> Result<Vec<Cover>, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        check_seen(&mut reader, scope, member).await?;
-        let rows = sqlx::query(
-            "select member, account, plan, start_on, end_on, insurer, role, asked,
-                 relationship, suspended, prior_cover, group_size
-             from cover where member = $1 and ($2 is null or insurer = $2)
-             order by role, asked, start_on, account, plan",
-        )
-        .bind(member.0)
-        .bind(scope.insurer())
-        .fetch_all(&mut *reader)
-        .await?;
+        let mut reader = self.read(scope).await?;
+        let mut db = reader.db();
+        check_seen(&mut db, scope, member).await?;
+        let rows = db
+            .fetch_all(
+                "select member, account, plan, start_on, end_on, insurer, role, asked,
+                     relationship, suspended, prior_cover, group_size
+                 from cover where member = $1 and ($2 is null or insurer = $2)
+                 order by role, asked, start_on, account, plan",
+                &[member.0.into(), scope.insurer().into()],
+            )
+            .await?;
         rows.iter().map(cover).collect()
     }
 }
 
 /// The members whom identifiers name, in the spelling that is compared.
 pub(crate) async fn members_named(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     identifiers: &[(String, String)],
 ) -> Result<HashMap<(String, String), MemberId>, StoreError> {
-    const SQL: &str = over!(
+    const SQL: Over = over!(
         system text, value text;
         "select batch.place, i.member
          from batch join member_identifier i on i.system = batch.system and i.value = batch.value"
     );
     let mut members = HashMap::new();
-    for row in ask(connection, SQL, identifiers).await? {
+    for row in db.ask(SQL, identifiers).await? {
         if let Some(identifier) = identifiers.get(row.number::<usize>("place")?) {
             members.insert(identifier.clone(), MemberId(row.uuid("member")?));
         }
@@ -179,33 +175,32 @@ pub(crate) async fn members_named(
 
 /// Whether the scope may see the member at all.
 pub(crate) async fn check_seen(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     scope: &Scope,
     member: MemberId,
 ) -> Result<(), StoreError> {
     if matches!(scope, Scope::Provider(_)) {
         return Err(StoreError::NotFound);
     }
-    let seen = sqlx::query(
-        "select 1 from member
-         where id = $1 and ($2 is null or exists (
-             select 1 from cover where cover.member = member.id and cover.insurer = $2))",
-    )
-    .bind(member.0)
-    .bind(scope.insurer())
-    .fetch_optional(connection)
-    .await?;
+    let seen = db
+        .fetch_optional(
+            "select 1 from member
+             where id = $1 and ($2 is null or exists (
+                 select 1 from cover where cover.member = member.id and cover.insurer = $2))",
+            &[member.0.into(), scope.insurer().into()],
+        )
+        .await?;
     seen.map(|_| ()).ok_or(StoreError::NotFound)
 }
 
-fn person(row: &SqliteRow) -> Result<Person, StoreError> {
+fn person(row: &Row) -> Result<Person, StoreError> {
     Ok(Person {
         birth_date: row.named_maybe("birth_date")?,
         sex: row.named_maybe("sex")?,
     })
 }
 
-fn cover(row: &SqliteRow) -> Result<Cover, StoreError> {
+fn cover(row: &Row) -> Result<Cover, StoreError> {
     Ok(Cover {
         account: AccountId(row.uuid("account")?),
         member: MemberId(row.uuid("member")?),

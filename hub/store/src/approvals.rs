@@ -1,12 +1,11 @@
 //! The two-person rule: what one person proposes, another approves or refuses, once.
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 
-use crate::column::Columns;
+use crate::column::Row;
+use crate::db::Db;
 use crate::error::StoreError;
 use crate::ids::{ApprovalId, StaffId};
 use crate::scope::Scope;
@@ -78,20 +77,23 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such person.
     pub async fn propose(&self, new: &NewApproval, at: Instant) -> Result<ApprovalId, StoreError> {
         let id = ApprovalId(self.fresh_id(at));
-        let proposed = sqlx::query(
-            "insert into approval
-                 (id, participant, kind, subject, document, state, proposed_by, proposed_at)
-             select $1, participant, $2, $3, $4, 'open', id, $6 from staff where id = $5",
-        )
-        .bind(id.0)
-        .bind(&new.kind)
-        .bind(&new.subject)
-        .bind(&new.document)
-        .bind(new.by.0)
-        .bind(at.0)
-        .execute(&self.writer)
-        .await?;
-        crate::participants::found(proposed.rows_affected())?;
+        let proposed = self
+            .writers
+            .execute(
+                "insert into approval
+                     (id, participant, kind, subject, document, state, proposed_by, proposed_at)
+                 select $1, participant, $2, $3, $4, 'open', id, $6 from staff where id = $5",
+                &[
+                    id.0.into(),
+                    (&new.kind).into(),
+                    (&new.subject).into(),
+                    (&new.document).into(),
+                    new.by.0.into(),
+                    at.into(),
+                ],
+            )
+            .await?;
+        crate::participants::found(proposed)?;
         Ok(id)
     }
 
@@ -133,34 +135,33 @@ impl Store {
         by: StaffId,
         at: Instant,
     ) -> Result<Approval, StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let found = load(&mut transaction, scope, id).await?;
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
+        let found = load(&mut db, scope, id).await?;
         if found.proposed_by == by {
             return Err(StoreError::OwnProposal(id));
         }
-        let works_there = sqlx::query("select 1 from staff where id = $1 and participant = $2")
-            .bind(by.0)
-            .bind(found.participant.as_str())
-            .fetch_optional(&mut *transaction)
+        let works_there = db
+            .fetch_optional(
+                "select 1 from staff where id = $1 and participant = $2",
+                &[by.0.into(), found.participant.as_str().into()],
+            )
             .await?;
         if works_there.is_none() {
             return Err(StoreError::NotFound);
         }
         // The state is asked for in the update itself: of two who race, one finds nothing to change.
-        let decided = sqlx::query(
-            "update approval set state = $2, decided_by = $3, decided_at = $4
-             where id = $1 and state = 'open'",
-        )
-        .bind(id.0)
-        .bind(state.as_str())
-        .bind(by.0)
-        .bind(at.0)
-        .execute(&mut *transaction)
-        .await?;
-        if decided.rows_affected() == 0 {
+        let decided = db
+            .execute(
+                "update approval set state = $2, decided_by = $3, decided_at = $4
+                 where id = $1 and state = 'open'",
+                &[id.0.into(), state.as_str().into(), by.0.into(), at.into()],
+            )
+            .await?;
+        if decided == 0 {
             return Err(StoreError::AlreadyDecided(id));
         }
-        let decided = load(&mut transaction, scope, id).await?;
+        let decided = load(&mut db, scope, id).await?;
         transaction.commit().await?;
         Ok(decided)
     }
@@ -170,8 +171,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if there is none in the scope.
     pub async fn approval(&self, scope: &Scope, id: ApprovalId) -> Result<Approval, StoreError> {
-        let mut reader = self.readers.acquire().await?;
-        load(&mut reader, scope, id).await
+        load(&mut self.read(scope).await?.db(), scope, id).await
     }
 
     /// The proposals that nobody has decided on, the oldest first.
@@ -179,16 +179,18 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn open_approvals(&self, scope: &Scope) -> Result<Vec<Approval>, StoreError> {
-        let rows = sqlx::query(
-            "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
-                 decided_by, decided_at
-             from approval
-             where state = 'open' and ($1 is null or participant = $1)
-             order by proposed_at, id",
-        )
-        .bind(participant_of(scope))
-        .fetch_all(&self.readers)
-        .await?;
+        let mut reader = self.read(scope).await?;
+        let rows = reader
+            .db()
+            .fetch_all(
+                "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
+                     decided_by, decided_at
+                 from approval
+                 where state = 'open' and ($1 is null or participant = $1)
+                 order by proposed_at, id",
+                &[participant_of(scope).into()],
+            )
+            .await?;
         rows.iter().map(approval).collect()
     }
 }
@@ -198,24 +200,19 @@ fn participant_of(scope: &Scope) -> Option<&str> {
     scope.sender().or(scope.insurer())
 }
 
-async fn load(
-    connection: &mut SqliteConnection,
-    scope: &Scope,
-    id: ApprovalId,
-) -> Result<Approval, StoreError> {
-    let row = sqlx::query(
-        "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
-             decided_by, decided_at
-         from approval where id = $1 and ($2 is null or participant = $2)",
-    )
-    .bind(id.0)
-    .bind(participant_of(scope))
-    .fetch_one(connection)
-    .await?;
+async fn load(db: &mut Db<'_>, scope: &Scope, id: ApprovalId) -> Result<Approval, StoreError> {
+    let row = db
+        .fetch_one(
+            "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
+                 decided_by, decided_at
+             from approval where id = $1 and ($2 is null or participant = $2)",
+            &[id.0.into(), participant_of(scope).into()],
+        )
+        .await?;
     approval(&row)
 }
 
-fn approval(row: &SqliteRow) -> Result<Approval, StoreError> {
+fn approval(row: &Row) -> Result<Approval, StoreError> {
     let text = |name| row.text(name).map(str::to_owned);
     let decided_by = row.uuid_maybe("decided_by")?.map(StaffId);
     Ok(Approval {

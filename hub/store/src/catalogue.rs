@@ -6,13 +6,12 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::Participant;
 use takmil_domain::plan::{BasePlan, Plan};
 use takmil_domain::tariff::Tariff;
 
-use crate::column::Columns;
+use crate::db::Db;
 use crate::error::StoreError;
 use crate::scope::Scope;
 use crate::store::Store;
@@ -102,41 +101,40 @@ impl Store {
         if !scope.may_change(row.insurer) {
             return Err(StoreError::NotFound);
         }
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
         // A plan's id belongs to the insurer that used it first.
-        let foreign =
-            sqlx::query("select 1 from plan where role = $1 and id = $2 and insurer <> $3")
-                .bind(row.role)
-                .bind(row.id)
-                .bind(row.insurer.as_str())
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let foreign = db
+            .fetch_optional(
+                "select 1 from plan where role = $1 and id = $2 and insurer <> $3 limit 1",
+                &[row.role.into(), row.id.into(), row.insurer.as_str().into()],
+            )
+            .await?;
         if foreign.is_some() {
             return Err(StoreError::NotFound);
         }
-        let kept: Option<String> = sqlx::query_scalar(
-            "select document from plan where role = $1 and id = $2 and version = $3",
-        )
-        .bind(row.role)
-        .bind(row.id)
-        .bind(row.version)
-        .fetch_optional(&mut *transaction)
-        .await?;
+        let kept = db
+            .fetch_optional(
+                "select document from plan where role = $1 and id = $2 and version = $3",
+                &[row.role.into(), row.id.into(), row.version.into()],
+            )
+            .await?;
         if let Some(kept) = kept {
-            return same(kept == row.document, differs);
+            return same(kept.text("document")? == row.document, differs);
         }
-        let revision = next_revision(&mut transaction).await?;
-        sqlx::query(
+        let revision = next_revision(&mut db).await?;
+        db.execute(
             "insert into plan (role, id, version, insurer, document, revision)
              values ($1, $2, $3, $4, $5, $6)",
+            &[
+                row.role.into(),
+                row.id.into(),
+                row.version.into(),
+                row.insurer.as_str().into(),
+                (&row.document).into(),
+                revision.0.into(),
+            ],
         )
-        .bind(row.role)
-        .bind(row.id)
-        .bind(row.version)
-        .bind(row.insurer.as_str())
-        .bind(row.document)
-        .bind(revision.0)
-        .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
         Ok(Upserted::New(revision))
@@ -158,41 +156,44 @@ impl Store {
             return Err(StoreError::NotFound);
         }
         let document = rendered(tariff)?;
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
+        let insurer = insurer.map(ParticipantId::as_str);
         // A tariff's id belongs to whoever used it first.
-        let foreign =
-            sqlx::query("select 1 from tariff where id = $1 and insurer is distinct from $2")
-                .bind(head.id.as_str())
-                .bind(insurer.map(ParticipantId::as_str))
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let foreign = db
+            .fetch_optional(
+                "select 1 from tariff where id = $1 and insurer is distinct from $2 limit 1",
+                &[head.id.as_str().into(), insurer.into()],
+            )
+            .await?;
         if foreign.is_some() {
             return Err(StoreError::NotFound);
         }
-        let kept: Option<String> =
-            sqlx::query_scalar("select document from tariff where id = $1 and version = $2")
-                .bind(head.id.as_str())
-                .bind(head.version)
-                .fetch_optional(&mut *transaction)
-                .await?;
+        let kept = db
+            .fetch_optional(
+                "select document from tariff where id = $1 and version = $2",
+                &[head.id.as_str().into(), head.version.into()],
+            )
+            .await?;
         if let Some(kept) = kept {
             let differs = StoreError::TariffDiffers {
                 tariff: head.id.clone(),
                 version: head.version,
             };
-            return same(kept == document, differs);
+            return same(kept.text("document")? == document, differs);
         }
-        let revision = next_revision(&mut transaction).await?;
-        sqlx::query(
+        let revision = next_revision(&mut db).await?;
+        db.execute(
             "insert into tariff (id, version, insurer, document, revision)
              values ($1, $2, $3, $4, $5)",
+            &[
+                head.id.as_str().into(),
+                head.version.into(),
+                insurer.into(),
+                (&document).into(),
+                revision.0.into(),
+            ],
         )
-        .bind(head.id.as_str())
-        .bind(head.version)
-        .bind(insurer.map(ParticipantId::as_str))
-        .bind(document)
-        .bind(revision.0)
-        .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
         Ok(Upserted::New(revision))
@@ -203,10 +204,7 @@ impl Store {
     /// # Errors
     /// If the database cannot serve.
     pub async fn revision(&self) -> Result<Revision, StoreError> {
-        let value = sqlx::query_scalar("select value from revision")
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(Revision(value))
+        held(&mut self.readers.acquire().await?.db()).await
     }
 
     /// What has changed since a revision, as of one moment.
@@ -214,16 +212,14 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn catalogue(&self, since: Revision) -> Result<Catalogue, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let revision = sqlx::query_scalar("select value from revision")
-            .fetch_one(&mut *reader)
-            .await?;
+        let mut reader = self.snapshot().await?;
+        let db = &mut reader.db();
         Ok(Catalogue {
-            revision: Revision(revision),
-            participants: changed(&mut reader, "select document from participant where revision > $1 order by id", since).await?,
-            plans: changed(&mut reader, "select document from plan where role = 'supplementary' and revision > $1 order by id, version", since).await?,
-            base_plans: changed(&mut reader, "select document from plan where role = 'base' and revision > $1 order by id, version", since).await?,
-            tariffs: changed(&mut reader, "select document from tariff where revision > $1 order by id, version", since).await?,
+            revision: held(db).await?,
+            participants: changed(db, "select document from participant where revision > $1 order by id", since).await?,
+            plans: changed(db, "select document from plan where role = 'supplementary' and revision > $1 order by id, version", since).await?,
+            base_plans: changed(db, "select document from plan where role = 'base' and revision > $1 order by id, version", since).await?,
+            tariffs: changed(db, "select document from tariff where revision > $1 order by id, version", since).await?,
         })
     }
 
@@ -251,14 +247,15 @@ impl Store {
         if matches!(scope, Scope::Provider(_)) {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(
-            "select document from plan where role = $1 and ($2 is null or insurer = $2)
-             order by id, version",
-        )
-        .bind(role)
-        .bind(scope.insurer())
-        .fetch_all(&self.readers)
-        .await?;
+        let mut reader = self.read(scope).await?;
+        let rows = reader
+            .db()
+            .fetch_all(
+                "select document from plan where role = $1 and ($2 is null or insurer = $2)
+                 order by id, version",
+                &[role.into(), scope.insurer().into()],
+            )
+            .await?;
         rows.iter().map(|row| row.document("document")).collect()
     }
 }
@@ -281,22 +278,26 @@ fn same(same: bool, differs: StoreError) -> Result<Upserted, StoreError> {
 }
 
 async fn changed<D: DeserializeOwned>(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     sql: &'static str,
     since: Revision,
 ) -> Result<Vec<D>, StoreError> {
-    let rows = sqlx::query(sql).bind(since.0).fetch_all(connection).await?;
+    let rows = db.fetch_all(sql, &[since.0.into()]).await?;
     rows.iter().map(|row| row.document("document")).collect()
 }
 
 /// The revision of a change. Whoever changes the catalogue takes one; the row keeps them in their order.
-pub(crate) async fn next_revision(
-    transaction: &mut Transaction<'static, Sqlite>,
-) -> Result<Revision, StoreError> {
-    let value = sqlx::query_scalar("update revision set value = value + 1 returning value")
-        .fetch_one(&mut **transaction)
+pub(crate) async fn next_revision(db: &mut Db<'_>) -> Result<Revision, StoreError> {
+    let row = db
+        .fetch_one("update revision set value = value + 1 returning value", &[])
         .await?;
-    Ok(Revision(value))
+    Ok(Revision(row.number("value")?))
+}
+
+/// The revision that is in force.
+async fn held(db: &mut Db<'_>) -> Result<Revision, StoreError> {
+    let row = db.fetch_one("select value from revision", &[]).await?;
+    Ok(Revision(row.number("value")?))
 }
 
 /// A document as it is kept and compared.

@@ -1,14 +1,30 @@
 //! Bodies as they are kept: compressed, outside of any transaction.
+//!
+//! Small documents of the same few kinds compress many times better, and sooner, with a dictionary of what they
+//! have in common. It was trained on invented messages alone (`takmil-dictionary` makes it anew). Every frame
+//! names its dictionary: one that has been in use stays here for good.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 use crate::error::StoreError;
 
-/// Fast rather than small: bodies are compressed before a lane, on the way of an answer.
+/// Fast rather than small: bodies are compressed on the way of an answer.
 const LEVEL: i32 = 1;
 
 /// The most that one body unfolds to, so that a broken row cannot exhaust memory.
 const MOST_BYTES: u64 = 256 << 20;
+
+/// The dictionary that bodies are compressed with.
+const DICTIONARY: &[u8] = include_bytes!("../dictionary/messages.zdict");
+
+static ENCODER: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
+static DECODER: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
 
 /// A body, compressed (zstd).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +32,8 @@ pub struct Compressed(Vec<u8>);
 
 thread_local! {
     /// A context costs more to make than a small body to compress.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 impl Compressed {
@@ -25,16 +42,16 @@ impl Compressed {
     /// # Errors
     /// [`StoreError::Compression`] if memory runs out.
     pub fn new(bytes: &[u8]) -> Result<Compressed, StoreError> {
-        COMPRESSOR.with_borrow_mut(|slot| {
-            let compressor = match slot.take() {
-                Some(compressor) => compressor,
-                None => zstd::bulk::Compressor::new(LEVEL).map_err(StoreError::Compression)?,
-            };
-            slot.insert(compressor)
-                .compress(bytes)
-                .map(Compressed)
-                .map_err(StoreError::Compression)
-        })
+        COMPRESSOR
+            .with_borrow_mut(|slot| {
+                let compressor = match slot.take() {
+                    Some(compressor) => compressor,
+                    None => Compressor::with_prepared_dictionary(&ENCODER)?,
+                };
+                slot.insert(compressor).compress(bytes)
+            })
+            .map(Compressed)
+            .map_err(StoreError::Compression)
     }
 
     /// The compressed bytes.
@@ -51,7 +68,15 @@ impl Compressed {
             .filter(|size| *size <= MOST_BYTES)
             .and_then(|size| usize::try_from(size).ok())
             .ok_or(StoreError::Unreadable { what: "a body" })?;
-        zstd::bulk::decompress(bytes, size).map_err(StoreError::Compression)
+        DECOMPRESSOR
+            .with_borrow_mut(|slot| {
+                let decompressor = match slot.take() {
+                    Some(decompressor) => decompressor,
+                    None => Decompressor::with_prepared_dictionary(&DECODER)?,
+                };
+                slot.insert(decompressor).decompress(bytes, size)
+            })
+            .map_err(StoreError::Compression)
     }
 }
 
@@ -67,5 +92,13 @@ mod tests {
             assert_eq!(Compressed::unfold(kept.as_bytes()).unwrap(), body);
         }
         assert!(Compressed::unfold(b"not zstd").is_err());
+    }
+
+    #[test]
+    fn what_messages_have_in_common_costs_next_to_nothing() {
+        let message = include_bytes!("../../../benches/samples/admission.json");
+        let kept = Compressed::new(message).unwrap();
+        let alone = zstd::bulk::compress(message, LEVEL).unwrap();
+        assert!(kept.as_bytes().len() * 3 < alone.len() * 2);
     }
 }

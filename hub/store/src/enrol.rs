@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sqlx::SqliteConnection;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{AccountId, Identifier, MemberId, ParticipantId, PlanId};
@@ -10,15 +9,15 @@ use takmil_domain::party::InsurerRole;
 use uuid::Uuid;
 
 use crate::accounts::members_named;
-use crate::column::Columns;
+use crate::column::Row;
+use crate::db::Db;
 use crate::enrol_rows::{AccountRow, CoverRow, IdentifierRow, PersonRow};
 use crate::error::StoreError;
 use crate::message_rows::spelled;
 use crate::put::{Pace, put};
-use crate::rows::over;
+use crate::rows::{Over, over};
 use crate::scope::Scope;
 use crate::store::Store;
-use crate::turn::ask;
 
 /// A cover that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +55,15 @@ impl Store {
         enrolments: &[Enrolment],
         at: Instant,
     ) -> Result<Vec<Result<Enrolled, EnrolRefusal>>, StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
         let fresh = || self.fresh_id(at);
-        let mut desk = Desk::open(&mut transaction, enrolments, &fresh).await?;
+        let mut desk = Desk::open(&mut db, enrolments, &fresh).await?;
         let answers = enrolments
             .iter()
             .map(|enrolment| desk.take(scope, enrolment, at))
             .collect();
-        desk.write(&mut transaction).await?;
+        desk.write(&mut db).await?;
         transaction.commit().await?;
         Ok(answers)
     }
@@ -94,15 +94,15 @@ fn certificate(enrolment: &Enrolment) -> Certificate<'_> {
 
 impl<'a> Desk<'a> {
     async fn open(
-        connection: &mut SqliteConnection,
+        db: &mut Db<'_>,
         enrolments: &'a [Enrolment],
         fresh: &'a (dyn Fn() -> Uuid + Sync),
     ) -> Result<Desk<'a>, StoreError> {
         Ok(Desk {
             fresh,
-            plans: known_plans(connection).await?,
-            members: known_identifiers(connection, enrolments).await?,
-            accounts: known_accounts(connection, enrolments).await?,
+            plans: known_plans(db).await?,
+            members: known_identifiers(db, enrolments).await?,
+            accounts: known_accounts(db, enrolments).await?,
             persons: BTreeMap::new(),
             new_identifiers: Vec::new(),
             new_accounts: Vec::new(),
@@ -179,7 +179,7 @@ impl<'a> Desk<'a> {
         account
     }
 
-    async fn write(self, to: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn write(self, to: &mut Db<'_>) -> Result<(), StoreError> {
         let persons: Vec<_> = self.persons.into_values().collect();
         let covers: Vec<_> = self.covers.into_values().collect();
         put(to, &persons.into(), Pace::Together).await?;
@@ -198,12 +198,12 @@ pub(crate) fn named(identifiers: &[Identifier]) -> impl Iterator<Item = (String,
 }
 
 async fn known_plans(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
 ) -> Result<HashSet<(bool, PlanId, ParticipantId)>, StoreError> {
-    let rows = sqlx::query("select distinct role, id, insurer from plan")
-        .fetch_all(connection)
+    let rows = db
+        .fetch_all("select distinct role, id, insurer from plan", &[])
         .await?;
-    let read = |row: &sqlx::sqlite::SqliteRow| {
+    let read = |row: &Row| {
         let role: InsurerRole = row.named("role")?;
         Ok((
             role == InsurerRole::Base,
@@ -215,7 +215,7 @@ async fn known_plans(
 }
 
 async fn known_identifiers(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     enrolments: &[Enrolment],
 ) -> Result<HashMap<(String, String), MemberId>, StoreError> {
     let all = enrolments
@@ -223,14 +223,14 @@ async fn known_identifiers(
         .flat_map(|enrolment| named(&enrolment.member.identifiers));
     let distinct: BTreeSet<_> = all.collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
-    members_named(connection, &distinct).await
+    members_named(db, &distinct).await
 }
 
 async fn known_accounts<'a>(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     enrolments: &'a [Enrolment],
 ) -> Result<HashMap<Certificate<'a>, AccountId>, StoreError> {
-    const SQL: &str = over!(
+    const SQL: Over = over!(
         insurer text, policy text, certificate text;
         "select batch.place, account.id
          from batch
@@ -240,7 +240,7 @@ async fn known_accounts<'a>(
     let distinct: BTreeSet<_> = enrolments.iter().map(certificate).collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
     let mut accounts = HashMap::new();
-    for row in ask(connection, SQL, &distinct).await? {
+    for row in db.ask(SQL, &distinct).await? {
         if let Some(certificate) = distinct.get(row.number::<usize>("place")?) {
             accounts.insert(*certificate, AccountId(row.uuid("id")?));
         }

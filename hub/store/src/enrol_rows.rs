@@ -12,7 +12,7 @@ use crate::rows::{Id, row};
 row! {
     /// What is told of a person. It has no `Debug`: it is a person's.
     struct PersonRow<'a> {
-        id: Id as bytes,
+        id: Id as id,
         name: Option<&'a str> as text,
         birth_date: Option<Date> as text,
         sex: Option<Sex> as text,
@@ -52,7 +52,7 @@ row! {
     struct IdentifierRow {
         system: String as text,
         value: String as text,
-        member: Id as bytes,
+        member: Id as id,
     }
     Some(Constraint::MemberIdentifier);
     "insert into member_identifier (system, value, member)
@@ -73,7 +73,7 @@ impl IdentifierRow {
 row! {
     #[derive(Debug)]
     struct AccountRow<'a> {
-        id: Id as bytes,
+        id: Id as id,
         insurer: &'a ParticipantId as text,
         policy: &'a str as text,
         certificate: &'a str as text,
@@ -100,8 +100,8 @@ impl<'a> AccountRow<'a> {
 row! {
     #[derive(Debug)]
     struct CoverRow<'a> {
-        member: Id as bytes,
-        account: Id as bytes,
+        member: Id as id,
+        account: Id as id,
         plan: &'a PlanId as text,
         start_on: Date as text,
         end_on: Option<Date> as text,

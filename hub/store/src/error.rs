@@ -1,5 +1,6 @@
 //! What can go wrong, by cause and object.
 
+use sqlx::postgres::PgDatabaseError;
 use takmil_domain::ids::{MessageId, PlanId, TariffId};
 
 use crate::ids::ApprovalId;
@@ -46,14 +47,34 @@ pub enum StoreError {
         /// What it is.
         what: &'static str,
     },
-    /// The SQLite library is older than the first that keeps a write-ahead log safely.
-    #[error("SQLite {found} is too old; {least} is needed")]
-    OldLibrary {
+    /// Another turn, perhaps of another hub, was faster, or asked for the same rows in another order. Nothing
+    /// was written, and all of it may be done again in a new turn.
+    #[error("another turn was faster; it can be done again")]
+    Contended,
+    /// SQLite is older than the first that keeps a write-ahead log safely, or PostgreSQL than the first that
+    /// the hub is tried on.
+    #[error("{database} {found} is too old; {least} is needed")]
+    TooOld {
+        /// Which database.
+        database: &'static str,
         /// What runs.
         found: String,
         /// The least that will do.
         least: &'static str,
     },
+    /// The PostgreSQL server may forget what it has committed.
+    #[error(
+        "the PostgreSQL server has {setting} = {found}: it may forget what it has committed; set it to on"
+    )]
+    NotDurable {
+        /// Which of its settings.
+        setting: &'static str,
+        /// How it is set.
+        found: String,
+    },
+    /// The PostgreSQL server only follows another one, which is the one to ask.
+    #[error("the PostgreSQL server is a standby; the hub needs the primary")]
+    Standby,
     /// A body could not be compressed or unfolded.
     #[error("a body could not be compressed or unfolded")]
     Compression(#[source] std::io::Error),
@@ -90,7 +111,14 @@ fn by(message: &Option<MessageId>) -> String {
 
 /// Result codes of SQLite (their low byte) that pass, or that an operator has to mend: busy, locked, out of
 /// memory, read-only, input or output error, full, cannot open.
-const UNAVAILABLE: &[i32] = &[5, 6, 7, 8, 10, 13, 14];
+const UNAVAILABLE_SQLITE: &[i32] = &[5, 6, 7, 8, 10, 13, 14];
+
+/// The same of PostgreSQL, by the beginnings of its codes: connection lost, no permission to enter, read-only
+/// (it became a standby), idle for too long, out of resources, stopped by an operator, input or output error.
+const UNAVAILABLE_POSTGRES: &[&str] = &["08", "28", "25006", "25P03", "53", "57", "58"];
+
+/// Codes of PostgreSQL for turns that met: not serialisable, deadlock, waited for a lock for too long.
+const CONTENDED: &[&str] = &["40001", "40P01", "55P03"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -101,11 +129,25 @@ impl From<sqlx::Error> for StoreError {
             };
         }
         let passes = match &error {
-            sqlx::Error::Database(refusal) => refusal
-                .code()
-                .and_then(|code| code.parse::<i32>().ok())
-                .is_some_and(|code| UNAVAILABLE.contains(&(code & 0xff))),
+            sqlx::Error::Database(refusal) => {
+                let code = refusal.code().unwrap_or_default();
+                let in_postgres = refusal.try_downcast_ref::<PgDatabaseError>().is_some();
+                if in_postgres && CONTENDED.contains(&code.as_ref()) {
+                    return StoreError::Contended;
+                }
+                if in_postgres {
+                    UNAVAILABLE_POSTGRES
+                        .iter()
+                        .any(|start| code.starts_with(start))
+                } else {
+                    let code = code.parse::<i32>();
+                    code.is_ok_and(|code| UNAVAILABLE_SQLITE.contains(&(code & 0xff)))
+                }
+            }
             sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
@@ -183,12 +225,16 @@ constraints! {
     Attempt "attempt_pk" "attempt.delivery, attempt.number" "Attempts are counted."
     OnlyRevision "revision_pk" "revision.only" "There is one revision."
     OneRevision "revision_only" "" "The revision is a single row."
+    Lease "lease_pk" "lease.name" "A lease is held once."
 }
 
 impl Constraint {
     /// The constraint that an error of the database speaks of.
     fn of(error: &sqlx::Error) -> Option<Constraint> {
         let refusal = error.as_database_error()?;
+        if let Some(refusal) = refusal.try_downcast_ref::<PgDatabaseError>() {
+            return Constraint::in_postgres(refusal.code(), refusal.constraint()?);
+        }
         let (_, object) = refusal.message().split_once("constraint failed")?;
         // "CHECK constraint failed: name", "UNIQUE constraint failed: table.column, …", "FOREIGN KEY constraint failed".
         let Some(object) = object.strip_prefix(": ") else {
@@ -199,18 +245,37 @@ impl Constraint {
             .find(|(_, name, columns)| *name == object || *columns == object)
             .map(|(constraint, ..)| *constraint)
     }
+
+    fn in_postgres(code: &str, object: &str) -> Option<Constraint> {
+        const FOREIGN_KEY: &str = "23503";
+        if code == FOREIGN_KEY {
+            return Some(Constraint::Reference);
+        }
+        let exact = CONSTRAINTS.iter().find(|(_, name, _)| *name == object);
+        // A month's partition has its key under its own name: message_2025_10_pkey for message_pk.
+        let of_partition = || {
+            let of = |name: &str| {
+                let table = name.strip_suffix("pk").unwrap_or(name);
+                object.ends_with("_pkey") && object.starts_with(table)
+            };
+            let fitting = CONSTRAINTS.iter().filter(|(_, name, _)| of(name));
+            fitting.max_by_key(|(_, name, _)| name.len())
+        };
+        exact
+            .or_else(of_partition)
+            .map(|(constraint, ..)| *constraint)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CONSTRAINTS;
+    use super::{CONSTRAINTS, Constraint};
+    use crate::migrations::{self, Step};
     use std::collections::BTreeSet;
 
     /// The named constraints of the schema, but for references, which all have one meaning.
-    fn of_schema() -> BTreeSet<&'static str> {
-        let words = crate::migrations::MIGRATIONS
-            .iter()
-            .flat_map(|(_, _, sql)| sql.split_whitespace());
+    fn of_schema(steps: &'static [Step]) -> BTreeSet<&'static str> {
+        let words = steps.iter().flat_map(|(_, _, sql)| sql.split_whitespace());
         let words: Vec<_> = words.collect();
         let named = words.windows(3).filter_map(|three| match three {
             ["constraint", _, "references" | "foreign"] => None,
@@ -223,6 +288,30 @@ mod tests {
     #[test]
     fn every_constraint_of_the_schema_has_its_name_here_and_the_other_way_round() {
         let named: BTreeSet<_> = CONSTRAINTS.iter().map(|(_, name, _)| *name).collect();
-        assert_eq!(named, of_schema());
+        assert_eq!(named, of_schema(migrations::SQLITE));
+        assert_eq!(named, of_schema(migrations::POSTGRES));
+    }
+
+    #[test]
+    fn a_partitions_key_is_its_tables() {
+        let table = [
+            ("message_2025_10_pkey", Some(Constraint::Message)),
+            (
+                "delivery_document_rest_pkey",
+                Some(Constraint::DeliveryDocument),
+            ),
+            ("idempotency_pk", Some(Constraint::Idempotency)),
+            ("standing_room", Some(Constraint::LimitRoom)),
+            ("something_else", None),
+        ];
+        for (object, expected) in table {
+            assert_eq!(
+                Constraint::in_postgres("23505", object),
+                expected,
+                "{object}"
+            );
+        }
+        let reference = Constraint::in_postgres("23503", "cover_member");
+        assert_eq!(reference, Some(Constraint::Reference));
     }
 }

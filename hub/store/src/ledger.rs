@@ -1,11 +1,10 @@
 //! Limits as they stand, and the proof that they are what their entries say.
 
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::ids::{AccountId, MemberId};
 use takmil_domain::limit::{LimitKey, Standing};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
-use crate::column::Columns;
+use crate::column::Row;
 use crate::error::StoreError;
 use crate::scope::Scope;
 use crate::store::Store;
@@ -82,13 +81,11 @@ impl Store {
              where (s.member is null or s.member = $1) and ($2 is null or s.insurer = $2)
              order by s.account, s.insurer, s.code, s.stretch"
         );
-        let mut reader = self.readers.begin().await?;
-        crate::accounts::check_seen(&mut reader, scope, member).await?;
-        let rows = sqlx::query(SQL)
-            .bind(member.0)
-            .bind(scope.insurer())
-            .fetch_all(&mut *reader)
-            .await?;
+        let mut reader = self.read(scope).await?;
+        let mut db = reader.db();
+        crate::accounts::check_seen(&mut db, scope, member).await?;
+        let values = [member.0.into(), scope.insurer().into()];
+        let rows = db.fetch_all(SQL, &values).await?;
         rows.iter().map(limit_standing).collect()
     }
 
@@ -97,8 +94,9 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn check_ledger(&self) -> Result<Vec<LedgerDifference>, StoreError> {
-        let rows = sqlx::query(include_str!("../sql/check_ledger.sql"))
-            .fetch_all(&self.readers)
+        let rows = self
+            .readers
+            .fetch_all(include_str!("../sql/check_ledger.sql"), &[])
             .await?;
         let mut differences = Vec::new();
         for row in rows {
@@ -127,7 +125,7 @@ impl Store {
 }
 
 /// Reads [`limit_columns!`].
-pub(crate) fn limit_key(row: &SqliteRow) -> Result<LimitKey, StoreError> {
+pub(crate) fn limit_key(row: &Row) -> Result<LimitKey, StoreError> {
     Ok(LimitKey {
         account: AccountId(row.uuid("account")?),
         member: row.uuid_maybe("member")?.map(MemberId),
@@ -138,7 +136,7 @@ pub(crate) fn limit_key(row: &SqliteRow) -> Result<LimitKey, StoreError> {
 }
 
 /// Reads the four sums.
-pub(crate) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+pub(crate) fn standing(row: &Row) -> Result<Standing, StoreError> {
     Ok(Standing {
         ceiling: row.number("ceiling")?,
         consumed: row.number("consumed")?,
@@ -148,7 +146,7 @@ pub(crate) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
     })
 }
 
-fn limit_standing(row: &SqliteRow) -> Result<LimitStanding, StoreError> {
+fn limit_standing(row: &Row) -> Result<LimitStanding, StoreError> {
     Ok(LimitStanding {
         key: limit_key(row)?,
         kind: row.named("kind")?,

@@ -93,13 +93,32 @@ impl Change {
     }
 }
 
+macro_rules! new_limits {
+    () => {
+        "insert into standing
+             (account, id, member, insurer, code, stretch, kind, unit, per,
+              first_ceiling, ceiling, consumed, reserved, overdraft, version)
+         select account, standing, member, insurer, code, stretch, kind, unit, per,
+             ceiling, ceiling, 0, 0, 0, version
+         from batch"
+    };
+}
+
+macro_rules! new_entries {
+    () => {
+        "insert into entry
+             (account, standing, message, turn, line, kind, amount, reservation, at)
+         select account, standing, message, turn, line, kind, amount, reservation, at from batch"
+    };
+}
+
 row! {
     /// A limit that is made.
     #[derive(Debug)]
     struct LimitRow<'a> {
-        account: Id as bytes,
-        standing: Id as bytes,
-        member: Option<Id> as bytes,
+        account: Id as id,
+        standing: Id as id,
+        member: Option<Id> as id,
         insurer: &'a ParticipantId as text,
         code: &'a str as text,
         stretch: &'a str as text,
@@ -109,23 +128,29 @@ row! {
         ceiling: i64 as integer,
         version: u32 as integer,
     }
-    Some(Constraint::Limit);
-    "insert into standing
-         (account, id, member, insurer, code, stretch, kind, unit, per,
-          first_ceiling, ceiling, consumed, reserved, overdraft, version)
-     select account, standing, member, insurer, code, stretch, kind, unit, per,
-         ceiling, ceiling, 0, 0, 0, version
-     from batch"
+    Some(Constraint::Reference);
+    sqlite(new_limits!())
+    postgres(
+        new_limits!(),
+        " where exists (select from account where account.id = batch.account)
+            and (batch.member is null or batch.member = (
+                select m.id from member m where m.id = batch.member))"
+    )
 }
 
 impl<'a> LimitRow<'a> {
-    pub(crate) fn of(limits: &'a [NewLimit]) -> Rows<Self> {
+    pub(crate) fn of(limits: &'a [NewLimit], pace: Pace) -> Rows<Self> {
         let row = |new: &'a NewLimit| LimitRow {
             by: Some(new.message),
             version: new.version,
             ..LimitRow::new(&new.key, (new.kind, new.unit, new.per), new.ceiling)
         };
-        limits.iter().map(row).collect::<Vec<_>>().into()
+        let mut rows: Vec<_> = limits.iter().map(row).collect();
+        if pace == Pace::Together {
+            // Another hub may make the same limits, in its own batch's order.
+            rows.sort_by(|a, b| (&a.account, &a.standing).cmp(&(&b.account, &b.standing)));
+        }
+        rows.into()
     }
 
     /// A limit that is made for no message.
@@ -156,8 +181,8 @@ row! {
     /// A later version of the plan has set the ceiling.
     #[derive(Debug)]
     struct RevisedRow {
-        account: Id as bytes,
-        standing: Id as bytes,
+        account: Id as id,
+        standing: Id as id,
         version: u32 as integer,
     }
     Some(Constraint::Reference);
@@ -184,20 +209,23 @@ impl RevisedRow {
 row! {
     #[derive(Debug)]
     struct EntryRow {
-        account: Id as bytes,
-        standing: Id as bytes,
-        message: Id as bytes,
+        account: Id as id,
+        standing: Id as id,
+        message: Id as id,
         turn: u32 as integer,
         line: u32 as integer,
         kind: EntryKind as text,
         amount: i64 as integer,
-        reservation: Option<Id> as bytes,
+        reservation: Option<Id> as id,
         at: Instant as integer,
     }
-    Some(Constraint::Entry);
-    "insert into entry
-         (account, standing, message, turn, line, kind, amount, reservation, at)
-     select account, standing, message, turn, line, kind, amount, reservation, at from batch"
+    Some(Constraint::Reference);
+    sqlite(new_entries!())
+    postgres(
+        new_entries!(),
+        " where reservation is null or reservation = (
+             select r.message from reservation r where r.message = batch.reservation)"
+    )
 }
 
 impl EntryRow {
@@ -236,8 +264,8 @@ row! {
     /// What a batch changes of one standing.
     #[derive(Debug)]
     struct DeltaRow {
-        account: Id as bytes,
-        standing: Id as bytes,
+        account: Id as id,
+        standing: Id as id,
         ceiling: i64 as integer,
         consumed: i64 as integer,
         reserved: i64 as integer,
@@ -254,6 +282,8 @@ row! {
 }
 
 impl DeltaRow {
+    /// That there is such a limit is found out here, whatever wrote the entries.
+    ///
     /// One row a limit; one a message and limit where the fault of one message is looked for. Within a
     /// message only the sum counts: what it releases makes room for what it consumes.
     pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
@@ -305,7 +335,7 @@ fn sums<P: Ord>(
 row! {
     #[derive(Debug)]
     struct ReservationRow {
-        message: Id as bytes,
+        message: Id as id,
         expires_on: Date as text,
         state: ReservationState as text,
     }
@@ -337,9 +367,9 @@ row! {
     /// What a batch adds to one part of a reservation.
     #[derive(Debug)]
     struct ReservedRow {
-        reservation: Id as bytes,
-        account: Id as bytes,
-        standing: Id as bytes,
+        reservation: Id as id,
+        account: Id as id,
+        standing: Id as id,
         amount: i64 as integer,
     }
     Some(Constraint::ReservationPart);
@@ -369,9 +399,9 @@ row! {
     /// What a batch takes from one part of a reservation.
     #[derive(Debug)]
     struct ReleasedRow {
-        reservation: Id as bytes,
-        account: Id as bytes,
-        standing: Id as bytes,
+        reservation: Id as id,
+        account: Id as id,
+        standing: Id as id,
         amount: i64 as integer,
     }
     Some(Constraint::ReservationOpen);

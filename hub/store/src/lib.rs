@@ -10,14 +10,17 @@
 
 mod accounts;
 mod approvals;
+mod arrays;
 mod batch;
 mod catalogue;
 mod column;
 mod compressed;
+mod db;
 mod enrol;
 mod enrol_rows;
 mod error;
 mod ids;
+mod lease;
 mod ledger;
 mod ledger_rows;
 mod message_rows;
@@ -26,10 +29,13 @@ mod migrations;
 mod outbox;
 mod outbox_rows;
 mod participants;
+mod partitions;
+mod postgres;
 mod postings;
 mod put;
 mod rows;
 mod scope;
+mod sqlite;
 mod staff;
 mod store;
 mod turn;
@@ -50,8 +56,9 @@ pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
 pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };
-pub use outbox::{Attempt, AttemptRecord, Backlog, Outcome};
+pub use outbox::{Attempt, AttemptRecord, Backlog, MOST_WAIT_MS, Outcome};
 pub use participants::{Caller, NewCredential};
+pub use postgres::DatabaseUrl;
 pub use postings::{Posting, PostingRefusal};
 pub use scope::Scope;
 pub use staff::{Staff, StaffRole};

@@ -1,6 +1,6 @@
 //! The rows that messages and their turns leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
@@ -11,7 +11,7 @@ use takmil_domain::participant::InsurerDecision;
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
 use crate::error::{Constraint, StoreError};
-use crate::put::Rows;
+use crate::put::{Pace, Rows};
 use crate::rows::{Heap, Hex, Id, Slice, row};
 use crate::turn::Authorised;
 
@@ -26,10 +26,26 @@ fn deadline(state: State, deadline: Option<Instant>) -> Option<Instant> {
     deadline.filter(|_| matches!(state, State::Consulting | State::Pended))
 }
 
+macro_rules! new_messages {
+    () => {
+        "insert into message
+             (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
+         select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
+         from batch"
+    };
+}
+
+macro_rules! new_decisions {
+    () => {
+        "insert into decision (message, insurer, reference, at, document)
+         select message, insurer, reference, at, document from batch"
+    };
+}
+
 row! {
     #[derive(Debug)]
     struct MessageRow<'a> {
-        id: Id as bytes,
+        id: Id as id,
         sender: &'a ParticipantId as text,
         kind: Kind as text,
         format: &'a str as text,
@@ -37,14 +53,19 @@ row! {
         received_at: Instant as integer,
         updated_at: Instant as integer,
         deadline: Option<Instant> as integer,
-        member: Option<Id> as bytes,
+        member: Option<Id> as id,
         digest: Hex<32> as bytes,
     }
-    Some(Constraint::Message);
-    "insert into message
-         (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
-     select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
-     from batch"
+    // A message that is there already is refused by its key; what is left out names a sender or a member who
+    // is not there. (A scalar question for what may be missing: of "exists" beside "or" PostgreSQL would make a
+    // hash of all members.)
+    Some(Constraint::Reference);
+    sqlite(new_messages!())
+    postgres(
+        new_messages!(),
+        " where exists (select from participant where participant.id = batch.sender)
+            and (member is null or member = (select m.id from member m where m.id = batch.member))"
+    )
 }
 
 impl<'a> MessageRow<'a> {
@@ -69,7 +90,7 @@ impl<'a> MessageRow<'a> {
 row! {
     #[derive(Debug)]
     struct BodyRow {
-        message: Id as bytes,
+        message: Id as id,
         original: Slice as heavy_bytes,
         canonical: Slice as heavy_bytes,
     }
@@ -96,14 +117,14 @@ row! {
     struct IdempotencyRow<'a> {
         sender: &'a ParticipantId as text,
         key: &'a str as text,
-        message: Id as bytes,
+        message: Id as id,
     }
     Some(Constraint::Idempotency);
     "insert into idempotency (sender, key, message) select sender, key, message from batch"
 }
 
 impl<'a> IdempotencyRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage], pace: Pace) -> Rows<Self> {
         let rows = messages.iter().flat_map(|new| {
             new.keys.iter().map(|key| IdempotencyRow {
                 by: Some(new.id),
@@ -112,7 +133,12 @@ impl<'a> IdempotencyRow<'a> {
                 message: new.id.into(),
             })
         });
-        rows.collect::<Vec<_>>().into()
+        let mut rows: Vec<_> = rows.collect();
+        if pace == Pace::Together {
+            // Another hub may write the same keys, in its own batch's order.
+            rows.sort_by_key(|row| (row.sender, row.key));
+        }
+        rows.into()
     }
 }
 
@@ -122,26 +148,24 @@ row! {
         sender: &'a ParticipantId as text,
         system: String as text,
         value: String as text,
-        message: Id as bytes,
+        message: Id as id,
     }
-    // A message may name the same identifier twice.
-    None;
+    Some(Constraint::MessageIdentifier);
     "insert into message_identifier (sender, system, value, message)
-     select sender, system, value, message from batch where true on conflict do nothing"
+     select sender, system, value, message from batch"
 }
 
 impl<'a> IdentifierRow<'a> {
     pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
         let rows = messages.iter().flat_map(|new| {
-            new.identifiers.iter().map(|identifier| {
-                let (system, value) = spelled(identifier);
-                IdentifierRow {
-                    by: Some(new.id),
-                    sender: &new.sender,
-                    system,
-                    value,
-                    message: new.id.into(),
-                }
+            // A message may name the same identifier twice.
+            let named: BTreeSet<_> = new.identifiers.iter().map(spelled).collect();
+            named.into_iter().map(|(system, value)| IdentifierRow {
+                by: Some(new.id),
+                sender: &new.sender,
+                system,
+                value,
+                message: new.id.into(),
             })
         });
         rows.collect::<Vec<_>>().into()
@@ -152,18 +176,18 @@ row! {
     #[derive(Debug)]
     struct PayerRow<'a> {
         insurer: &'a ParticipantId as text,
-        message: Id as bytes,
+        message: Id as id,
     }
-    // One insurer may have several covers of a member.
-    None;
-    "insert into payer (insurer, message) select insurer, message from batch where true
-     on conflict do nothing"
+    Some(Constraint::Payer);
+    "insert into payer (insurer, message) select insurer, message from batch"
 }
 
 impl<'a> PayerRow<'a> {
     pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
         let rows = messages.iter().flat_map(|new| {
-            new.insurers.iter().map(|insurer| PayerRow {
+            // One insurer may have several covers of a member.
+            let insurers: BTreeSet<_> = new.insurers.iter().collect();
+            insurers.into_iter().map(|insurer| PayerRow {
                 by: Some(new.id),
                 insurer,
                 message: new.id.into(),
@@ -177,7 +201,7 @@ row! {
     /// The updates of one message in a batch, as one.
     #[derive(Debug)]
     struct UpdateRow {
-        id: Id as bytes,
+        id: Id as id,
         state_before: State as text,
         turn_before: u32 as integer,
         state: State as text,
@@ -238,7 +262,7 @@ impl UpdateRow {
 row! {
     #[derive(Debug)]
     struct TurnRow {
-        message: Id as bytes,
+        message: Id as id,
         number: u32 as integer,
         at: Instant as integer,
         state: State as text,
@@ -287,21 +311,25 @@ impl TurnRow {
 }
 
 fn lay_legs(heap: &mut Heap, legs: &[Leg]) -> Result<Slice, StoreError> {
-    Ok(heap.lay(crate::rows::json(legs)?.as_bytes()))
+    Ok(heap.lay(crate::catalogue::rendered(&legs)?.as_bytes()))
 }
 
 row! {
     #[derive(Debug)]
     struct DecisionRow<'a> {
-        message: Id as bytes,
+        message: Id as id,
         insurer: &'a ParticipantId as text,
         reference: &'a str as text,
         at: Instant as integer,
-        document: &'a InsurerDecision as text,
+        document: &'a InsurerDecision as document,
     }
-    Some(Constraint::Decision);
-    "insert into decision (message, insurer, reference, at, document)
-     select message, insurer, reference, at, document from batch"
+    Some(Constraint::Reference);
+    sqlite(new_decisions!())
+    postgres(
+        new_decisions!(),
+        " where exists (select from message where message.id = batch.message)
+            and exists (select from participant where participant.id = batch.insurer)"
+    )
 }
 
 impl<'a> DecisionRow<'a> {
@@ -321,7 +349,7 @@ impl<'a> DecisionRow<'a> {
 row! {
     #[derive(Debug)]
     struct AuthorisationRow<'a> {
-        member: Id as bytes,
+        member: Id as id,
         number: &'a str as text,
         insurer: &'a ParticipantId as text,
         seq: u32 as integer,
@@ -330,7 +358,7 @@ row! {
         quantity: Option<Quantity> as text,
         amount: Option<Amount> as integer,
         valid_until: Date as text,
-        message: Id as bytes,
+        message: Id as id,
     }
     Some(Constraint::Authorisation);
     "insert into authorisation
@@ -377,7 +405,7 @@ row! {
         display: Option<&'a str> as text,
         times: u64 as integer,
         at: Instant as integer,
-        message: Id as bytes,
+        message: Id as id,
     }
     Some(Constraint::Unmapped);
     "insert into unmapped

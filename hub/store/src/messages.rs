@@ -1,7 +1,5 @@
 //! Messages as they are asked for: where is it, what was sent, what was answered.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
@@ -9,8 +7,9 @@ use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 
 use crate::batch::Leg;
-use crate::column::Columns;
+use crate::column::Row;
 use crate::compressed::Compressed;
+use crate::db::Db;
 use crate::error::StoreError;
 use crate::outbox::{AttemptRecord, attempt_record};
 use crate::scope::Scope;
@@ -158,19 +157,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such message in the scope.
     pub async fn way(&self, scope: &Scope, id: MessageId) -> Result<MessageWay, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        let envelope = find(&mut reader, scope, id).await?;
-        let turns = sqlx::query(
-            "select number, at, state, answer, legs from turn where message = $1 order by number",
-        )
-        .bind(id.0)
-        .fetch_all(&mut *reader)
-        .await?;
+        let mut reader = self.read(scope).await?;
+        let mut db = reader.db();
+        let envelope = find(&mut db, scope, id).await?;
+        let turns = db
+            .fetch_all(
+                "select number, at, state, answer, legs from turn where message = $1 order by number",
+                &[id.0.into()],
+            )
+            .await?;
         let turns = turns
             .iter()
             .map(|row| turn(scope, row))
             .collect::<Result<_, _>>()?;
-        let deliveries = deliveries(&mut reader, scope, id).await?;
+        let deliveries = deliveries(&mut db, scope, id).await?;
         Ok(MessageWay {
             envelope,
             turns,
@@ -187,8 +187,7 @@ impl Store {
         scope: &Scope,
         id: MessageId,
     ) -> Result<MessageEnvelope, StoreError> {
-        let mut reader = self.readers.acquire().await?;
-        find(&mut reader, scope, id).await
+        find(&mut self.read(scope).await?.db(), scope, id).await
     }
 
     /// The body as received.
@@ -242,10 +241,11 @@ impl Store {
         scope: &Scope,
         id: MessageId,
         sql: &'static str,
-    ) -> Result<SqliteRow, StoreError> {
-        let mut reader = self.readers.begin().await?;
-        find(&mut reader, scope, id).await?;
-        Ok(sqlx::query(sql).bind(id.0).fetch_one(&mut *reader).await?)
+    ) -> Result<Row, StoreError> {
+        let mut reader = self.read(scope).await?;
+        let mut db = reader.db();
+        find(&mut db, scope, id).await?;
+        db.fetch_one(sql, &[id.0.into()]).await
     }
 
     /// A page of the scope's messages, the latest first; the next page begins after the last one's id.
@@ -265,16 +265,17 @@ impl Store {
             (None, Scope::Insurer(_)) => PAGE_OF_INSURER,
             (None, Scope::Hub | Scope::Regulator) => PAGE_OF_ALL,
         };
-        let rows = sqlx::query(sql)
-            .bind(scope.sender())
-            .bind(scope.insurer())
-            .bind(filter.member.map(|member| member.0))
-            .bind(filter.kind.map(Kind::as_str))
-            .bind(filter.state.map(State::as_str))
-            .bind(after.map_or(uuid::Uuid::max(), |id| id.0))
-            .bind(most.min(MOST_OF_PAGE))
-            .fetch_all(&self.readers)
-            .await?;
+        let values = [
+            scope.sender().into(),
+            scope.insurer().into(),
+            filter.member.map(|member| member.0).into(),
+            filter.kind.map(Kind::as_str).into(),
+            filter.state.map(State::as_str).into(),
+            after.map_or(uuid::Uuid::max(), |id| id.0).into(),
+            most.min(MOST_OF_PAGE).into(),
+        ];
+        let mut reader = self.read(scope).await?;
+        let rows = reader.db().fetch_all(sql, &values).await?;
         rows.iter().map(envelope).collect()
     }
 
@@ -283,16 +284,16 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn overdue(&self, now: Instant, most: u32) -> Result<Vec<Deadline>, StoreError> {
-        let rows = sqlx::query(
-            "select id, state, deadline from message
-             where deadline is not null and deadline <= $1
-             order by deadline, id limit $2",
-        )
-        .bind(now.0)
-        .bind(most)
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &SqliteRow| {
+        let rows = self
+            .readers
+            .fetch_all(
+                "select id, state, deadline from message
+                 where deadline is not null and deadline <= $1
+                 order by deadline, id limit $2",
+                &[now.into(), most.into()],
+            )
+            .await?;
+        let read = |row: &Row| {
             Ok(Deadline {
                 message: MessageId(row.uuid("id")?),
                 state: row.named("state")?,
@@ -320,14 +321,14 @@ impl Store {
         today: Date,
         most: u32,
     ) -> Result<Vec<MessageId>, StoreError> {
-        let rows = sqlx::query(
-            "select message from reservation where state = 'open' and expires_on < $1
-             order by expires_on, message limit $2",
-        )
-        .bind(today.to_string())
-        .bind(most)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = self
+            .readers
+            .fetch_all(
+                "select message from reservation where state = 'open' and expires_on < $1
+                 order by expires_on, message limit $2",
+                &[(&today.to_string()).into(), most.into()],
+            )
+            .await?;
         rows.iter()
             .map(|row| row.uuid("message").map(MessageId))
             .collect()
@@ -336,7 +337,7 @@ impl Store {
 
 /// A message of the scope.
 pub(crate) async fn find(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     scope: &Scope,
     id: MessageId,
 ) -> Result<MessageEnvelope, StoreError> {
@@ -348,30 +349,25 @@ pub(crate) async fn find(
              and ($3 is null or exists (
                  select 1 from payer where payer.insurer = $3 and payer.message = m.id))"
     );
-    let row = sqlx::query(SQL)
-        .bind(id.0)
-        .bind(scope.sender())
-        .bind(scope.insurer())
-        .fetch_one(connection)
-        .await?;
+    let values = [id.0.into(), scope.sender().into(), scope.insurer().into()];
+    let row = db.fetch_one(SQL, &values).await?;
     envelope(&row)
 }
 
 async fn deliveries(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     scope: &Scope,
     id: MessageId,
 ) -> Result<Vec<DeliveryWay>, StoreError> {
-    let rows = sqlx::query(
-        "select d.id, d.insurer, d.purpose, d.created_at, d.delivered_at, a.at, a.error
-         from delivery d left join attempt a on a.delivery = d.sequence
-         where d.message = $1 and ($2 is null or d.insurer = $2)
-         order by d.sequence, a.number",
-    )
-    .bind(id.0)
-    .bind(scope.insurer())
-    .fetch_all(connection)
-    .await?;
+    let rows = db
+        .fetch_all(
+            "select d.id, d.insurer, d.purpose, d.created_at, d.delivered_at, a.at, a.error
+             from delivery d left join attempt a on a.delivery = d.sequence
+             where d.message = $1 and ($2 is null or d.insurer = $2)
+             order by d.sequence, a.number",
+            &[id.0.into(), scope.insurer().into()],
+        )
+        .await?;
     let mut deliveries: Vec<DeliveryWay> = Vec::new();
     for row in &rows {
         let id = DeliveryId(row.uuid("id")?);
@@ -392,7 +388,7 @@ async fn deliveries(
     Ok(deliveries)
 }
 
-fn turn(scope: &Scope, row: &SqliteRow) -> Result<MessageTurn, StoreError> {
+fn turn(scope: &Scope, row: &Row) -> Result<MessageTurn, StoreError> {
     let mut legs: Vec<Leg> = row.document("legs")?;
     if let Scope::Insurer(own) = scope {
         legs.retain(|leg| leg.who.as_ref().is_none_or(|who| who == own));
@@ -406,7 +402,7 @@ fn turn(scope: &Scope, row: &SqliteRow) -> Result<MessageTurn, StoreError> {
     })
 }
 
-fn envelope(row: &SqliteRow) -> Result<MessageEnvelope, StoreError> {
+fn envelope(row: &Row) -> Result<MessageEnvelope, StoreError> {
     Ok(MessageEnvelope {
         id: MessageId(row.uuid("id")?),
         sender: row.named("sender")?,

@@ -1,20 +1,18 @@
 //! What is owed to insurers: offered in the order of each claim, tried until it is had, never deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, Transaction};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
 use takmil_domain::participant::Delivery;
 
-use crate::column::Columns;
+use crate::column::Row;
+use crate::db::{Db, Sql};
 use crate::error::{Constraint, StoreError};
 use crate::put::{Pace, put};
-use crate::rows::{Id, over, row};
+use crate::rows::{Id, Over, over, row};
 use crate::scope::Scope;
 use crate::store::Store;
-use crate::turn::ask;
 
 /// The most deliveries that are offered at once.
 const MOST_OFFERED: u32 = 10_000;
@@ -91,13 +89,53 @@ row! {
     }
     Some(Constraint::Delivery);
     "update delivery
-     set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at
+     set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at,
+         claimed_until = null
      from batch where delivery.sequence = batch.sequence"
+}
+
+row! {
+    /// A delivery that somebody is handing over.
+    struct ClaimRow {
+        sequence: i64 as integer,
+        until: Instant as integer,
+    }
+    Some(Constraint::Delivery);
+    "update delivery set claimed_until = batch.until
+     from batch where delivery.sequence = batch.sequence"
+}
+
+/// The longest that an attempt may be put off. What lies further ahead was put off by a clock that has gone back
+/// since, and is due.
+pub const MOST_WAIT_MS: u64 = 300_000;
+
+/// What an insurer ($1) is to get now ($2), so many at most ($3); $4 is the farthest that an attempt may lie ahead.
+macro_rules! due {
+    () => {
+        "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
+             document.document
+         from delivery d join delivery_document document on document.delivery = d.id
+         where d.insurer = $1 and d.delivered_at is null and (d.due_at <= $2 or d.due_at > $4)
+             and (d.claimed_until is null or d.claimed_until <= $2 or d.claimed_until > $4)
+             and not exists (
+                 select 1 from delivery earlier
+                 where earlier.insurer = d.insurer and earlier.claim = d.claim
+                     and earlier.delivered_at is null and earlier.sequence < d.sequence)
+         order by d.due_at, d.sequence limit $3"
+    };
+}
+
+/// What an insurer ($1) has had of a stretch of time ($2, $3).
+macro_rules! delivered {
+    () => {
+        "select sequence from delivery
+         where insurer = $1 and delivered_at is not null and created_at >= $2 and created_at < $3"
+    };
 }
 
 impl Store {
     /// What an insurer is to get now, the longest due first: of each claim only the earliest that it has not
-    /// had. What is offered stays offered until an attempt is recorded; the caller remembers what it is at.
+    /// had, and nothing that somebody has claimed. What is offered stays offered until an attempt is recorded.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
@@ -107,26 +145,69 @@ impl Store {
         now: Instant,
         most: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = sqlx::query(
-            "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
-                 document.document
-             from delivery d join delivery_document document on document.delivery = d.id
-             where d.insurer = $1 and d.delivered_at is null and d.due_at <= $2
-                 and not exists (
-                     select 1 from delivery earlier
-                     where earlier.insurer = d.insurer and earlier.claim = d.claim
-                         and earlier.delivered_at is null and earlier.sequence < d.sequence)
-             order by d.due_at, d.sequence limit $3",
-        )
-        .bind(insurer.as_str())
-        .bind(now.0)
-        .bind(most.min(MOST_OFFERED))
-        .fetch_all(&self.readers)
-        .await?;
+        let values = [
+            insurer.as_str().into(),
+            now.into(),
+            most.min(MOST_OFFERED).into(),
+            now.plus_ms(MOST_WAIT_MS).into(),
+        ];
+        let rows = self.readers.fetch_all(due!(), &values).await?;
         rows.iter().map(delivery).collect()
     }
 
-    /// Records attempts, all in one transaction. A delivery that the insurer has had stays had.
+    /// Claims what an insurer is to get now, as [`Store::due`] offers it: nobody else is offered it, nor what
+    /// comes after it in its claim, before an attempt is recorded or `until` has come. Of two who claim at the
+    /// same time, each gets what the other does not.
+    ///
+    /// A claim is forgotten where the database crashes: what was handed over may be handed over again then, as
+    /// after every crash before an attempt was recorded.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn claim(
+        &self,
+        insurer: &ParticipantId,
+        now: Instant,
+        until: Instant,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        const RIPE: Sql = Sql {
+            sqlite: due!(),
+            postgres: concat!(due!(), " for no key update of d skip locked"),
+        };
+        // No claim is worth waiting for the disk; SQLite knows only one way to commit.
+        const BEGIN: Sql = Sql {
+            sqlite: "begin immediate",
+            postgres: "begin; set local synchronous_commit to off",
+        };
+        let values = [
+            insurer.as_str().into(),
+            now.into(),
+            most.min(MOST_OFFERED).into(),
+            now.plus_ms(MOST_WAIT_MS).into(),
+        ];
+        let mut transaction = self.writers.begin(BEGIN).await?;
+        let mut db = transaction.db();
+        let rows = db.fetch_all(RIPE, &values).await?;
+        let claimed: Vec<Delivery> = rows.iter().map(delivery).collect::<Result<_, _>>()?;
+        let mut claims: Vec<_> = rows
+            .iter()
+            .map(|row| row.number("sequence"))
+            .collect::<Result<_, _>>()?;
+        claims.sort_unstable();
+        let claim = |sequence| ClaimRow {
+            by: None,
+            sequence,
+            until,
+        };
+        let claims: Vec<_> = claims.into_iter().map(claim).collect();
+        put(&mut db, &claims.into(), Pace::Together).await?;
+        transaction.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Records attempts, all in one transaction, and ends what claims there were. A delivery that the insurer
+    /// has had stays had.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if one of the deliveries is not the scope's; nothing is recorded then.
@@ -138,8 +219,9 @@ impl Store {
         if matches!(scope, Scope::Regulator | Scope::Provider(_)) {
             return Err(StoreError::NotFound);
         }
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let mut left = left(&mut transaction, scope, attempts).await?;
+        let mut transaction = self.rows().await?;
+        let mut db = transaction.db();
+        let mut left = left(&mut db, scope, attempts).await?;
         let mut rows = Vec::with_capacity(attempts.len());
         for attempt in attempts {
             let left = left
@@ -164,10 +246,11 @@ impl Store {
                 error,
             });
         }
-        put(&mut transaction, &rows.into(), Pace::Together).await?;
-        let left: Vec<_> = left.into_values().collect();
-        put(&mut transaction, &left.into(), Pace::Together).await?;
-        Ok(transaction.commit().await?)
+        put(&mut db, &rows.into(), Pace::Together).await?;
+        let mut left: Vec<_> = left.into_values().collect();
+        left.sort_unstable_by_key(|left| left.sequence);
+        put(&mut db, &left.into(), Pace::Together).await?;
+        transaction.commit().await
     }
 
     /// Makes everything that became owed to an insurer in a stretch of time (its end not included) owed again,
@@ -185,17 +268,23 @@ impl Store {
         if !scope.may_change(insurer) {
             return Err(StoreError::NotFound);
         }
-        let again = sqlx::query(
-            "update delivery set delivered_at = null, due_at = $4
-             where insurer = $1 and delivered_at is not null and created_at >= $2 and created_at < $3",
-        )
-        .bind(insurer.as_str())
-        .bind(from.0)
-        .bind(to.0)
-        .bind(due.0)
-        .execute(&self.writer)
-        .await?;
-        Ok(again.rows_affected())
+        const AGAIN: Sql = Sql {
+            sqlite: concat!(
+                "update delivery set delivered_at = null, claimed_until = null, due_at = $4
+                 where sequence in (",
+                delivered!(),
+                ")"
+            ),
+            postgres: concat!(
+                "with again as (",
+                delivered!(),
+                " order by sequence for no key update)
+                 update delivery set delivered_at = null, claimed_until = null, due_at = $4
+                 from again where delivery.sequence = again.sequence"
+            ),
+        };
+        let values = [insurer.as_str().into(), from.into(), to.into(), due.into()];
+        self.writers.execute(AGAIN, &values).await
     }
 
     /// How much is owed, to every insurer that the scope may see and to which something was ever owed.
@@ -207,8 +296,11 @@ impl Store {
             return Ok(Vec::new());
         }
         // Two questions, so that each is answered from its own index.
-        let rows = sqlx::query(
-            "select insurer, cast(sum(waiting) as bigint) as waiting, min(oldest) as oldest,
+        let mut reader = self.read(scope).await?;
+        let rows = reader
+            .db()
+            .fetch_all(
+                "select insurer, cast(sum(waiting) as bigint) as waiting, min(oldest) as oldest,
                  cast(sum(delivered) as bigint) as delivered, max(last_delivered) as last_delivered
              from (
                  select insurer, count(*) as waiting, min(created_at) as oldest, 0 as delivered,
@@ -219,11 +311,10 @@ impl Store {
                  from delivery where delivered_at is not null group by insurer) both_kinds
              where $1 is null or insurer = $1
              group by insurer order by insurer",
-        )
-        .bind(scope.insurer())
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &SqliteRow| {
+                &[scope.insurer().into()],
+            )
+            .await?;
+        let read = |row: &Row| {
             Ok(Backlog {
                 insurer: row.named("insurer")?,
                 waiting: row.number("waiting")?,
@@ -236,23 +327,28 @@ impl Store {
     }
 }
 
+macro_rules! left {
+    () => {
+        "select d.id, d.insurer, d.sequence, d.attempts, d.due_at, d.delivered_at
+         from batch join delivery d on d.id = batch.id"
+    };
+}
+
 /// The deliveries of the scope that attempts speak of.
 async fn left(
-    transaction: &mut Transaction<'static, Sqlite>,
+    db: &mut Db<'_>,
     scope: &Scope,
     attempts: &[Attempt],
 ) -> Result<BTreeMap<DeliveryId, LeftRow>, StoreError> {
-    const SQL: &str = over!(
-        id bytes;
-        "select distinct d.id, d.insurer, d.sequence, d.attempts, d.due_at, d.delivered_at
-         from batch join delivery d on d.id = batch.id"
+    const SQL: Over = over!(
+        id id;
+        sqlite(left!())
+        postgres(left!(), " order by d.sequence for no key update of d")
     );
-    let keys: Vec<_> = attempts
-        .iter()
-        .map(|attempt| (Id::from(attempt.delivery),))
-        .collect();
+    let distinct: BTreeSet<_> = attempts.iter().map(|attempt| attempt.delivery).collect();
+    let keys: Vec<_> = distinct.into_iter().map(|id| (Id::from(id),)).collect();
     let mut left = BTreeMap::new();
-    for row in ask(transaction, SQL, &keys).await? {
+    for row in db.ask(SQL, &keys).await? {
         let insurer: ParticipantId = row.named("insurer")?;
         if scope.sees_insurer(&insurer) {
             let delivery = LeftRow {
@@ -268,7 +364,7 @@ async fn left(
     Ok(left)
 }
 
-fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
+fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         id: DeliveryId(row.uuid("id")?),
         insurer: row.named("insurer")?,
@@ -282,7 +378,7 @@ fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
 }
 
 /// The attempt of a row that may have none.
-pub(crate) fn attempt_record(row: &SqliteRow) -> Result<Option<AttemptRecord>, StoreError> {
+pub(crate) fn attempt_record(row: &Row) -> Result<Option<AttemptRecord>, StoreError> {
     let Some(at) = row.moment_maybe("at")? else {
         return Ok(None);
     };

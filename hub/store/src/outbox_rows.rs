@@ -10,23 +10,32 @@ use crate::error::Constraint;
 use crate::put::Rows;
 use crate::rows::{Heap, Id, Slice, row};
 
+macro_rules! new_deliveries {
+    () => {
+        "insert into delivery (id, insurer, claim, message, kind, purpose, created_at, due_at)
+         select id, insurer, claim, message, kind, purpose, created_at, due_at from batch"
+    };
+}
+
 row! {
     #[derive(Debug)]
     struct DeliveryRow<'a> {
-        id: Id as bytes,
+        id: Id as id,
         insurer: &'a ParticipantId as text,
-        claim: Id as bytes,
-        message: Id as bytes,
+        claim: Id as id,
+        message: Id as id,
         kind: Kind as text,
         purpose: Purpose as text,
         created_at: Instant as integer,
         due_at: Instant as integer,
     }
     // The sequence counts up in the order of the batch: later in a claim is later in its order.
-    Some(Constraint::Delivery);
-    "insert into delivery (id, insurer, claim, message, kind, purpose, created_at, due_at)
-     select id, insurer, claim, message, kind, purpose, created_at, due_at
-     from batch order by place"
+    Some(Constraint::Reference);
+    sqlite(new_deliveries!(), " order by place")
+    postgres(
+        new_deliveries!(),
+        " where exists (select from participant where participant.id = batch.insurer) order by place"
+    )
 }
 
 impl<'a> DeliveryRow<'a> {
@@ -50,7 +59,7 @@ row! {
     /// Kept apart from the delivery, which changes at every attempt.
     #[derive(Debug)]
     struct DocumentRow {
-        delivery: Id as bytes,
+        delivery: Id as id,
         document: Slice as heavy_text,
     }
     Some(Constraint::DeliveryDocument);

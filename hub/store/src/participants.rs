@@ -1,13 +1,12 @@
 //! The parties that the hub talks to, and the keys by which they are recognised.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
 use takmil_domain::participant::Participant;
 
 use crate::catalogue::{Upserted, next_revision, rendered};
-use crate::column::Columns;
+use crate::column::Row;
+use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
 use crate::message_rows::spelled;
@@ -39,6 +38,8 @@ pub struct Caller {
     pub staff: Option<Staff>,
 }
 
+const DOCUMENT: &str = "select document from participant where id = $1";
+
 row! {
     struct OwnIdentifier<'a> {
         system: String as text,
@@ -60,29 +61,29 @@ impl Store {
         participant: &Participant,
     ) -> Result<Upserted, StoreError> {
         let document = rendered(participant)?;
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
         let id = participant.id.as_str();
-        let kept: Option<String> =
-            sqlx::query_scalar("select document from participant where id = $1")
-                .bind(id)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        if kept.as_ref() == Some(&document) {
+        let kept = db.fetch_optional(DOCUMENT, &[id.into()]).await?;
+        if let Some(kept) = kept
+            && kept.text("document")? == document
+        {
             return Ok(Upserted::Same);
         }
-        let revision = next_revision(&mut transaction).await?;
-        sqlx::query(
+        let revision = next_revision(&mut db).await?;
+        db.execute(
             "insert into participant (id, role, document, revision) values ($1, $2, $3, $4)
              on conflict (id) do update
              set role = excluded.role, document = excluded.document, revision = excluded.revision",
+            &[
+                id.into(),
+                participant.role.as_str().into(),
+                (&document).into(),
+                revision.0.into(),
+            ],
         )
-        .bind(id)
-        .bind(participant.role.as_str())
-        .bind(&document)
-        .bind(revision.0)
-        .execute(&mut *transaction)
         .await?;
-        name(&mut transaction, participant).await?;
+        name(&mut db, participant).await?;
         transaction.commit().await?;
         Ok(Upserted::New(revision))
     }
@@ -92,9 +93,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if there is none.
     pub async fn participant(&self, id: &ParticipantId) -> Result<Participant, StoreError> {
-        sqlx::query("select document from participant where id = $1")
-            .bind(id.as_str())
-            .fetch_one(&self.readers)
+        self.readers
+            .fetch_one(DOCUMENT, &[id.as_str().into()])
             .await?
             .document("document")
     }
@@ -104,8 +104,9 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn participants(&self) -> Result<Vec<Participant>, StoreError> {
-        let rows = sqlx::query("select document from participant order by id")
-            .fetch_all(&self.readers)
+        let rows = self
+            .readers
+            .fetch_all("select document from participant order by id", &[])
             .await?;
         rows.iter().map(|row| row.document("document")).collect()
     }
@@ -119,15 +120,15 @@ impl Store {
         identifier: &Identifier,
     ) -> Result<Option<Participant>, StoreError> {
         let (system, value) = spelled(identifier);
-        let row = sqlx::query(
-            "select p.document
-             from participant_identifier i join participant p on p.id = i.participant
-             where i.system = $1 and i.value = $2",
-        )
-        .bind(system)
-        .bind(value)
-        .fetch_optional(&self.readers)
-        .await?;
+        let row = self
+            .readers
+            .fetch_optional(
+                "select p.document
+                 from participant_identifier i join participant p on p.id = i.participant
+                 where i.system = $1 and i.value = $2",
+                &[(&system).into(), (&value).into()],
+            )
+            .await?;
         row.map(|row| row.document("document")).transpose()
     }
 
@@ -137,9 +138,9 @@ impl Store {
     /// [`Constraint::Credential`] if the key opens already; [`StoreError::NotFound`] if the person does not
     /// work for the participant; [`Constraint::Reference`] if there is no such participant.
     pub async fn add_credential(&self, new: &NewCredential, at: Instant) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        add(&mut transaction, new, at).await?;
-        Ok(transaction.commit().await?)
+        let mut transaction = self.desk().await?;
+        add(&mut transaction.db(), new, at).await?;
+        transaction.commit().await
     }
 
     /// Closes a key for good.
@@ -147,9 +148,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if it does not open.
     pub async fn revoke_credential(&self, hash: &[u8; 32], at: Instant) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        revoke(&mut transaction, hash, at).await?;
-        Ok(transaction.commit().await?)
+        let mut transaction = self.desk().await?;
+        revoke(&mut transaction.db(), hash, at).await?;
+        transaction.commit().await
     }
 
     /// Closes a key and opens another in its place, with the same holder.
@@ -162,18 +163,16 @@ impl Store {
         new: [u8; 32],
         at: Instant,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        revoke(&mut transaction, old, at).await?;
-        sqlx::query(
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
+        revoke(&mut db, old, at).await?;
+        db.execute(
             "insert into credential (hash, participant, staff, label, created_at)
              select $2, participant, staff, label, $3 from credential where hash = $1",
+            &[old.into(), (&new).into(), at.into()],
         )
-        .bind(old.as_slice())
-        .bind(new.as_slice())
-        .bind(at.0)
-        .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Whom a key opens for, by its hash; `None` where it does not, or no longer.
@@ -181,16 +180,17 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn participant_by_key(&self, hash: &[u8; 32]) -> Result<Option<Caller>, StoreError> {
-        let row = sqlx::query(
-            "select p.document, s.id, s.participant, s.name, s.roles
-             from credential c
-             join participant p on p.id = c.participant
-             left join staff s on s.id = c.staff
-             where c.hash = $1 and c.revoked_at is null",
-        )
-        .bind(hash.as_slice())
-        .fetch_optional(&self.readers)
-        .await?;
+        let row = self
+            .readers
+            .fetch_optional(
+                "select p.document, s.id, s.participant, s.name, s.roles
+                 from credential c
+                 join participant p on p.id = c.participant
+                 left join staff s on s.id = c.staff
+                 where c.hash = $1 and c.revoked_at is null",
+                &[hash.into()],
+            )
+            .await?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -218,27 +218,27 @@ impl Store {
         if !own {
             return Err(StoreError::NotFound);
         }
-        let rows = sqlx::query(
-            "select label, created_at from credential
-             where participant = $1 and revoked_at is null order by created_at, label",
-        )
-        .bind(participant.as_str())
-        .fetch_all(&self.readers)
-        .await?;
-        let read = |row: &SqliteRow| Ok((row.text("label")?.to_owned(), row.moment("created_at")?));
+        let mut reader = self.read(scope).await?;
+        let rows = reader
+            .db()
+            .fetch_all(
+                "select label, created_at from credential
+                 where participant = $1 and revoked_at is null order by created_at, label",
+                &[participant.as_str().into()],
+            )
+            .await?;
+        let read = |row: &Row| Ok((row.text("label")?.to_owned(), row.moment("created_at")?));
         rows.iter().map(read).collect()
     }
 }
 
 /// Makes the participant's identifiers name it, and no others.
-async fn name(
-    connection: &mut SqliteConnection,
-    participant: &Participant,
-) -> Result<(), StoreError> {
-    sqlx::query("delete from participant_identifier where participant = $1")
-        .bind(participant.id.as_str())
-        .execute(&mut *connection)
-        .await?;
+async fn name(db: &mut Db<'_>, participant: &Participant) -> Result<(), StoreError> {
+    db.execute(
+        "delete from participant_identifier where participant = $1",
+        &[participant.id.as_str().into()],
+    )
+    .await?;
     let spelled: std::collections::BTreeSet<_> =
         participant.identifiers.iter().map(spelled).collect();
     let rows: Vec<_> = spelled
@@ -250,42 +250,36 @@ async fn name(
             participant: &participant.id,
         })
         .collect();
-    put(connection, &rows.into(), Pace::Together).await
+    put(db, &rows.into(), Pace::Together).await
 }
 
-async fn add(
-    connection: &mut SqliteConnection,
-    new: &NewCredential,
-    at: Instant,
-) -> Result<(), StoreError> {
+async fn add(db: &mut Db<'_>, new: &NewCredential, at: Instant) -> Result<(), StoreError> {
     // A person's key opens for the participant that the person works for, and no other.
-    let added = sqlx::query(
-        "insert into credential (hash, participant, staff, label, created_at)
-         select $1, $2, $3, $4, $5
-         where $3 is null or exists (select 1 from staff where id = $3 and participant = $2)",
-    )
-    .bind(new.hash.as_slice())
-    .bind(new.participant.as_str())
-    .bind(new.staff.map(|staff| staff.0))
-    .bind(&new.label)
-    .bind(at.0)
-    .execute(connection)
-    .await?;
-    found(added.rows_affected())
+    let added = db
+        .execute(
+            "insert into credential (hash, participant, staff, label, created_at)
+             select $1, $2, $3, $4, $5
+             where $3 is null or exists (select 1 from staff where id = $3 and participant = $2)",
+            &[
+                (&new.hash).into(),
+                new.participant.as_str().into(),
+                new.staff.map(|staff| staff.0).into(),
+                (&new.label).into(),
+                at.into(),
+            ],
+        )
+        .await?;
+    found(added)
 }
 
-async fn revoke(
-    connection: &mut SqliteConnection,
-    hash: &[u8; 32],
-    at: Instant,
-) -> Result<(), StoreError> {
-    let revoked =
-        sqlx::query("update credential set revoked_at = $2 where hash = $1 and revoked_at is null")
-            .bind(hash.as_slice())
-            .bind(at.0)
-            .execute(connection)
-            .await?;
-    found(revoked.rows_affected())
+async fn revoke(db: &mut Db<'_>, hash: &[u8; 32], at: Instant) -> Result<(), StoreError> {
+    let revoked = db
+        .execute(
+            "update credential set revoked_at = $2 where hash = $1 and revoked_at is null",
+            &[hash.into(), at.into()],
+        )
+        .await?;
+    found(revoked)
 }
 
 /// Whether a statement found what it was to change.

@@ -2,17 +2,17 @@
 //! changed ceilings.
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
-use crate::column::Columns;
-use crate::error::StoreError;
+use crate::db::Db;
+use crate::error::{Constraint, StoreError};
 use crate::ledger::standing;
 use crate::ledger_rows::{Change, LimitRow, Place};
 use crate::put::{Pace, put};
+use crate::rows::{Over, over};
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -53,6 +53,9 @@ pub enum PostingRefusal {
     ReferenceDiffers,
 }
 
+/// How often postings are begun anew when a lane was faster; it is there first only once for each limit.
+const MOST_TRIES: u32 = 8;
+
 impl Store {
     /// Posts facts of one insurer, in their order, each on its own, all in one transaction.
     ///
@@ -69,10 +72,27 @@ impl Store {
         if !scope.may_change(insurer) {
             return Err(StoreError::NotFound);
         }
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut tries = 0;
+        loop {
+            // A lane may have made the same limit at the same time; it is there then.
+            match self.post_all(insurer, postings).await {
+                Err(StoreError::Contended) if tries < MOST_TRIES => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
+    async fn post_all(
+        &self,
+        insurer: &ParticipantId,
+        postings: &[Posting],
+    ) -> Result<Vec<Result<Standing, PostingRefusal>>, StoreError> {
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
+        lock(&mut db, postings).await?;
         let mut results = Vec::with_capacity(postings.len());
         for posting in postings {
-            results.push(post(&mut transaction, insurer, posting).await?);
+            results.push(post(&mut db, insurer, posting).await?);
         }
         transaction.commit().await?;
         Ok(results)
@@ -80,15 +100,15 @@ impl Store {
 }
 
 async fn post(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     insurer: &ParticipantId,
     posting: &Posting,
 ) -> Result<Result<Standing, PostingRefusal>, StoreError> {
-    if posting.key.insurer != *insurer || !has_account(connection, insurer, &posting.key).await? {
+    if posting.key.insurer != *insurer || !has_account(db, insurer, &posting.key).await? {
         return Ok(Err(PostingRefusal::NoAccount));
     }
-    let before = kept(connection, &posting.key).await?;
-    if let Some(same) = repeated(connection, insurer, posting).await? {
+    let before = kept(db, &posting.key).await?;
+    if let Some(same) = repeated(db, insurer, posting).await? {
         let standing = before.filter(|_| same);
         return Ok(standing.ok_or(PostingRefusal::ReferenceDiffers));
     }
@@ -104,9 +124,9 @@ async fn post(
         return Ok(Err(PostingRefusal::NoRoom));
     };
     if before.is_none() {
-        make(connection, posting).await?;
+        make(db, posting).await?;
     }
-    write(connection, insurer, posting).await?;
+    write(db, insurer, posting).await?;
     Ok(Ok(after))
 }
 
@@ -119,104 +139,123 @@ fn may_post(posting: &Posting) -> bool {
 }
 
 async fn has_account(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     insurer: &ParticipantId,
     key: &LimitKey,
 ) -> Result<bool, StoreError> {
     // A member's own limit needs the member's cover in the account.
-    let found = sqlx::query(
-        "select 1 from account
-         where id = $1 and insurer = $2 and ($3 is null or exists (
-             select 1 from cover where cover.account = account.id and cover.member = $3))",
-    )
-    .bind(key.account.0)
-    .bind(insurer.as_str())
-    .bind(key.member.map(|member| member.0))
-    .fetch_optional(connection)
-    .await?;
+    let found = db
+        .fetch_optional(
+            "select 1 from account
+             where id = $1 and insurer = $2 and ($3 is null or exists (
+                 select 1 from cover where cover.account = account.id and cover.member = $3))",
+            &[
+                key.account.0.into(),
+                insurer.as_str().into(),
+                key.member.map(|member| member.0).into(),
+            ],
+        )
+        .await?;
     Ok(found.is_some())
 }
 
-async fn kept(
-    connection: &mut SqliteConnection,
-    key: &LimitKey,
-) -> Result<Option<Standing>, StoreError> {
-    let Place {
-        account,
-        standing: id,
-    } = key.into();
-    let row = sqlx::query(
-        "select ceiling, consumed, reserved, overdraft, version from standing where account = $1 and id = $2",
-    )
-    .bind(account.0.as_slice())
-    .bind(id.0.as_slice())
-    .fetch_optional(connection)
-    .await?;
+async fn kept(db: &mut Db<'_>, key: &LimitKey) -> Result<Option<Standing>, StoreError> {
+    let place = Place::from(key);
+    let row = db
+        .fetch_optional(
+            "select ceiling, consumed, reserved, overdraft, version from standing
+             where account = $1 and id = $2",
+            &[(&place.account).into(), (&place.standing).into()],
+        )
+        .await?;
     row.as_ref().map(standing).transpose()
 }
 
 /// Whether the reference was used before and, if so, for the same posting.
 async fn repeated(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     insurer: &ParticipantId,
     posting: &Posting,
 ) -> Result<Option<bool>, StoreError> {
-    let row = sqlx::query(
-        "select account, standing, kind, amount from posting where insurer = $1 and reference = $2",
-    )
-    .bind(insurer.as_str())
-    .bind(&posting.reference)
-    .fetch_optional(connection)
-    .await?;
+    let row = db
+        .fetch_optional(
+            "select account, standing, kind, amount from posting where insurer = $1 and reference = $2",
+            &[insurer.as_str().into(), (&posting.reference).into()],
+        )
+        .await?;
     let Some(row) = row else {
         return Ok(None);
     };
     let place = Place::from(&posting.key);
-    let same = row.bytes("account")? == place.account.0
-        && row.bytes("standing")? == place.standing.0
+    let same = row.uuid("account")? == uuid::Uuid::from(&place.account)
+        && row.uuid("standing")? == uuid::Uuid::from(&place.standing)
         && row.named::<EntryKind>("kind")? == posting.kind
         && row.number::<i64>("amount")? == posting.amount;
     Ok(Some(same))
 }
 
-async fn make(connection: &mut SqliteConnection, posting: &Posting) -> Result<(), StoreError> {
+async fn make(db: &mut Db<'_>, posting: &Posting) -> Result<(), StoreError> {
     let terms = (posting.limit, posting.unit, posting.per);
     let row = LimitRow::new(&posting.key, terms, posting.ceiling);
-    put(connection, &vec![row].into(), Pace::Together).await
+    match put(db, &vec![row].into(), Pace::Together).await {
+        Err(StoreError::Broken {
+            constraint: Constraint::Limit,
+            ..
+        }) => Err(StoreError::Contended),
+        other => other,
+    }
 }
 
 async fn write(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     insurer: &ParticipantId,
     posting: &Posting,
 ) -> Result<(), StoreError> {
-    let Place { account, standing } = Place::from(&posting.key);
-    sqlx::query(
+    let place = Place::from(&posting.key);
+    let (account, standing) = ((&place.account).into(), (&place.standing).into());
+    db.execute(
         "insert into posting (insurer, reference, account, standing, kind, amount, at)
          values ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            insurer.as_str().into(),
+            (&posting.reference).into(),
+            account,
+            standing,
+            posting.kind.as_str().into(),
+            posting.amount.into(),
+            posting.at.into(),
+        ],
     )
-    .bind(insurer.as_str())
-    .bind(&posting.reference)
-    .bind(account.0.as_slice())
-    .bind(standing.0.as_slice())
-    .bind(posting.kind.as_str())
-    .bind(posting.amount)
-    .bind(posting.at.0)
-    .execute(&mut *connection)
     .await?;
     let change = Change::of(posting.kind, posting.amount);
-    sqlx::query(
+    db.execute(
         "update standing set ceiling = ceiling + $3, consumed = consumed + $4,
              reserved = reserved + $5, overdraft = overdraft + $6
          where account = $1 and id = $2",
+        &[
+            account,
+            standing,
+            change.ceiling.into(),
+            change.consumed.into(),
+            change.reserved.into(),
+            change.overdraft.into(),
+        ],
     )
-    .bind(account.0.as_slice())
-    .bind(standing.0.as_slice())
-    .bind(change.ceiling)
-    .bind(change.consumed)
-    .bind(change.reserved)
-    .bind(change.overdraft)
-    .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Locks what the postings will move, in the order in which turns do it.
+async fn lock(db: &mut Db<'_>, postings: &[Posting]) -> Result<(), StoreError> {
+    const SQL: Over = over!(
+        account id, standing id;
+        "select s.id from batch join standing s on s.account = batch.account and s.id = batch.standing
+         order by s.account, s.id for no key update of s"
+    );
+    if db.is_shared() {
+        let places = postings.iter().map(|posting| Place::from(&posting.key));
+        let rows: Vec<_> = places.map(Place::into_row).collect();
+        db.ask(SQL, &rows).await?;
+    }
     Ok(())
 }

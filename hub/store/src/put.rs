@@ -1,10 +1,12 @@
 //! Writing a batch: one statement per table; where one is refused, again row by row, to learn whose fault it is.
+//!
+//! The order of the tables, and of the rows of whatever another hub may write at the same time, is the same in
+//! every turn: turns may wait for each other, but not in a circle.
 
-use serde::Serialize;
-use sqlx::{Acquire, SqliteConnection};
 use takmil_domain::ids::MessageId;
 
 use crate::batch::Batch;
+use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ledger_rows::{
     DeltaRow, EntryRow, LimitRow, ReleasedRow, ReservationRow, ReservedRow, RevisedRow,
@@ -14,14 +16,12 @@ use crate::message_rows::{
     TurnRow, UnmappedRow, UpdateRow,
 };
 use crate::outbox_rows::{DeliveryRow, DocumentRow};
-use crate::rows::{Heap, json};
+use crate::rows::{Cells, Heap, Over};
 
 /// A row of a batch statement.
-pub(crate) trait Row: Serialize {
-    /// The statement, which takes any number of rows ($1).
-    const SQL: &'static str;
-    /// Whether it also takes a heap ($2).
-    const HEAVY: bool = false;
+pub(crate) trait Row: Cells {
+    /// The statement, which takes any number of rows.
+    const SQL: Over;
     /// What is broken if a row leaves the table as it was; `None` where it may.
     const UNTOUCHED: Option<Constraint>;
     /// The message that the row is written for, where it is one.
@@ -53,17 +53,22 @@ pub(crate) enum Pace {
     OneByOne,
 }
 
-/// Writes all of the batch or nothing. The transaction around it stays usable either way.
+/// Writes all of the batch or nothing. The transaction around it stays usable either way, but where another
+/// turn has made what was not there before (`made_since`): then it is to be begun anew.
 pub(crate) async fn batch(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     batch: &Batch,
+    made_since: &(dyn Fn(Constraint) -> bool + Sync),
 ) -> Result<(), StoreError> {
-    match at_pace(connection, batch, Pace::Together).await {
+    match at_pace(db, batch, Pace::Together).await {
+        Err(StoreError::Broken { constraint, .. }) if db.is_shared() && made_since(constraint) => {
+            Err(StoreError::Contended)
+        }
         Err(StoreError::Broken {
             constraint,
             message: None,
         }) => {
-            at_pace(connection, batch, Pace::OneByOne).await?;
+            at_pace(db, batch, Pace::OneByOne).await?;
             // Row by row it would go; then it is a fault of several rows together, and stays refused.
             Err(StoreError::Broken {
                 constraint,
@@ -74,25 +79,20 @@ pub(crate) async fn batch(
     }
 }
 
-async fn at_pace(
-    connection: &mut SqliteConnection,
-    batch: &Batch,
-    pace: Pace,
-) -> Result<(), StoreError> {
-    let mut savepoint = connection.begin().await?;
-    let to = &mut *savepoint;
+async fn at_pace(db: &mut Db<'_>, batch: &Batch, pace: Pace) -> Result<(), StoreError> {
+    let mut savepoint = db.savepoint().await?;
+    let to = &mut savepoint.db();
     let messages = &batch.messages;
     put(to, &MessageRow::of(messages), pace).await?;
     put(to, &BodyRow::of(messages), pace).await?;
-    put(to, &IdempotencyRow::of(messages), pace).await?;
+    put(to, &IdempotencyRow::of(messages, pace), pace).await?;
     put(to, &IdentifierRow::of(messages), pace).await?;
     put(to, &PayerRow::of(messages), pace).await?;
     put(to, &UpdateRow::of(&batch.updates)?, pace).await?;
     put(to, &TurnRow::of(messages, &batch.updates)?, pace).await?;
     put(to, &DecisionRow::of(&batch.decisions), pace).await?;
     put(to, &AuthorisationRow::of(&batch.authorisations), pace).await?;
-    put(to, &UnmappedRow::of(&batch.unmapped), pace).await?;
-    put(to, &LimitRow::of(&batch.limits), pace).await?;
+    put(to, &LimitRow::of(&batch.limits, pace), pace).await?;
     put(to, &RevisedRow::of(&batch.revised), pace).await?;
     put(to, &ReservationRow::of(&batch.reservations), pace).await?;
     put(to, &EntryRow::of(&batch.entries)?, pace).await?;
@@ -101,6 +101,8 @@ async fn at_pace(
     put(to, &ReleasedRow::of(&batch.entries, pace), pace).await?;
     put(to, &DeliveryRow::of(&batch.outbox), pace).await?;
     put(to, &DocumentRow::of(&batch.outbox), pace).await?;
+    // Last, because many messages count on one row: it is held only while the turn is committed.
+    put(to, &UnmappedRow::of(&batch.unmapped), pace).await?;
     if pace == Pace::Together {
         savepoint.commit().await?;
     } else {
@@ -111,16 +113,16 @@ async fn at_pace(
 
 /// Writes the rows of one statement.
 pub(crate) async fn put<R: Row>(
-    connection: &mut SqliteConnection,
+    db: &mut Db<'_>,
     rows: &Rows<R>,
     pace: Pace,
 ) -> Result<(), StoreError> {
     match pace {
         Pace::Together if rows.rows.is_empty() => Ok(()),
-        Pace::Together => run(connection, &rows.rows, &rows.heap).await,
+        Pace::Together => run(db, &rows.rows, &rows.heap).await,
         Pace::OneByOne => {
             for row in &rows.rows {
-                run(connection, std::slice::from_ref(row), &rows.heap)
+                run(db, std::slice::from_ref(row), &rows.heap)
                     .await
                     .map_err(|error| error.blamed_on(row.message()))?;
             }
@@ -129,16 +131,8 @@ pub(crate) async fn put<R: Row>(
     }
 }
 
-async fn run<R: Row>(
-    connection: &mut SqliteConnection,
-    rows: &[R],
-    heap: &Heap,
-) -> Result<(), StoreError> {
-    let mut query = sqlx::query(R::SQL).bind(json(rows)?);
-    if R::HEAVY {
-        query = query.bind(heap.as_bytes());
-    }
-    let touched = query.execute(connection).await?.rows_affected();
+async fn run<R: Row>(db: &mut Db<'_>, rows: &[R], heap: &Heap) -> Result<(), StoreError> {
+    let touched = db.write(R::SQL, rows, heap).await?;
     match R::UNTOUCHED {
         Some(constraint) if touched != rows.len() as u64 => Err(StoreError::Broken {
             constraint,

@@ -1,11 +1,11 @@
 //! The people who work for participants, and what they may do.
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 
-use crate::column::Columns;
+use crate::catalogue::rendered;
+use crate::column::Row;
 use crate::error::StoreError;
 use crate::ids::StaffId;
 use crate::participants::found;
@@ -96,16 +96,18 @@ impl Store {
         at: Instant,
     ) -> Result<StaffId, StoreError> {
         let id = StaffId(self.fresh_id(at));
-        sqlx::query(
-            "insert into staff (id, participant, name, roles, created_at) values ($1, $2, $3, $4, $5)",
-        )
-        .bind(id.0)
-        .bind(participant.as_str())
-        .bind(name)
-        .bind(crate::rows::json(roles)?)
-        .bind(at.0)
-        .execute(&self.writer)
-        .await?;
+        self.writers
+            .execute(
+                "insert into staff (id, participant, name, roles, created_at) values ($1, $2, $3, $4, $5)",
+                &[
+                    id.0.into(),
+                    participant.as_str().into(),
+                    name.into(),
+                    (&rendered(&roles)?).into(),
+                    at.into(),
+                ],
+            )
+            .await?;
         Ok(id)
     }
 
@@ -118,12 +120,14 @@ impl Store {
         person: StaffId,
         roles: &[StaffRole],
     ) -> Result<(), StoreError> {
-        let changed = sqlx::query("update staff set roles = $2 where id = $1")
-            .bind(person.0)
-            .bind(crate::rows::json(roles)?)
-            .execute(&self.writer)
+        let changed = self
+            .writers
+            .execute(
+                "update staff set roles = $2 where id = $1",
+                &[person.0.into(), (&rendered(&roles)?).into()],
+            )
             .await?;
-        found(changed.rows_affected())
+        found(changed)
     }
 
     /// The people of a participant, in the order in which they were taken on.
@@ -131,17 +135,18 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn staff_of(&self, participant: &ParticipantId) -> Result<Vec<Staff>, StoreError> {
-        let rows = sqlx::query(
-            "select id, participant, name, roles from staff where participant = $1 order by id",
-        )
-        .bind(participant.as_str())
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = self
+            .readers
+            .fetch_all(
+                "select id, participant, name, roles from staff where participant = $1 order by id",
+                &[participant.as_str().into()],
+            )
+            .await?;
         rows.iter().map(staff).collect()
     }
 }
 
-pub(crate) fn staff(row: &SqliteRow) -> Result<Staff, StoreError> {
+pub(crate) fn staff(row: &Row) -> Result<Staff, StoreError> {
     Ok(Staff {
         id: StaffId(row.uuid("id")?),
         participant: row.named("participant")?,

@@ -1,37 +1,17 @@
-//! Opening and closing the database.
+//! Opening and closing the database, and the ways of working in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
 use takmil_domain::date::Instant;
 use uuid::Uuid;
 
+use crate::db::{Pool, Sql, Transaction};
 use crate::error::StoreError;
+use crate::postgres::DatabaseUrl;
+use crate::scope::Scope;
 use crate::turn::Turn;
-use crate::{ids, migrations};
-
-/// The first SQLite without the fault that could lose the write-ahead log on a reset (3.7.0 to 3.51.2).
-const LEAST_SQLITE: &str = "3.51.3";
-
-/// How long a statement waits for another process's lock.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// How long a caller waits for a connection. A turn holds the writer for milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Pages in memory for each connection, in KiB: a turn's pages stay there until they are committed.
-const CACHE_KIB: u32 = 32 << 10;
-
-/// How many pages the log gathers before they are moved into the database: 32 MiB.
-const CHECKPOINT_PAGES: &str = "8192";
-
-/// Every static statement of the crate fits, so that none is prepared twice.
-const STATEMENTS: usize = 256;
+use crate::{ids, postgres, sqlite};
 
 /// Where ids get their random bits from.
 pub type Random = Arc<dyn Fn() -> [u8; 10] + Send + Sync>;
@@ -50,17 +30,24 @@ pub struct StoreConfig {
 /// Where the database lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A file, made where missing.
+    /// A file of SQLite, made where missing. One hub at a time opens it.
     File(PathBuf),
-    /// A file in a fresh folder that goes away with the store.
+    /// A file of SQLite in a fresh folder that goes away with the store.
     Temporary,
+    /// A database of a PostgreSQL server. Any number of hubs may work in it.
+    Postgres {
+        /// Where it is, and by which name and password it is entered.
+        url: DatabaseUrl,
+        /// How many connections write: one for each lane, and one for everything else.
+        writers: u32,
+    },
 }
 
 /// The database. Clones share it.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) writer: SqlitePool,
-    pub(crate) readers: SqlitePool,
+    pub(crate) writers: Pool,
+    pub(crate) readers: Pool,
     random: Random,
     /// Dropped, and with it the folder, after the last clone.
     _folder: Option<Arc<tempfile::TempDir>>,
@@ -72,129 +59,97 @@ impl std::fmt::Debug for Store {
     }
 }
 
+/// A lane's transaction. SQLite has one writer, who takes the lock at once; in PostgreSQL each row has its own.
+const TURN: Sql = Sql {
+    sqlite: "begin immediate",
+    postgres: "begin",
+};
+
+/// Everything else that writes is rare, and what it checks spans rows: one at a time, in all hubs together, as
+/// SQLite's only writer does it anyway.
+const DESK: Sql = Sql {
+    sqlite: "begin immediate",
+    postgres: "begin; select pg_advisory_xact_lock(7258)",
+};
+
+/// Several questions about one moment.
+const SNAPSHOT: Sql = Sql {
+    sqlite: "begin",
+    postgres: "begin isolation level repeatable read, read only",
+};
+
 impl Store {
-    /// Opens the database, makes it where missing, and brings its schema up to date.
+    /// Opens the database, brings its schema up to date, and makes the partitions of the months to come. A file
+    /// of SQLite is made where missing.
     ///
     /// # Errors
-    /// [`StoreError::OldLibrary`] if the library is not safe; [`StoreError::Migration`] if the schema is newer
-    /// than this hub's; [`StoreError::Unavailable`] if the file cannot be opened.
+    /// [`StoreError::TooOld`] if SQLite or PostgreSQL is not safe; [`StoreError::NotDurable`] if the server may
+    /// forget what it has committed; [`StoreError::Standby`] if it only follows another;
+    /// [`StoreError::Migration`] if the schema is newer than this hub's; [`StoreError::Unavailable`] if the
+    /// database cannot be reached.
     pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
-        let (path, folder) = match &config.place {
-            Place::File(path) => (path.clone(), None),
+        let mut folder = None;
+        let (writers, readers) = match &config.place {
+            Place::File(path) => sqlite::open(path, config.readers).await?,
             Place::Temporary => {
-                let folder =
+                let fresh =
                     tempfile::TempDir::with_prefix("takmil-").map_err(StoreError::Folder)?;
-                (folder.path().join("takmil.db"), Some(Arc::new(folder)))
+                let path = fresh.path().join("takmil.db");
+                folder = Some(Arc::new(fresh));
+                sqlite::open(&path, config.readers).await?
+            }
+            Place::Postgres { url, writers } => {
+                postgres::open(url, *writers, config.readers).await?
             }
         };
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Acknowledged is durable: the log is synced at every commit.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            // Below 0, it is KiB.
-            .pragma("cache_size", format!("-{CACHE_KIB}"))
-            .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .statement_cache_capacity(STATEMENTS)
-            .disable_statement_logging();
-        // Connections are not tested before use: they are threads of this process.
-        let pool = |most| {
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .acquire_timeout(PATIENCE)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1).connect_with(options.clone()).await?;
-        check_library(&writer).await?;
-        migrations::run(&writer).await?;
-        let readers = pool(config.readers.max(1))
-            .connect_with(options.pragma("query_only", "on"))
-            .await?;
         Ok(Store {
-            writer,
+            writers,
             readers,
             random: Arc::clone(&config.random),
             _folder: folder,
         })
     }
 
-    /// Begins a turn. The next one waits until this is committed or dropped.
+    /// Begins a turn. On SQLite the next one waits until this is committed or dropped; on PostgreSQL turns wait
+    /// for each other only where they ask for the same rows.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the writer is not free in time.
+    /// [`StoreError::Unavailable`] if no writer is free in time.
     pub async fn begin(&self) -> Result<Turn, StoreError> {
-        Ok(Turn::new(self.writer.begin_with("begin immediate").await?))
+        Ok(Turn::new(self.writers.begin(TURN).await?))
     }
 
     /// Waits for what runs and closes all connections.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writers.close().await;
+    }
+
+    /// Begins to write what is no turn. Only one does so at a time.
+    pub(crate) async fn desk(&self) -> Result<Transaction<'static>, StoreError> {
+        self.writers.begin(DESK).await
+    }
+
+    /// Begins to write to rows that others may write to as well, each locked for itself.
+    pub(crate) async fn rows(&self) -> Result<Transaction<'static>, StoreError> {
+        self.writers.begin(TURN).await
+    }
+
+    /// Several questions of the hub's own about one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static>, StoreError> {
+        self.readers.begin(SNAPSHOT).await
+    }
+
+    /// Questions on somebody's behalf, about one moment. Whatever they ask, PostgreSQL shows them no row that
+    /// lies outside the scope.
+    pub(crate) async fn read(&self, scope: &Scope) -> Result<Transaction<'static>, StoreError> {
+        let mut snapshot = self.snapshot().await?;
+        postgres::enter(&mut snapshot.db(), scope).await?;
+        Ok(snapshot)
     }
 
     /// A fresh id.
     pub(crate) fn fresh_id(&self, at: Instant) -> Uuid {
         ids::uuid(at, (self.random)())
-    }
-}
-
-async fn check_library(pool: &SqlitePool) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("select sqlite_version()")
-        .fetch_one(pool)
-        .await?;
-    let parts = |version: &str| -> Vec<u32> {
-        version
-            .split('.')
-            .filter_map(|part| part.parse().ok())
-            .collect()
-    };
-    if parts(&found) < parts(LEAST_SQLITE) {
-        return Err(StoreError::OldLibrary {
-            found,
-            least: LEAST_SQLITE,
-        });
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    #[tokio::test]
-    async fn connections_keep_what_they_acknowledge_and_readers_only_read() {
-        let config = StoreConfig {
-            place: Place::Temporary,
-            readers: 1,
-            random: Arc::new(|| [0; 10]),
-        };
-        let store = Store::open(&config).await.unwrap();
-        // 2 is FULL.
-        for (pragma, expected) in [
-            ("select journal_mode from pragma_journal_mode", "wal"),
-            (
-                "select cast(synchronous as text) from pragma_synchronous",
-                "2",
-            ),
-            (
-                "select cast(foreign_keys as text) from pragma_foreign_keys",
-                "1",
-            ),
-        ] {
-            let found: String = sqlx::query_scalar(pragma)
-                .fetch_one(&store.writer)
-                .await
-                .unwrap();
-            assert_eq!(found, expected, "{pragma}");
-        }
-        let write = sqlx::query("update revision set value = 9");
-        assert!(write.execute(&store.readers).await.is_err());
     }
 }

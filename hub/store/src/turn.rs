@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 use takmil_domain::answer::State;
 use takmil_domain::code::Code;
 use takmil_domain::date::{Date, Instant};
@@ -14,21 +12,35 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::Batch;
-use crate::column::Columns;
+use crate::column::Row;
 use crate::compressed::Compressed;
-use crate::error::StoreError;
+use crate::db::{Db, Transaction};
+use crate::error::{Constraint, StoreError};
 use crate::ledger::{limit_columns, limit_key, standing};
 use crate::ledger_rows::Place;
 use crate::message_rows::spelled;
 use crate::put;
-use crate::rows::{Id, json, over};
+use crate::rows::{Id, Over, over};
 
-/// A transaction that holds the writer. Dropped without [`Turn::commit`], it leaves nothing behind.
+/// A lane's transaction. Dropped without [`Turn::commit`], it leaves nothing behind.
 ///
-/// Everybody asks in one order, so that turns of several hubs never wait for each other in a circle:
-/// idempotency first, then standings, then the rest.
+/// What it finds stays as it is until the turn ends: authorised lines, messages, reservations and standings are
+/// locked, each kind in the order of its keys. Everybody asks in this one order, and [`Turn::write`] goes through
+/// the tables in one order, so that turns of several hubs do not wait for each other in a circle.
+///
+/// Where a key or a limit that was not there when this turn asked was made by another since, or where turns wait
+/// for each other after all, the answer is [`StoreError::Contended`], and the turn is to be done again.
 pub struct Turn {
-    transaction: Transaction<'static, Sqlite>,
+    transaction: Transaction<'static>,
+    /// Of what the turn has asked whether it is there.
+    asked: Asked,
+}
+
+/// Of what a turn has asked whether it is there: made by another since, it is no fault of the turn's.
+#[derive(Debug, Default)]
+struct Asked {
+    keys: bool,
+    limits: bool,
 }
 
 impl std::fmt::Debug for Turn {
@@ -161,13 +173,39 @@ pub struct Entry {
     pub at: Instant,
 }
 
+macro_rules! standings {
+    () => {
+        "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft, s.version
+         from batch join standing s on s.account = batch.account and s.id = batch.standing"
+    };
+}
+
+macro_rules! reservations {
+    () => {
+        "select r.message, r.expires_on, r.state
+         from batch join reservation r on r.message = batch.message order by r.message"
+    };
+}
+
+macro_rules! authorisations {
+    () => {
+        "select a.member, a.number, a.insurer, a.seq, a.system, a.code, a.quantity, a.amount,
+             a.valid_until, a.message
+         from batch join authorisation a on a.member = batch.member and a.number = batch.number
+         order by a.member, a.number, a.insurer, a.seq"
+    };
+}
+
 impl Turn {
-    pub(crate) fn new(transaction: Transaction<'static, Sqlite>) -> Turn {
-        Turn { transaction }
+    pub(crate) fn new(transaction: Transaction<'static>) -> Turn {
+        Turn {
+            transaction,
+            asked: Asked::default(),
+        }
     }
 
-    fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
+    fn db(&mut self) -> Db<'_> {
+        self.transaction.db()
     }
 
     /// What was answered under each sender's key, in the order asked.
@@ -178,26 +216,44 @@ impl Turn {
         &mut self,
         keys: &[(ParticipantId, String)],
     ) -> Result<Vec<Option<StoredAnswer>>, StoreError> {
-        const SQL: &str = over!(
+        // Nearly all keys are new: what was answered is only looked up where there is something.
+        const KEYS: Over = over!(
             sender text, key text;
-            "select batch.place, message.id, message.digest, message.state, last.answer
-             from batch
-             join idempotency on idempotency.sender = batch.sender and idempotency.key = batch.key
-             join message on message.id = idempotency.message
-             join turn last on last.message = message.id
-                 and last.number = (select max(number) from turn
-                     where turn.message = message.id and turn.answer is not null)"
+            "select batch.place, i.message
+             from batch join idempotency i on i.sender = batch.sender and i.key = batch.key"
         );
+        const ANSWERS: Over = over!(
+            message id;
+            "select batch.place, m.id, m.digest, m.state, last.answer
+             from batch
+             join message m on m.id = batch.message
+             join turn last on last.message = m.id
+                 and last.number = (select max(number) from turn
+                     where turn.message = m.id and turn.answer is not null)"
+        );
+        self.asked.keys = true;
         let rows: Vec<_> = keys.iter().map(|(sender, key)| (sender, key)).collect();
-        let found = ask(self.connection(), SQL, &rows).await?;
-        placed(keys.len(), &found, |row| {
+        let mut taken: Vec<(usize, MessageId)> = Vec::new();
+        for row in self.db().ask(KEYS, &rows).await? {
+            taken.push((row.number("place")?, MessageId(row.uuid("message")?)));
+        }
+        let messages = message_keys(taken.iter().map(|(_, message)| *message));
+        let found = self.db().ask(ANSWERS, &messages).await?;
+        let answers = placed(taken.len(), &found, |row| {
             Ok(StoredAnswer {
                 message: MessageId(row.uuid("id")?),
                 digest: digest(row)?,
                 state: row.named("state")?,
                 answer: row.text("answer")?.to_owned(),
             })
-        })
+        })?;
+        let mut places: Vec<Option<StoredAnswer>> = keys.iter().map(|_| None).collect();
+        for ((place, _), answer) in taken.into_iter().zip(answers) {
+            if let Some(slot) = places.get_mut(place) {
+                *slot = answer;
+            }
+        }
+        Ok(places)
     }
 
     /// The standing of each limit, in the order asked, which is to be the order of the keys; `None` where
@@ -209,13 +265,14 @@ impl Turn {
         &mut self,
         keys: &[LimitKey],
     ) -> Result<Vec<Option<Standing>>, StoreError> {
-        const SQL: &str = over!(
-            account bytes, standing bytes;
-            "select batch.place, s.ceiling, s.consumed, s.reserved, s.overdraft, s.version
-             from batch join standing s on s.account = batch.account and s.id = batch.standing"
+        const SQL: Over = over!(
+            account id, standing id;
+            sqlite(standings!())
+            postgres(standings!(), " order by s.account, s.id for no key update of s")
         );
+        self.asked.limits = true;
         let rows: Vec<_> = keys.iter().map(|key| Place::from(key).into_row()).collect();
-        let found = ask(self.connection(), SQL, &rows).await?;
+        let found = self.db().ask(SQL, &rows).await?;
         placed(keys.len(), &found, standing)
     }
 
@@ -228,13 +285,13 @@ impl Turn {
         &mut self,
         messages: &[MessageId],
     ) -> Result<Vec<Reservation>, StoreError> {
-        const HEADS: &str = over!(
-            message bytes;
-            "select r.message, r.expires_on, r.state
-             from batch join reservation r on r.message = batch.message order by r.message"
+        const HEADS: Over = over!(
+            message id;
+            sqlite(reservations!())
+            postgres(reservations!(), " for no key update of r")
         );
-        const PARTS: &str = over!(
-            message bytes;
+        const PARTS: Over = over!(
+            message id;
             "select p.reservation, p.open, ", limit_columns!(), "
              from batch
              join reservation_part p on p.reservation = batch.message
@@ -246,7 +303,7 @@ impl Turn {
         let messages: BTreeSet<_> = messages.iter().copied().collect();
         let rows = message_keys(messages);
         let mut reservations = Vec::new();
-        for row in ask(self.connection(), HEADS, &rows).await? {
+        for row in self.db().ask(HEADS, &rows).await? {
             reservations.push(Reservation {
                 message: MessageId(row.uuid("message")?),
                 expires_on: row.named("expires_on")?,
@@ -254,7 +311,8 @@ impl Turn {
                 parts: Vec::new(),
             });
         }
-        for row in ask(self.connection(), PARTS, &rows).await? {
+        let made: Vec<_> = message_keys(reservations.iter().map(|head: &Reservation| head.message));
+        for row in self.db().ask(PARTS, &made).await? {
             let message = MessageId(row.uuid("reservation")?);
             if let Ok(at) = reservations.binary_search_by_key(&message, |head| head.message)
                 && let Some(head) = reservations.get_mut(at)
@@ -273,18 +331,17 @@ impl Turn {
         &mut self,
         numbers: &[(MemberId, String)],
     ) -> Result<Vec<Authorised>, StoreError> {
-        const SQL: &str = over!(
-            member bytes, number text;
-            "select distinct a.member, a.number, a.insurer, a.seq, a.system, a.code, a.quantity,
-                 a.amount, a.valid_until, a.message
-             from batch join authorisation a on a.member = batch.member and a.number = batch.number
-             order by a.member, a.number, a.insurer, a.seq"
+        const SQL: Over = over!(
+            member id, number text;
+            sqlite(authorisations!())
+            postgres(authorisations!(), " for no key update of a")
         );
+        let numbers: BTreeSet<_> = numbers.iter().collect();
         let rows: Vec<_> = numbers
-            .iter()
+            .into_iter()
             .map(|(member, number)| (Id::from(*member), number))
             .collect();
-        let found = ask(self.connection(), SQL, &rows).await?;
+        let found = self.db().ask(SQL, &rows).await?;
         found.iter().map(authorised).collect()
     }
 
@@ -296,7 +353,7 @@ impl Turn {
         &mut self,
         wanted: &[(ParticipantId, Identifier)],
     ) -> Result<Vec<Vec<FoundMessage>>, StoreError> {
-        const SQL: &str = over!(
+        const SQL: Over = over!(
             sender text, system text, value text;
             "select batch.place, message.id, message.kind, message.state
              from batch
@@ -311,7 +368,7 @@ impl Turn {
         };
         let rows: Vec<_> = wanted.iter().map(row).collect();
         let mut found: Vec<Vec<FoundMessage>> = wanted.iter().map(|_| Vec::new()).collect();
-        for row in ask(self.connection(), SQL, &rows).await? {
+        for row in self.db().ask(SQL, &rows).await? {
             if let Some(place) = found.get_mut(row.number::<usize>("place")?) {
                 place.push(FoundMessage {
                     id: MessageId(row.uuid("id")?),
@@ -331,8 +388,14 @@ impl Turn {
         &mut self,
         messages: &[MessageId],
     ) -> Result<Vec<Option<LoadedMessage>>, StoreError> {
-        const HEADS: &str = over!(
-            message bytes;
+        // Locked before anything of them is read: what is read then is what the last turn has left.
+        const LOCKS: Over = over!(
+            message id;
+            "select m.id from batch join message m on m.id = batch.message
+             order by m.id for no key update of m"
+        );
+        const HEADS: Over = over!(
+            message id;
             "select batch.place, m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at,
                  m.deadline, m.member, body.canonical, last.answer
              from batch
@@ -342,8 +405,8 @@ impl Turn {
                  and last.number = (select max(number) from turn
                      where turn.message = m.id and turn.answer is not null)"
         );
-        const ENTRIES: &str = over!(
-            message bytes;
+        const ENTRIES: Over = over!(
+            message id;
             "select batch.place, e.turn, e.line, e.kind as entry_kind, e.amount, e.reservation, e.at, ",
             limit_columns!(), "
              from batch
@@ -351,21 +414,25 @@ impl Turn {
              join standing s on s.account = e.account and s.id = e.standing
              order by batch.place, e.turn, e.line, e.account, e.standing, e.kind"
         );
-        const DECISIONS: &str = over!(
-            message bytes;
+        const DECISIONS: Over = over!(
+            message id;
             "select batch.place, d.insurer, d.document
              from batch join decision d on d.message = batch.message
              order by batch.place, d.at, d.insurer, d.reference"
         );
         let rows = message_keys(messages.iter().copied());
-        let heads = ask(self.connection(), HEADS, &rows).await?;
+        let mut db = self.db();
+        if db.is_shared() {
+            db.ask(LOCKS, &rows).await?;
+        }
+        let heads = db.ask(HEADS, &rows).await?;
         let mut loaded = placed(messages.len(), &heads, loaded_head)?;
-        for row in ask(self.connection(), ENTRIES, &rows).await? {
+        for row in db.ask(ENTRIES, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
                 message.entries.push(entry(&row)?);
             }
         }
-        for row in ask(self.connection(), DECISIONS, &rows).await? {
+        for row in db.ask(DECISIONS, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
                 let document = row.text("document")?.to_owned();
                 message.decisions.push((row.named("insurer")?, document));
@@ -378,9 +445,16 @@ impl Turn {
     /// the error names, for one.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] with the constraint and, where it is one message's fault, the first such message.
+    /// [`StoreError::Broken`] with the constraint and, where it is one message's fault, the first such message;
+    /// [`StoreError::Contended`] where the turn has to be done again.
     pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        put::batch(self.connection(), batch).await
+        let asked = &self.asked;
+        let made_since = |constraint| match constraint {
+            Constraint::Idempotency => asked.keys,
+            Constraint::Limit => asked.limits,
+            _ => false,
+        };
+        put::batch(&mut self.transaction.db(), batch, &made_since).await
     }
 
     /// Makes the turn durable: when this returns, it is synced to disk.
@@ -388,30 +462,15 @@ impl Turn {
     /// # Errors
     /// [`StoreError::Unavailable`] if it is not: nothing of it may be acknowledged.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await
     }
-}
-
-/// Asks one statement about many rows, each a tuple in the order of the statement's columns.
-pub(crate) async fn ask<R: Serialize>(
-    connection: &mut SqliteConnection,
-    sql: &'static str,
-    rows: &[R],
-) -> Result<Vec<SqliteRow>, StoreError> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(sqlx::query(sql)
-        .bind(json(rows)?)
-        .fetch_all(connection)
-        .await?)
 }
 
 /// Puts what was found where it was asked for.
 pub(crate) fn placed<T>(
     asked: usize,
-    rows: &[SqliteRow],
-    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    rows: &[Row],
+    read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<Vec<Option<T>>, StoreError> {
     let mut places: Vec<Option<T>> = (0..asked).map(|_| None).collect();
     for row in rows {
@@ -427,13 +486,13 @@ fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<(Id,)> {
     messages.into_iter().map(|id| (id.into(),)).collect()
 }
 
-pub(crate) fn digest(row: &SqliteRow) -> Result<[u8; 32], StoreError> {
+pub(crate) fn digest(row: &Row) -> Result<[u8; 32], StoreError> {
     row.bytes("digest")?
         .try_into()
         .map_err(|_| StoreError::Unreadable { what: "digest" })
 }
 
-fn authorised(row: &SqliteRow) -> Result<Authorised, StoreError> {
+fn authorised(row: &Row) -> Result<Authorised, StoreError> {
     let unreadable = |what| StoreError::Unreadable { what };
     let quantity = row
         .text_maybe("quantity")?
@@ -454,7 +513,7 @@ fn authorised(row: &SqliteRow) -> Result<Authorised, StoreError> {
     })
 }
 
-fn loaded_head(row: &SqliteRow) -> Result<LoadedMessage, StoreError> {
+fn loaded_head(row: &Row) -> Result<LoadedMessage, StoreError> {
     Ok(LoadedMessage {
         id: MessageId(row.uuid("id")?),
         sender: row.named("sender")?,
@@ -472,7 +531,7 @@ fn loaded_head(row: &SqliteRow) -> Result<LoadedMessage, StoreError> {
     })
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
+fn entry(row: &Row) -> Result<Entry, StoreError> {
     Ok(Entry {
         key: limit_key(row)?,
         turn: row.number("turn")?,

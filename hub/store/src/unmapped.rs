@@ -1,10 +1,9 @@
 //! Codes that the common scheme does not know, for the mapping desk.
 
-use sqlx::sqlite::SqliteRow;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
 
-use crate::column::Columns;
+use crate::column::Row;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -35,18 +34,19 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn unmapped(&self, most: u32) -> Result<Vec<UnmappedCount>, StoreError> {
-        let rows = sqlx::query(
-            "select system, code, sender, display, times, first_at, last_at, last_message
-             from unmapped order by times desc, system, code, sender limit $1",
-        )
-        .bind(most)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = self
+            .readers
+            .fetch_all(
+                "select system, code, sender, display, times, first_at, last_at, last_message
+                 from unmapped order by times desc, system, code, sender limit $1",
+                &[most.into()],
+            )
+            .await?;
         rows.iter().map(count).collect()
     }
 }
 
-fn count(row: &SqliteRow) -> Result<UnmappedCount, StoreError> {
+fn count(row: &Row) -> Result<UnmappedCount, StoreError> {
     Ok(UnmappedCount {
         sender: row.named("sender")?,
         system: row.text("system")?.to_owned(),

@@ -5,7 +5,15 @@ use std::sync::Arc;
 use takmil_domain::participant::Role;
 use takmil_store::{ApprovalId, ApprovalState, NewApproval, Scope, StaffId, StaffRole, StoreError};
 
+use crate::bench::{Backend, both};
 use crate::samples::{House, NOW, house, id, insurer, participant};
+
+both! {
+    a_second_person_approves
+    another_participants_proposals_are_not_found
+    of_two_who_race_one_wins_and_the_other_is_told
+    people_of_a_participant_are_listed_with_their_roles
+}
 
 async fn staff(house: &House, of: &str, name: &str) -> StaffId {
     let roles = [StaffRole::PlanAuthor, StaffRole::Approver];
@@ -26,9 +34,8 @@ async fn proposed(house: &House, by: StaffId) -> ApprovalId {
     house.store.propose(&new, NOW).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_second_person_approves() {
-    let house = house().await;
+async fn a_second_person_approves(on: Backend) {
+    let house = house(on).await;
     let (author, colleague) = (
         staff(&house, "alpha", "A").await,
         staff(&house, "alpha", "B").await,
@@ -55,9 +62,8 @@ async fn a_second_person_approves() {
     assert!(matches!(again, Err(StoreError::AlreadyDecided(_))));
 }
 
-#[tokio::test]
-async fn another_participants_proposals_are_not_found() {
-    let house = house().await;
+async fn another_participants_proposals_are_not_found(on: Backend) {
+    let house = house(on).await;
     let author = staff(&house, "alpha", "A").await;
     let stranger = staff(&house, "beta", "S").await;
     let id = proposed(&house, author).await;
@@ -73,9 +79,8 @@ async fn another_participants_proposals_are_not_found() {
     assert_eq!(store.open_approvals(&insurer("beta")).await.unwrap(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_who_race_one_wins_and_the_other_is_told() {
-    let house = Arc::new(house().await);
+async fn of_two_who_race_one_wins_and_the_other_is_told(on: Backend) {
+    let house = Arc::new(house(on).await);
     let author = staff(&house, "alpha", "A").await;
     let id = proposed(&house, author).await;
     let mut racers = Vec::new();
@@ -102,9 +107,8 @@ async fn of_two_who_race_one_wins_and_the_other_is_told() {
     assert_eq!((won, told), (1, 7));
 }
 
-#[tokio::test]
-async fn people_of_a_participant_are_listed_with_their_roles() {
-    let house = house().await;
+async fn people_of_a_participant_are_listed_with_their_roles(on: Backend) {
+    let house = house(on).await;
     let regulator = participant("regulator", Role::Regulator);
     house.store.upsert_participant(&regulator).await.unwrap();
     let auditor = house

@@ -5,7 +5,19 @@ use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::Relationship;
 use takmil_store::{EnrolRefusal, Resolution, Scope, StoreError};
 
+use crate::bench::{Backend, both};
 use crate::samples::{NOW, day, enrolment, house, insurer, provider};
+
+both! {
+    enrolling_again_changes_nothing
+    a_cover_is_brought_up_to_date_and_a_new_one_added
+    a_family_shares_an_account
+    a_member_is_known_by_any_of_its_identifiers
+    two_members_are_never_merged
+    within_one_list_later_enrolments_know_earlier_ones
+    what_cannot_be_enrolled_is_refused_with_its_reason
+    members_are_loaded_many_at_once_with_covers_in_order
+}
 
 fn national(value: &str) -> Identifier {
     Identifier::new("urn:national", value)
@@ -15,9 +27,8 @@ fn card(value: &str) -> Identifier {
     Identifier::new("urn:alpha:card", value)
 }
 
-#[tokio::test]
-async fn enrolling_again_changes_nothing() {
-    let house = house().await;
+async fn enrolling_again_changes_nothing(on: Backend) {
+    let house = house(on).await;
     let same = enrolment("alpha", "certificate-1", "0012345679");
     let before = house.store.covers(&Scope::Hub, house.member).await.unwrap();
     let twice = [same.clone(), same];
@@ -39,9 +50,8 @@ async fn enrolling_again_changes_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_cover_is_brought_up_to_date_and_a_new_one_added() {
-    let house = house().await;
+async fn a_cover_is_brought_up_to_date_and_a_new_one_added(on: Backend) {
+    let house = house(on).await;
     let mut ended = enrolment("alpha", "certificate-1", "0012345679");
     ended.end = Some(day("2025-09-22"));
     ended.suspended = true;
@@ -75,9 +85,8 @@ async fn a_cover_is_brought_up_to_date_and_a_new_one_added() {
     );
 }
 
-#[tokio::test]
-async fn a_family_shares_an_account() {
-    let house = house().await;
+async fn a_family_shares_an_account(on: Backend) {
+    let house = house(on).await;
     let mut child = enrolment("alpha", "certificate-1", "0087654321");
     child.relationship = Relationship::Daughter;
     let enrolled = house.store.enrol(&Scope::Hub, &[child], NOW).await.unwrap();
@@ -86,9 +95,8 @@ async fn a_family_shares_an_account() {
     assert_ne!(child.member, house.member);
 }
 
-#[tokio::test]
-async fn a_member_is_known_by_any_of_its_identifiers() {
-    let house = house().await;
+async fn a_member_is_known_by_any_of_its_identifiers(on: Backend) {
+    let house = house(on).await;
     let mut carded = enrolment("alpha", "certificate-1", "0012345679");
     carded.member.identifiers.push(card("C-1"));
     house
@@ -114,9 +122,8 @@ async fn a_member_is_known_by_any_of_its_identifiers() {
     assert_eq!(house.store.resolve_members(&lists).await.unwrap(), all);
 }
 
-#[tokio::test]
-async fn two_members_are_never_merged() {
-    let house = house().await;
+async fn two_members_are_never_merged(on: Backend) {
+    let house = house(on).await;
     let other = enrolment("beta", "certificate-9", "0087654321");
     let enrolled = house.store.enrol(&Scope::Hub, &[other], NOW).await.unwrap();
     let other = enrolled[0].as_ref().unwrap().member;
@@ -137,9 +144,8 @@ async fn two_members_are_never_merged() {
     assert_eq!(found, Resolution::Ambiguous(both));
 }
 
-#[tokio::test]
-async fn within_one_list_later_enrolments_know_earlier_ones() {
-    let house = house().await;
+async fn within_one_list_later_enrolments_know_earlier_ones(on: Backend) {
+    let house = house(on).await;
     let mut first = enrolment("alpha", "certificate-5", "0011111111");
     first.member.identifiers.push(card("C-5"));
     let mut second = enrolment("alpha", "certificate-5", "0011111111");
@@ -150,9 +156,8 @@ async fn within_one_list_later_enrolments_know_earlier_ones() {
     assert_eq!(enrolled[0], enrolled[1]);
 }
 
-#[tokio::test]
-async fn what_cannot_be_enrolled_is_refused_with_its_reason() {
-    let house = house().await;
+async fn what_cannot_be_enrolled_is_refused_with_its_reason(on: Backend) {
+    let house = house(on).await;
     let good = enrolment("alpha", "c", "0099999999");
     let mut nameless = good.clone();
     nameless.member.identifiers = vec![Identifier::new("", "1"), national(" ")];
@@ -198,9 +203,8 @@ async fn what_cannot_be_enrolled_is_refused_with_its_reason() {
     assert_eq!(unknown, Resolution::Unknown, "a refusal leaves nothing");
 }
 
-#[tokio::test]
-async fn members_are_loaded_many_at_once_with_covers_in_order() {
-    let house = house().await;
+async fn members_are_loaded_many_at_once_with_covers_in_order(on: Backend) {
+    let house = house(on).await;
     let base: takmil_domain::plan::BasePlan = serde_json::from_str(
         r#"{"id":"base","version":1,"insurer":"beta","title":"Base","currency":"IRR",
             "from":"2025-01-01","tariff":"national","rates":[]}"#,

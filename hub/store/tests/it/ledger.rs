@@ -7,7 +7,20 @@ use takmil_store::{
     Batch, Constraint, LedgerSum, NewEntry, Reservation, ReservationState, Scope, StoreError,
 };
 
+use crate::bench::{Backend, both};
 use crate::samples::{House, day, house, insurer, reservation};
+
+both! {
+    standings_are_what_the_entries_say
+    a_message_that_goes_beyond_a_limit_is_named
+    what_would_break_the_ledger_is_refused
+    one_reservation_never_uses_anothers_part
+    reservations_are_loaded_with_their_open_parts
+    reservations_expire_after_their_last_day
+    a_reservation_closed_with_something_in_it_is_a_difference
+    a_limit_is_made_once_and_keeps_its_kind
+    a_plan_change_is_a_ceiling_entry_on_the_same_limit
+}
 
 async fn standing(house: &House, code: &str) -> Standing {
     let mut turn = house.store.begin().await.unwrap();
@@ -25,9 +38,8 @@ fn broken(error: StoreError) -> (Constraint, Option<MessageId>) {
     }
 }
 
-#[tokio::test]
-async fn standings_are_what_the_entries_say() {
-    let house = house().await;
+async fn standings_are_what_the_entries_say(on: Backend) {
+    let house = house(on).await;
     let admission = house.reserved("year", 1_000, 300, "2025-12-31").await;
     let claim = house.claim("clinic");
     let message = claim.id;
@@ -57,9 +69,8 @@ async fn standings_are_what_the_entries_say() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn a_message_that_goes_beyond_a_limit_is_named() {
-    let house = house().await;
+async fn a_message_that_goes_beyond_a_limit_is_named(on: Backend) {
+    let house = house(on).await;
     house.consumed("year", 100, 60).await;
     let (first, second, third) = (
         house.claim("clinic"),
@@ -90,9 +101,8 @@ async fn a_message_that_goes_beyond_a_limit_is_named() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn what_would_break_the_ledger_is_refused() {
-    let house = house().await;
+async fn what_would_break_the_ledger_is_refused(on: Backend) {
+    let house = house(on).await;
     let admission = house.reserved("year", 100, 50, "2025-12-31").await;
     house.consumed("other", 100, 10).await;
     let claim = house.claim("clinic");
@@ -175,9 +185,8 @@ async fn what_would_break_the_ledger_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn one_reservation_never_uses_anothers_part() {
-    let house = house().await;
+async fn one_reservation_never_uses_anothers_part(on: Backend) {
+    let house = house(on).await;
     let small = house.reserved("year", 100, 20, "2025-12-31").await;
     let claim = house.claim("clinic");
     let large = claim.id;
@@ -204,9 +213,8 @@ async fn one_reservation_never_uses_anothers_part() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn reservations_are_loaded_with_their_open_parts() {
-    let house = house().await;
+async fn reservations_are_loaded_with_their_open_parts(on: Backend) {
+    let house = house(on).await;
     let admission = house.reserved("year", 100, 50, "2025-12-31").await;
     let mut turn = house.store.begin().await.unwrap();
     let found = turn
@@ -244,9 +252,8 @@ async fn reservations_are_loaded_with_their_open_parts() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn reservations_expire_after_their_last_day() {
-    let house = house().await;
+async fn reservations_expire_after_their_last_day(on: Backend) {
+    let house = house(on).await;
     let late = house.reserved("late", 100, 1, "2025-06-30").await;
     let early = house.reserved("early", 100, 1, "2025-05-31").await;
     let used = house.reserved("used", 100, 1, "2025-05-31").await;
@@ -267,9 +274,8 @@ async fn reservations_expire_after_their_last_day() {
     assert_eq!(expired("2025-07-01").await.unwrap(), [early, late]);
 }
 
-#[tokio::test]
-async fn a_reservation_closed_with_something_in_it_is_a_difference() {
-    let house = house().await;
+async fn a_reservation_closed_with_something_in_it_is_a_difference(on: Backend) {
+    let house = house(on).await;
     let admission = house.reserved("year", 100, 50, "2025-12-31").await;
     let batch = Batch {
         reservations: vec![reservation(
@@ -290,9 +296,8 @@ async fn a_reservation_closed_with_something_in_it_is_a_difference() {
     );
 }
 
-#[tokio::test]
-async fn a_limit_is_made_once_and_keeps_its_kind() {
-    let house = house().await;
+async fn a_limit_is_made_once_and_keeps_its_kind(on: Backend) {
+    let house = house(on).await;
     let first = house.consumed("year", 100, 10).await;
     let claim = house.claim("clinic");
     let message = claim.id;
@@ -317,9 +322,8 @@ async fn a_limit_is_made_once_and_keeps_its_kind() {
     assert_eq!(limits[0].standing.left(), 90);
 }
 
-#[tokio::test]
-async fn a_plan_change_is_a_ceiling_entry_on_the_same_limit() {
-    let house = house().await;
+async fn a_plan_change_is_a_ceiling_entry_on_the_same_limit(on: Backend) {
+    let house = house(on).await;
     house.consumed("year", 100, 100).await;
     let claim = house.claim("clinic");
     let batch = Batch {

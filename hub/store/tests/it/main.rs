@@ -1,4 +1,4 @@
-//! What the store promises, asked through its public face alone, so that any database can be put beneath.
+//! What the store promises, asked through its public face alone, on both databases.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,14 +9,17 @@
 )]
 
 mod approvals;
+mod bench;
 mod covers;
 mod ledger;
 mod messages;
+mod nodes;
 mod outbox;
 mod participants;
 mod plans;
 mod postings;
 mod races;
 mod samples;
+mod schema;
 mod scopes;
 mod tampering;

@@ -12,9 +12,25 @@ use takmil_store::{
     UnmappedCode,
 };
 
-use crate::samples::{
-    NOW, day, house, house_in, id, leg, open_file, participant, provider, update,
-};
+use crate::bench::{Backend, both};
+use crate::samples::{NOW, day, house, id, leg, participant, provider, update};
+
+both! {
+    a_message_is_found_again_as_it_was
+    a_repeat_finds_the_stored_answer
+    a_key_that_is_taken_is_refused_and_the_message_named
+    two_messages_of_one_batch_cannot_bear_one_key
+    a_turn_that_is_dropped_leaves_nothing
+    a_message_goes_on_only_from_where_it_is
+    a_message_is_loaded_with_what_it_moved_and_what_was_said
+    messages_are_found_by_their_senders_identifiers
+    deadlines_pass_only_while_somebody_has_to_speak
+    pages_follow_each_other_without_gap_or_overlap
+    authorised_lines_are_found_by_member_and_number
+    unmapped_codes_are_counted
+    what_was_committed_is_there_after_reopening
+    a_message_of_a_sender_whom_nobody_knows_is_refused
+}
 
 fn broken(error: StoreError) -> (Constraint, Option<takmil_domain::ids::MessageId>) {
     match error {
@@ -26,9 +42,8 @@ fn broken(error: StoreError) -> (Constraint, Option<takmil_domain::ids::MessageI
     }
 }
 
-#[tokio::test]
-async fn a_message_is_found_again_as_it_was() {
-    let house = house().await;
+async fn a_message_is_found_again_as_it_was(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("clinic");
     let batch = Batch {
         messages: vec![claim.clone()],
@@ -54,9 +69,8 @@ async fn a_message_is_found_again_as_it_was() {
     assert_eq!(way.turns[0].answer, Some(claim.answer));
 }
 
-#[tokio::test]
-async fn a_repeat_finds_the_stored_answer() {
-    let house = house().await;
+async fn a_repeat_finds_the_stored_answer(on: Backend) {
+    let house = house(on).await;
     let mut claim = house.claim("clinic");
     claim.keys = vec!["key:1".to_owned(), "id:claim:urn:a|1".to_owned()];
     let (answer, message) = (claim.answer.clone(), claim.id);
@@ -88,9 +102,8 @@ async fn a_repeat_finds_the_stored_answer() {
     assert_eq!(found[1], found[3]);
 }
 
-#[tokio::test]
-async fn a_key_that_is_taken_is_refused_and_the_message_named() {
-    let house = house().await;
+async fn a_key_that_is_taken_is_refused_and_the_message_named(on: Backend) {
+    let house = house(on).await;
     let first = house.claim("clinic");
     let taken = first.keys.clone();
     house
@@ -125,9 +138,8 @@ async fn a_key_that_is_taken_is_refused_and_the_message_named() {
     ));
 }
 
-#[tokio::test]
-async fn two_messages_of_one_batch_cannot_bear_one_key() {
-    let house = house().await;
+async fn two_messages_of_one_batch_cannot_bear_one_key(on: Backend) {
+    let house = house(on).await;
     let (first, mut second) = (house.claim("clinic"), house.claim("clinic"));
     second.keys = first.keys.clone();
     let second_id = second.id;
@@ -139,9 +151,8 @@ async fn two_messages_of_one_batch_cannot_bear_one_key() {
     assert_eq!(broken(error), (Constraint::Idempotency, Some(second_id)));
 }
 
-#[tokio::test]
-async fn a_turn_that_is_dropped_leaves_nothing() {
-    let house = house().await;
+async fn a_turn_that_is_dropped_leaves_nothing(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("clinic");
     let (message, key) = (claim.id, claim.keys[0].clone());
     let batch = Batch {
@@ -167,9 +178,8 @@ async fn a_turn_that_is_dropped_leaves_nothing() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn a_message_goes_on_only_from_where_it_is() {
-    let house = house().await;
+async fn a_message_goes_on_only_from_where_it_is(on: Backend) {
+    let house = house(on).await;
     let mut claim = house.claim("clinic");
     claim.state = State::Consulting;
     let message = claim.id;
@@ -231,9 +241,8 @@ async fn a_message_goes_on_only_from_where_it_is() {
     );
 }
 
-#[tokio::test]
-async fn a_message_is_loaded_with_what_it_moved_and_what_was_said() {
-    let house = house().await;
+async fn a_message_is_loaded_with_what_it_moved_and_what_was_said(on: Backend) {
+    let house = house(on).await;
     let mut claim = house.claim("clinic");
     claim.state = State::Consulting;
     claim.deadline = Some(NOW.plus_ms(2_000));
@@ -281,9 +290,8 @@ async fn a_message_is_loaded_with_what_it_moved_and_what_was_said() {
     assert_eq!(broken(error), (Constraint::Decision, Some(message)));
 }
 
-#[tokio::test]
-async fn messages_are_found_by_their_senders_identifiers() {
-    let house = house().await;
+async fn messages_are_found_by_their_senders_identifiers(on: Backend) {
+    let house = house(on).await;
     let (mut first, mut second) = (house.claim("clinic"), house.claim("clinic"));
     first.identifiers = vec![
         Identifier::new("urn:a", "۱۲"),
@@ -316,9 +324,8 @@ async fn messages_are_found_by_their_senders_identifiers() {
     );
 }
 
-#[tokio::test]
-async fn deadlines_pass_only_while_somebody_has_to_speak() {
-    let house = house().await;
+async fn deadlines_pass_only_while_somebody_has_to_speak(on: Backend) {
+    let house = house(on).await;
     let mut messages = Vec::new();
     for (state, deadline) in [
         (State::Consulting, Some(NOW.plus_ms(2))),
@@ -346,9 +353,8 @@ async fn deadlines_pass_only_while_somebody_has_to_speak() {
     assert_eq!(house.store.waiting(10).await.unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn pages_follow_each_other_without_gap_or_overlap() {
-    let house = house().await;
+async fn pages_follow_each_other_without_gap_or_overlap(on: Backend) {
+    let house = house(on).await;
     let mut messages = Vec::new();
     for at in 0..7 {
         let mut claim = house.claim(if at % 2 == 0 { "clinic" } else { "pharmacy" });
@@ -393,9 +399,8 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
     assert_eq!(own, [newest_first[0], newest_first[4], newest_first[6]]);
 }
 
-#[tokio::test]
-async fn authorised_lines_are_found_by_member_and_number() {
-    let house = house().await;
+async fn authorised_lines_are_found_by_member_and_number(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("clinic");
     let line = |seq, quantity, amount| Authorised {
         member: house.member,
@@ -432,9 +437,8 @@ async fn authorised_lines_are_found_by_member_and_number() {
     assert_eq!(found, left, "as it was left, and once");
 }
 
-#[tokio::test]
-async fn unmapped_codes_are_counted() {
-    let house = house().await;
+async fn unmapped_codes_are_counted(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("clinic");
     let seen = |code: &str, display: Option<&str>| UnmappedCode {
         sender: id("clinic"),
@@ -468,15 +472,12 @@ async fn unmapped_codes_are_counted() {
     assert_eq!(counted, [("x", 3, Some("Ex")), ("y", 1, None)]);
 }
 
-#[tokio::test]
-async fn what_was_committed_is_there_after_reopening() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hub.db");
-    let house = house_in(open_file(&path).await).await;
+async fn what_was_committed_is_there_after_reopening(on: Backend) {
+    let house = house(on).await;
     let message = house.consumed("year", 100, 40).await;
     house.store.close().await;
 
-    let store = open_file(&path).await;
+    let store = house.bench.open().await;
     let way = store.way(&Scope::Hub, message).await.unwrap();
     assert_eq!(
         way.turns[0].legs,
@@ -491,9 +492,8 @@ async fn what_was_committed_is_there_after_reopening() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn a_message_of_a_sender_whom_nobody_knows_is_refused() {
-    let house = house().await;
+async fn a_message_of_a_sender_whom_nobody_knows_is_refused(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("stranger");
     let message = claim.id;
     let batch = Batch {
@@ -509,7 +509,8 @@ async fn a_message_of_a_sender_whom_nobody_knows_is_refused() {
 
 #[tokio::test]
 async fn a_temporary_store_goes_away() {
-    let store = crate::samples::open(Place::Temporary).await;
+    let config = crate::bench::config(Place::Temporary);
+    let store = takmil_store::Store::open(&config).await.unwrap();
     assert_eq!(store.participants().await.unwrap(), []);
     store.close().await;
 }

@@ -3,15 +3,28 @@
 use takmil_domain::ids::{DeliveryId, MessageId};
 use takmil_store::{Attempt, AttemptRecord, Batch, Constraint, Outcome, Scope, StoreError};
 
+use crate::bench::{Backend, Bench, both};
 use crate::samples::{House, NOW, delivery, house, id, insurer, provider};
+
+both! {
+    only_the_earliest_of_each_claim_is_offered
+    a_delivery_carries_its_document_and_order
+    every_attempt_is_kept_with_the_message
+    backlogs_count_what_waits_and_what_was_had
+    a_stretch_of_time_is_delivered_again_in_the_old_order
+    an_insurer_acknowledges_its_own_deliveries_only
+    a_delivery_is_owed_once
+    what_is_claimed_is_offered_to_nobody_else_until_its_time_is_over
+    a_lease_has_one_holder
+}
 
 fn number(number: u8) -> DeliveryId {
     DeliveryId::new(NOW, [number; 10])
 }
 
 /// Two claims: the first with deliveries 1, 2 and 4 to alpha and 5 to beta, the second with 3 to alpha.
-async fn owed() -> (House, [MessageId; 2]) {
-    let house = house().await;
+async fn owed(on: Backend) -> (House, [MessageId; 2]) {
+    let house = house(on).await;
     let (first, second) = (house.claim("clinic"), house.claim("clinic"));
     let [a, b] = [first.id, second.id];
     let batch = Batch {
@@ -54,9 +67,8 @@ fn failed(delivery: u8, next_due_ms: u64) -> Attempt {
     }
 }
 
-#[tokio::test]
-async fn only_the_earliest_of_each_claim_is_offered() {
-    let (house, _) = owed().await;
+async fn only_the_earliest_of_each_claim_is_offered(on: Backend) {
+    let (house, _) = owed(on).await;
     let hub = &Scope::Hub;
     assert_eq!(due(&house, "alpha", 0).await, [number(1), number(3)]);
     assert_eq!(
@@ -84,9 +96,8 @@ async fn only_the_earliest_of_each_claim_is_offered() {
     assert_eq!(due(&house, "alpha", 500).await, []);
 }
 
-#[tokio::test]
-async fn a_delivery_carries_its_document_and_order() {
-    let (house, [a, _]) = owed().await;
+async fn a_delivery_carries_its_document_and_order(on: Backend) {
+    let (house, [a, _]) = owed(on).await;
     let due = house.store.due(&id("alpha"), NOW, 1).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!(due[0].document, "{\"delivery\":1}");
@@ -95,9 +106,8 @@ async fn a_delivery_carries_its_document_and_order() {
     assert!(due[0].sequence < beta[0].sequence);
 }
 
-#[tokio::test]
-async fn every_attempt_is_kept_with_the_message() {
-    let (house, [a, _]) = owed().await;
+async fn every_attempt_is_kept_with_the_message(on: Backend) {
+    let (house, [a, _]) = owed(on).await;
     let attempts = [failed(1, 1), failed(1, 2), had(1), had(1)];
     house
         .store
@@ -131,9 +141,8 @@ async fn every_attempt_is_kept_with_the_message() {
     );
 }
 
-#[tokio::test]
-async fn backlogs_count_what_waits_and_what_was_had() {
-    let (house, _) = owed().await;
+async fn backlogs_count_what_waits_and_what_was_had(on: Backend) {
+    let (house, _) = owed(on).await;
     house
         .store
         .record_attempts(&Scope::Hub, &[had(1)])
@@ -153,9 +162,8 @@ async fn backlogs_count_what_waits_and_what_was_had() {
     assert_eq!(house.store.backlogs(&provider("clinic")).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_stretch_of_time_is_delivered_again_in_the_old_order() {
-    let (house, _) = owed().await;
+async fn a_stretch_of_time_is_delivered_again_in_the_old_order(on: Backend) {
+    let (house, _) = owed(on).await;
     let all = [had(1), had(2), had(3), had(4), had(5)];
     house
         .store
@@ -170,9 +178,8 @@ async fn a_stretch_of_time_is_delivered_again_in_the_old_order() {
     assert_eq!(due(&house, "beta", 0).await, []);
 }
 
-#[tokio::test]
-async fn an_insurer_acknowledges_its_own_deliveries_only() {
-    let (house, _) = owed().await;
+async fn an_insurer_acknowledges_its_own_deliveries_only(on: Backend) {
+    let (house, _) = owed(on).await;
     let store = &house.store;
     store
         .record_attempts(&insurer("alpha"), &[had(1)])
@@ -191,9 +198,8 @@ async fn an_insurer_acknowledges_its_own_deliveries_only() {
     );
 }
 
-#[tokio::test]
-async fn a_delivery_is_owed_once() {
-    let (house, [a, _]) = owed().await;
+async fn a_delivery_is_owed_once(on: Backend) {
+    let (house, [a, _]) = owed(on).await;
     let claim = house.claim("clinic");
     let batch = Batch {
         outbox: vec![
@@ -213,4 +219,62 @@ async fn a_delivery_is_owed_once() {
         ),
         other => panic!("{other}"),
     }
+}
+
+async fn what_is_claimed_is_offered_to_nobody_else_until_its_time_is_over(on: Backend) {
+    let (house, _) = owed(on).await;
+    let (store, alpha) = (&house.store, id("alpha"));
+    let claim = |after_ms: u64, most| {
+        let now = NOW.plus_ms(after_ms);
+        let alpha = &alpha;
+        async move {
+            let claimed = store.claim(alpha, now, now.plus_ms(100), most).await;
+            let claimed = claimed.unwrap();
+            claimed.iter().map(|one| one.id).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(claim(0, 1).await, [number(1)]);
+    assert_eq!(due(&house, "alpha", 0).await, [number(3)]);
+    assert_eq!(claim(50, 10).await, [number(3)]);
+    assert_eq!(claim(99, 10).await, [], "what comes after 1 waits for it");
+    assert_eq!(claim(100, 10).await, [number(1)], "its time is over");
+    let store = &house.store;
+    store
+        .record_attempts(&Scope::Hub, &[had(1), failed(3, 120)])
+        .await
+        .unwrap();
+    assert_eq!(claim(119, 10).await, [number(2)], "an attempt ends a claim");
+    assert_eq!(claim(120, 10).await, [number(3)]);
+    store
+        .record_attempts(&Scope::Hub, &[had(2), had(3)])
+        .await
+        .unwrap();
+    let again = store.redeliver(&Scope::Hub, &alpha, (NOW, NOW.plus_ms(1)), NOW);
+    assert_eq!(again.await.unwrap(), 3);
+    assert_eq!(due(&house, "alpha", 120).await, [number(1), number(3)]);
+}
+
+async fn a_lease_has_one_holder(on: Backend) {
+    let store = Bench::new(on).await.open().await;
+    let lease = |holder: &'static str, after_ms| {
+        let store = store.clone();
+        async move {
+            let now = NOW.plus_ms(after_ms);
+            store.lease("clock", holder, now, 1_000).await.unwrap()
+        }
+    };
+    assert!(lease("a", 0).await);
+    assert!(!lease("b", 999).await);
+    assert!(lease("a", 999).await, "who has it keeps it");
+    assert!(!lease("b", 1_998).await);
+    assert!(lease("b", 1_999).await, "its time is over");
+    assert!(!lease("a", 2_000).await);
+    store.release("clock", "a").await.unwrap();
+    assert!(
+        !lease("a", 2_000).await,
+        "nobody gives back what another has"
+    );
+    store.release("clock", "b").await.unwrap();
+    assert!(lease("a", 2_000).await);
+    assert!(store.lease("other", "b", NOW, 1).await.unwrap());
 }

@@ -4,11 +4,18 @@ use takmil_domain::ids::Identifier;
 use takmil_domain::participant::Role;
 use takmil_store::{Constraint, NewCredential, Revision, Scope, StaffRole, StoreError, Upserted};
 
+use crate::bench::{Backend, both};
 use crate::samples::{NOW, house, id, participant, provider};
 
-#[tokio::test]
-async fn a_participant_is_found_by_its_identifiers() {
-    let house = house().await;
+both! {
+    a_participant_is_found_by_its_identifiers
+    an_identifier_names_one_participant
+    a_key_opens_until_it_is_revoked_or_rotated
+    a_key_that_opens_already_or_for_a_stranger_is_refused
+}
+
+async fn a_participant_is_found_by_its_identifiers(on: Backend) {
+    let house = house(on).await;
     let store = &house.store;
     let mut clinic = participant("clinic", Role::Provider);
     assert_eq!(
@@ -35,9 +42,8 @@ async fn a_participant_is_found_by_its_identifiers() {
     ));
 }
 
-#[tokio::test]
-async fn an_identifier_names_one_participant() {
-    let house = house().await;
+async fn an_identifier_names_one_participant(on: Backend) {
+    let house = house(on).await;
     let mut thief = participant("thief", Role::Provider);
     thief.identifiers = vec![Identifier::new("urn:licence", "clinic")];
     let before = house.store.revision().await.unwrap();
@@ -53,9 +59,8 @@ async fn an_identifier_names_one_participant() {
     assert_eq!(house.store.revision().await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn a_key_opens_until_it_is_revoked_or_rotated() {
-    let house = house().await;
+async fn a_key_opens_until_it_is_revoked_or_rotated(on: Backend) {
+    let house = house(on).await;
     let store = &house.store;
     let clinic = id("clinic");
     let desk = store
@@ -107,9 +112,8 @@ async fn a_key_opens_until_it_is_revoked_or_rotated() {
     assert!(store.credentials(&Scope::Hub, &clinic).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_key_that_opens_already_or_for_a_stranger_is_refused() {
-    let house = house().await;
+async fn a_key_that_opens_already_or_for_a_stranger_is_refused(on: Backend) {
+    let house = house(on).await;
     let store = &house.store;
     let desk = store
         .add_staff(&id("clinic"), "Desk", &[], NOW)

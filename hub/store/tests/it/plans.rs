@@ -4,7 +4,14 @@ use takmil_domain::plan::BasePlan;
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Revision, Scope, StoreError, Upserted};
 
+use crate::bench::{Backend, both};
 use crate::samples::{house, insurer, plan, provider};
+
+both! {
+    a_version_is_kept_once_and_never_changes
+    a_catalogue_tells_what_has_changed_since
+    documents_are_their_owners_to_change
+}
 
 fn base_plan(version: u32) -> BasePlan {
     let text = format!(
@@ -26,9 +33,8 @@ fn tariff(id: &str, version: u32, contract: Option<(&str, &str)>) -> Tariff {
     serde_json::from_str(&text).unwrap()
 }
 
-#[tokio::test]
-async fn a_version_is_kept_once_and_never_changes() {
-    let house = house().await;
+async fn a_version_is_kept_once_and_never_changes(on: Backend) {
+    let house = house(on).await;
     let (store, hub) = (&house.store, Scope::Hub);
     let first = plan("alpha-plan", 1, "alpha");
     assert_eq!(
@@ -51,9 +57,8 @@ async fn a_version_is_kept_once_and_never_changes() {
     );
 }
 
-#[tokio::test]
-async fn a_catalogue_tells_what_has_changed_since() {
-    let house = house().await;
+async fn a_catalogue_tells_what_has_changed_since(on: Backend) {
+    let house = house(on).await;
     let (store, hub) = (&house.store, Scope::Hub);
     let all = store.catalogue(Revision::default()).await.unwrap();
     assert_eq!((all.participants.len(), all.plans.len()), (4, 2));
@@ -74,9 +79,8 @@ async fn a_catalogue_tells_what_has_changed_since() {
     assert_eq!(nothing.revision, changed.revision);
 }
 
-#[tokio::test]
-async fn documents_are_their_owners_to_change() {
-    let house = house().await;
+async fn documents_are_their_owners_to_change(on: Backend) {
+    let house = house(on).await;
     let store = &house.store;
     let contract = tariff("contract", 1, Some(("clinic", "alpha")));
     let national = tariff("national", 1, None);

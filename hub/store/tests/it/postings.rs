@@ -5,7 +5,14 @@ use takmil_domain::limit::{EntryKind, Standing};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 use takmil_store::{Posting, PostingRefusal, Scope, StoreError};
 
+use crate::bench::{Backend, both};
 use crate::samples::{House, NOW, house, id, insurer, provider};
+
+both! {
+    an_opening_balance_makes_the_limit_and_a_repeat_changes_nothing
+    a_fact_beyond_the_ceiling_needs_its_override_first
+    insurers_post_facts_and_ceilings_of_their_own_members_only
+}
 
 fn posting(house: &House, reference: &str, kind: EntryKind, amount: i64) -> Posting {
     Posting {
@@ -30,9 +37,8 @@ async fn post(house: &House, postings: &[Posting]) -> Vec<Result<Standing, Posti
         .unwrap()
 }
 
-#[tokio::test]
-async fn an_opening_balance_makes_the_limit_and_a_repeat_changes_nothing() {
-    let house = house().await;
+async fn an_opening_balance_makes_the_limit_and_a_repeat_changes_nothing(on: Backend) {
+    let house = house(on).await;
     let opening = posting(&house, "o-1", EntryKind::Opening, 400);
     let expected = Standing {
         ceiling: 1_000,
@@ -58,9 +64,8 @@ async fn an_opening_balance_makes_the_limit_and_a_repeat_changes_nothing() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn a_fact_beyond_the_ceiling_needs_its_override_first() {
-    let house = house().await;
+async fn a_fact_beyond_the_ceiling_needs_its_override_first(on: Backend) {
+    let house = house(on).await;
     let fact = posting(&house, "p-1", EntryKind::OffHub, 1_200);
     let lift = posting(&house, "p-0", EntryKind::Override, 200);
     assert_eq!(
@@ -82,9 +87,8 @@ async fn a_fact_beyond_the_ceiling_needs_its_override_first() {
     house.in_order().await;
 }
 
-#[tokio::test]
-async fn insurers_post_facts_and_ceilings_of_their_own_members_only() {
-    let house = house().await;
+async fn insurers_post_facts_and_ceilings_of_their_own_members_only(on: Backend) {
+    let house = house(on).await;
     let good = posting(&house, "g", EntryKind::Opening, 1);
     let mut table = vec![
         (

@@ -1,6 +1,5 @@
 //! A store with two insurers, two providers, a plan and an enrolled family; and messages to put into it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,8 +16,10 @@ use takmil_domain::party::InsurerRole;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit, Plan, Relationship};
 use takmil_store::{
     Batch, Compressed, Enrolled, Leg, MessageUpdate, NewDelivery, NewEntry, NewLimit, NewMessage,
-    Place, Random, ReservationChange, ReservationState, Scope, Store, StoreConfig,
+    Random, ReservationChange, ReservationState, Scope, Store,
 };
+
+use crate::bench::{Backend, Bench};
 
 pub(crate) const NOW: Instant = Instant(1_760_000_000_000_000);
 
@@ -30,19 +31,6 @@ pub(crate) fn random() -> Random {
         bits[2..].copy_from_slice(&count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         bits
     })
-}
-
-pub(crate) async fn open(place: Place) -> Store {
-    let config = StoreConfig {
-        place,
-        readers: 2,
-        random: random(),
-    };
-    Store::open(&config).await.unwrap()
-}
-
-pub(crate) async fn open_file(path: &Path) -> Store {
-    open(Place::File(path.to_owned())).await
 }
 
 pub(crate) fn id(name: &str) -> ParticipantId {
@@ -109,6 +97,8 @@ pub(crate) fn enrolment(owner: &str, certificate: &str, national_id: &str) -> En
 /// A store to work with.
 pub(crate) struct House {
     pub(crate) store: Store,
+    /// Where the store is.
+    pub(crate) bench: Bench,
     /// Enrolled with `alpha`.
     pub(crate) member: MemberId,
     pub(crate) account: AccountId,
@@ -116,11 +106,9 @@ pub(crate) struct House {
 }
 
 /// Insurers `alpha` and `beta`, providers `clinic` and `pharmacy`, one member of `alpha`.
-pub(crate) async fn house() -> House {
-    house_in(open(Place::Temporary).await).await
-}
-
-pub(crate) async fn house_in(store: Store) -> House {
+pub(crate) async fn house(on: Backend) -> House {
+    let bench = Bench::new(on).await;
+    let store = bench.open().await;
     for name in ["alpha", "beta"] {
         let insurer = participant(name, Role::Insurer);
         store.upsert_participant(&insurer).await.unwrap();
@@ -136,6 +124,7 @@ pub(crate) async fn house_in(store: Store) -> House {
     let Enrolled { member, account } = enrolled[0].clone().unwrap();
     House {
         store,
+        bench,
         member,
         account,
         messages: AtomicU64::new(1),
@@ -257,6 +246,11 @@ impl House {
         };
         self.write(&batch).await.unwrap();
         message
+    }
+
+    /// Another hub in the same database.
+    pub(crate) async fn neighbour(&self) -> Store {
+        self.bench.open().await
     }
 
     pub(crate) async fn in_order(&self) {

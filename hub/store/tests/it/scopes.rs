@@ -3,7 +3,15 @@
 use takmil_domain::participant::Role;
 use takmil_store::{Batch, MessageFilter, Scope, StoreError};
 
+use crate::bench::{Backend, both};
 use crate::samples::{House, delivery, house, id, insurer, leg, participant, provider};
+
+both! {
+    messages_are_seen_by_their_sender_and_those_who_owe_a_share
+    an_insurer_sees_no_other_insurer_on_a_messages_way
+    members_and_their_limits_are_seen_by_their_insurers
+    an_insurer_sees_its_own_limits_of_a_member_alone
+}
 
 fn is_missing<T>(answer: Result<T, StoreError>) -> bool {
     match answer {
@@ -40,9 +48,8 @@ async fn sees(house: &House, scope: &Scope, message: takmil_domain::ids::Message
     seen[0]
 }
 
-#[tokio::test]
-async fn messages_are_seen_by_their_sender_and_those_who_owe_a_share() {
-    let house = house().await;
+async fn messages_are_seen_by_their_sender_and_those_who_owe_a_share(on: Backend) {
+    let house = house(on).await;
     let claim = house.claim("clinic");
     let message = claim.id;
     house
@@ -68,9 +75,8 @@ async fn messages_are_seen_by_their_sender_and_those_who_owe_a_share() {
     }
 }
 
-#[tokio::test]
-async fn an_insurer_sees_no_other_insurer_on_a_messages_way() {
-    let house = house().await;
+async fn an_insurer_sees_no_other_insurer_on_a_messages_way(on: Backend) {
+    let house = house(on).await;
     let mut claim = house.claim("clinic");
     let message = claim.id;
     claim.insurers = vec![id("alpha"), id("beta"), id("alpha")];
@@ -103,9 +109,8 @@ async fn an_insurer_sees_no_other_insurer_on_a_messages_way() {
     assert_eq!((whole.turns[0].legs.len(), whole.deliveries.len()), (3, 2));
 }
 
-#[tokio::test]
-async fn members_and_their_limits_are_seen_by_their_insurers() {
-    let house = house().await;
+async fn members_and_their_limits_are_seen_by_their_insurers(on: Backend) {
+    let house = house(on).await;
     house.consumed("year", 100, 10).await;
     let stranger = takmil_domain::ids::MemberId(house.fresh().0);
     let table = [
@@ -134,9 +139,8 @@ async fn members_and_their_limits_are_seen_by_their_insurers() {
     }
 }
 
-#[tokio::test]
-async fn an_insurer_sees_its_own_limits_of_a_member_alone() {
-    let house = house().await;
+async fn an_insurer_sees_its_own_limits_of_a_member_alone(on: Backend) {
+    let house = house(on).await;
     house.consumed("year", 100, 10).await;
     let gamma = participant("gamma", Role::Insurer);
     house.store.upsert_participant(&gamma).await.unwrap();

@@ -1,25 +1,33 @@
 //! A database that was changed by other hands: found out, or at least not believed.
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqlSafeStr};
 use takmil_domain::limit::EntryKind;
 use takmil_store::{Batch, LedgerSum, Scope, StoreError};
 
-use crate::samples::{House, house_in, open_file};
+use crate::bench::{Backend, Bench, both};
+use crate::samples::{House, house};
 
-/// Opens the file beside the hub, without its checks.
-async fn other_hands(path: &std::path::Path) -> SqliteConnection {
-    SqliteConnectOptions::new()
-        .filename(path)
+both! {
+    a_planted_difference_is_found
+    what_cannot_be_read_is_an_error_and_no_panic
+    a_schema_from_a_newer_hub_is_not_opened
+}
+
+/// Changes the database beside the hub, without its checks.
+async fn tamper(bench: &Bench, sql: &'static str) {
+    if matches!(bench, Bench::Postgres(_)) {
+        // Bytes are spelled otherwise.
+        bench.sql(&sql.replace("x'", r"'\x"));
+        return;
+    }
+    let mut hands = SqliteConnectOptions::new()
+        .filename(bench.file())
         .foreign_keys(false)
         .pragma("ignore_check_constraints", "on")
         .connect()
         .await
-        .unwrap()
-}
-
-async fn tamper(path: &std::path::Path, sql: &'static str) {
-    let mut hands = other_hands(path).await;
+        .unwrap();
     let done = sqlx::query(sql.into_sql_str())
         .execute(&mut hands)
         .await
@@ -27,8 +35,8 @@ async fn tamper(path: &std::path::Path, sql: &'static str) {
     assert!(done.rows_affected() > 0, "{sql}");
 }
 
-async fn house_with_a_ledger(path: &std::path::Path) -> House {
-    let house = house_in(open_file(path).await).await;
+async fn house_with_a_ledger(on: Backend) -> House {
+    let house = house(on).await;
     house.consumed("year", 1_000, 300).await;
     house.reserved("stay", 1_000, 200, "2025-12-31").await;
     let claim = house.claim("clinic");
@@ -41,8 +49,7 @@ async fn house_with_a_ledger(path: &std::path::Path) -> House {
     house
 }
 
-#[tokio::test]
-async fn a_planted_difference_is_found() {
+async fn a_planted_difference_is_found(on: Backend) {
     let table = [
         (
             "update standing set consumed = consumed - 1 where code = 'year'",
@@ -95,11 +102,9 @@ async fn a_planted_difference_is_found() {
         ),
     ];
     for (sql, code, sum, kept, derived) in table {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hub.db");
-        let house = house_with_a_ledger(&path).await;
+        let house = house_with_a_ledger(on).await;
         house.in_order().await;
-        tamper(&path, sql).await;
+        tamper(&house.bench, sql).await;
         let differences = house.store.check_ledger().await.unwrap();
         assert_eq!(differences.len(), 1, "{sql}");
         let found = &differences[0];
@@ -112,8 +117,7 @@ async fn a_planted_difference_is_found() {
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_read_is_an_error_and_no_panic() {
+async fn what_cannot_be_read_is_an_error_and_no_panic(on: Backend) {
     let table = [
         "update message set state = 'imagined'",
         "update message set digest = x'00'",
@@ -122,41 +126,30 @@ async fn what_cannot_be_read_is_an_error_and_no_panic() {
         "update turn set legs = '{'",
     ];
     for sql in table {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hub.db");
-        let house = house_in(open_file(&path).await).await;
+        let house = house(on).await;
         let message = house.consumed("year", 1_000, 300).await;
-        tamper(&path, sql).await;
+        tamper(&house.bench, sql).await;
         let way = house.store.way(&Scope::Hub, message).await;
         assert!(
             matches!(way, Err(StoreError::Unreadable { .. })),
             "{sql}: {way:?}"
         );
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hub.db");
-    let house = house_in(open_file(&path).await).await;
+    let house = house(on).await;
     let message = house.consumed("year", 1_000, 300).await;
-    tamper(&path, "update body set original = x'28b52ffd'").await;
+    tamper(&house.bench, "update body set original = x'28b52ffd'").await;
     assert!(house.store.original(&Scope::Hub, message).await.is_err());
 }
 
-#[tokio::test]
-async fn a_schema_from_a_newer_hub_is_not_opened() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("hub.db");
-    open_file(&path).await.close().await;
+async fn a_schema_from_a_newer_hub_is_not_opened(on: Backend) {
+    let bench = Bench::new(on).await;
+    bench.open().await.close().await;
     tamper(
-        &path,
+        &bench,
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
          values (9999, 'later', true, x'00', 0)",
     )
     .await;
-    let config = takmil_store::StoreConfig {
-        place: takmil_store::Place::File(path),
-        readers: 1,
-        random: crate::samples::random(),
-    };
-    let refused = takmil_store::Store::open(&config).await;
+    let refused = takmil_store::Store::open(&bench.config()).await;
     assert!(matches!(refused, Err(StoreError::Migration(_))));
 }
