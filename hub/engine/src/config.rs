@@ -24,7 +24,7 @@ pub struct Config {
     pub deliver_parallel: usize,
     /// The first wait after a failed delivery; it doubles with every further one.
     pub retry_first_ms: u64,
-    /// The longest wait between two attempts. Attempts never end.
+    /// The longest wait between two attempts, five minutes at most. Attempts never end.
     pub retry_most_ms: u64,
     /// How often the clocks look for what is due: expired reservations, consultations cut off by a crash.
     pub clock_ms: u64,

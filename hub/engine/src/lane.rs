@@ -19,6 +19,9 @@ use crate::turn::{self, Done, Order};
 /// When a sender that was turned away should come back: a few turns later.
 const RETRY_AFTER_MS: u64 = 1_000;
 
+/// How often a turn is tried where other hubs are faster: each time one of them has gone on, so all do.
+const MOST_TRIES: u32 = 8;
+
 type Outcome = Result<Done, Error>;
 
 /// The lanes of an engine.
@@ -135,7 +138,7 @@ async fn run(
 
 /// Does the orders together; if the whole fails because of one, each alone.
 async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
-    match turn::run(inner, orders).await {
+    match turn(inner, orders).await {
         Ok(results) => results.into_iter().map(Ok).collect(),
         Err(error) if orders.len() == 1 => {
             tracing::error!(%error, "an order failed");
@@ -149,7 +152,7 @@ async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
             tracing::warn!(%error, orders = orders.len(), "a turn failed; its orders go one by one");
             let mut results = Vec::with_capacity(orders.len());
             for order in orders {
-                let alone = turn::run(inner, std::slice::from_ref(order)).await;
+                let alone = turn(inner, std::slice::from_ref(order)).await;
                 let alone = alone.and_then(|mut results| results.pop().ok_or(Error::Stopping));
                 if let Err(error) = &alone {
                     tracing::error!(%error, "an order failed");
@@ -157,6 +160,20 @@ async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
                 results.push(alone);
             }
             results
+        }
+    }
+}
+
+/// One turn, begun anew where another hub was faster: its rows are there then.
+async fn turn(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
+    let mut tries = MOST_TRIES;
+    loop {
+        tries -= 1;
+        match turn::run(inner, orders).await {
+            Err(Error::Store(StoreError::Contended)) if tries > 0 => {
+                tracing::debug!(orders = orders.len(), "another hub was faster");
+            }
+            other => return other,
         }
     }
 }

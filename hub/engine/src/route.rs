@@ -13,7 +13,7 @@ use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{Delivery, Endpoint};
 use takmil_insurers::TransportError;
-use takmil_store::{Attempt, Outcome, Scope};
+use takmil_store::{Attempt, MOST_WAIT_MS, Outcome, Scope};
 use tokio::task::JoinHandle;
 
 use crate::Inner;
@@ -93,11 +93,11 @@ async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Ro
     } else {
         inner.config.deliver_parallel.max(1)
     };
-    let due = match inner
-        .store
-        .due(insurer, now, u32::try_from(most).unwrap_or(1))
-        .await
-    {
+    // Another hub on the same database delivers, too. A claim outlives the attempt by as much again, so that it
+    // ends by the record of the attempt; its own end is for a hub that crashed.
+    let until = now.plus_ms(inner.config.deliver_deadline_ms.saturating_mul(2));
+    let most = u32::try_from(most).unwrap_or(1);
+    let due = match inner.store.claim(insurer, now, until, most).await {
         Ok(due) if due.is_empty() => return Round::Idle,
         Ok(due) => due,
         Err(error) => {
@@ -156,7 +156,7 @@ fn attempt(
         None => Outcome::Delivered,
         // What the insurer will not take stays owed; a person has to look at it, and it asks again rarely.
         Some(error) if !error.is_retryable() => {
-            failed(at, Duration::from_millis(inner.config.retry_most_ms), error)
+            failed(at, Duration::from_millis(longest(inner)), error)
         }
         Some(error) => failed(at, wait, error),
     };
@@ -175,6 +175,11 @@ fn failed(at: Instant, wait: Duration, error: &TransportError) -> Outcome {
     }
 }
 
+/// The longest wait between two attempts, in milliseconds.
+fn longest(inner: &Inner) -> u64 {
+    inner.config.retry_most_ms.min(MOST_WAIT_MS)
+}
+
 /// The wait after so many failures in a row: doubled each time up to a bound, less up to half of it by chance,
 /// so that insurers that come back are not met by everything at once.
 fn backoff(inner: &Inner, failures: u32) -> Duration {
@@ -183,7 +188,7 @@ fn backoff(inner: &Inner, failures: u32) -> Duration {
             .checked_shl(failures.saturating_sub(1))
             .unwrap_or(u64::MAX),
     );
-    let most = doubled.min(inner.config.retry_most_ms);
+    let most = doubled.min(longest(inner));
     let [chance, ..] = (inner.random)();
     Duration::from_millis(most - most.saturating_mul(u64::from(chance)) / 512)
 }
