@@ -1,6 +1,7 @@
 //! The core of the hub, pure: no clock, no I/O, no wire type, no database.
 
 pub mod answer;
+pub mod audit;
 pub mod bill;
 pub mod check;
 pub mod code;
