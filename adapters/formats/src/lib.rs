@@ -113,14 +113,13 @@ pub fn recognise(media_type: Option<&str>, body: &[u8]) -> Option<&'static Forma
             .as_deref()
             .is_some_and(|essence| format.media_types.contains(&essence))
     };
-    let shown: Vec<&'static Format> = FORMATS
-        .iter()
-        .filter(|format| (format.recognise)(body))
-        .collect();
-    match shown.first() {
-        Some(first) => Some(shown.iter().copied().find(claims).unwrap_or(first)),
-        None => FORMATS.iter().find(claims),
-    }
+    let shows = |format: &&Format| (format.recognise)(body);
+    let mut claimants = FORMATS.iter().filter(claims);
+    claimants
+        .clone()
+        .find(shows)
+        .or_else(|| FORMATS.iter().find(shows))
+        .or_else(|| claimants.next())
 }
 
 /// Reads a body in `format` and checks every message that was read.

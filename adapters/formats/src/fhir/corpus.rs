@@ -161,7 +161,7 @@ fn samples() -> Option<Vec<Sample>> {
     Some(samples)
 }
 
-fn parse(sample: &Sample) -> Result<Node, takmil_domain::problem::Problem> {
+fn parse(sample: &Sample) -> Result<Node<'_>, takmil_domain::problem::Problem> {
     if sample.is_xml {
         xml::parse(&sample.body)
     } else {

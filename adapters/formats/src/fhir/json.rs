@@ -5,8 +5,10 @@
 //! raw control characters inside strings, a key that stands twice, unpaired surrogates, text after
 //! the value, more depth or more values than the limits below. It must stay free of panics on any input.
 
-use super::tree::{Node, escape_step};
+use super::tree::{Member, Node, push_step};
 use crate::MAX_DEPTH;
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// How many values a body may hold: a claim of 10,000 lines has some 500,000. It bounds memory, as a
@@ -18,7 +20,7 @@ pub(crate) const MAX_NODES: usize = 4_000_000;
 /// # Errors
 /// One [`Problem`], the first met, with the pointer to the innermost value being read and the line
 /// and byte (from 1) in its sentence.
-pub(crate) fn parse(body: &[u8]) -> Result<Node, Problem> {
+pub(crate) fn parse(body: &[u8]) -> Result<Node<'_>, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|error| {
         let detail = format!(
@@ -56,9 +58,12 @@ pub(crate) fn parse(body: &[u8]) -> Result<Node, Problem> {
     })
 }
 
+/// How many bytes the answer to a small claim takes.
+pub(crate) const USUAL_ANSWER: usize = 8 * 1024;
+
 /// Writes `node` as JSON without spaces.
-pub(crate) fn render(node: &Node) -> String {
-    let mut out = String::new();
+pub(crate) fn render(node: &Node<'_>) -> String {
+    let mut out = String::with_capacity(USUAL_ANSWER);
     write_value(node, &mut out);
     out
 }
@@ -96,7 +101,9 @@ impl Fault {
     /// The same fault seen from the container that holds the faulty value under `step`. Built on the
     /// way out, so that a good body pays nothing for pointers.
     fn inside(mut self, step: &str) -> Self {
-        self.pointer = format!("/{}{}", escape_step(step), self.pointer);
+        let mut pointer = "/".to_owned();
+        push_step(step, &mut pointer);
+        self.pointer.insert_str(0, &pointer);
         self
     }
 }
@@ -108,7 +115,7 @@ struct Parser<'a> {
     nodes: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -127,7 +134,7 @@ impl Parser<'_> {
     }
 
     /// Reads a value that may nest `depth` levels further.
-    fn value(&mut self, depth: usize) -> Result<Node, Fault> {
+    fn value(&mut self, depth: usize) -> Result<Node<'a>, Fault> {
         self.nodes = self.nodes.saturating_add(1);
         if self.nodes > MAX_NODES {
             return Err(Fault::new(
@@ -138,7 +145,7 @@ impl Parser<'_> {
         match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
-            Some(b'"') => self.string().map(|text| Node::String(text.into())),
+            Some(b'"') => self.string().map(Node::String),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true", Node::Bool(true)),
             Some(b'f') => self.word("false", Node::Bool(false)),
@@ -161,7 +168,7 @@ impl Parser<'_> {
         Ok(below)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Node, Fault> {
+    fn object(&mut self, depth: usize) -> Result<Node<'a>, Fault> {
         let below = self.descend(depth)?;
         let mut members = Vec::new();
         if self.take(b'}') {
@@ -171,7 +178,7 @@ impl Parser<'_> {
             if self.skip_space().peek() != Some(b'"') {
                 return Err(Fault::malformed("a key in quotes was expected"));
             }
-            let key: Box<str> = self.string()?.into();
+            let key = self.string()?;
             if !self.skip_space().take(b':') {
                 return Err(Fault::malformed("a colon was expected after the key").inside(&key));
             }
@@ -196,7 +203,7 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Node, Fault> {
+    fn array(&mut self, depth: usize) -> Result<Node<'a>, Fault> {
         let below = self.descend(depth)?;
         let mut items = Vec::new();
         if self.take(b']') {
@@ -217,7 +224,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&mut self, word: &str, node: Node) -> Result<Node, Fault> {
+    fn word(&mut self, word: &str, node: Node<'a>) -> Result<Node<'a>, Fault> {
         if !self
             .text
             .get(self.at..)
@@ -229,7 +236,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    fn number(&mut self) -> Result<Node, Fault> {
+    fn number(&mut self) -> Result<Node<'a>, Fault> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
@@ -265,21 +272,21 @@ impl Parser<'_> {
     }
 
     /// Reads a string from its opening to its closing quote.
-    fn string(&mut self) -> Result<String, Fault> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at = self.at.saturating_add(1);
-        let mut out = String::new();
+        let mut out = Cow::Borrowed(self.plain());
         loop {
-            let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
-                self.at = self.at.saturating_add(1);
-            }
-            out.push_str(self.text.get(start..self.at).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     self.at = self.at.saturating_add(1);
                     return Ok(out);
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => {
+                    let escaped = self.escape()?;
+                    let out = out.to_mut();
+                    out.push(escaped);
+                    out.push_str(self.plain());
+                }
                 Some(_) => {
                     let what = "a raw control character stands in a string; write it as an escape";
                     return Err(Fault::new(ProblemCode::ControlCharacter, what));
@@ -287,6 +294,14 @@ impl Parser<'_> {
                 None => return Err(Fault::malformed("the body ends inside a string")),
             }
         }
+    }
+
+    /// What stands in a string as it is, up to the next quote, escape or control character.
+    fn plain(&mut self) -> &'a str {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let start = self.at;
+        self.at = self.at.saturating_add(plain_length(rest));
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     fn escape(&mut self) -> Result<char, Fault> {
@@ -340,7 +355,7 @@ impl Parser<'_> {
 }
 
 /// A key that stands twice. Objects of FHIR are small, so pairs are compared; a hostile one is sorted.
-fn repeated_key(members: &[(Box<str>, Node)]) -> Option<&str> {
+fn repeated_key<'m>(members: &'m [Member<'_>]) -> Option<&'m str> {
     if members.len() <= 24 {
         let mut rest = members;
         while let [(key, _), tail @ ..] = rest {
@@ -358,7 +373,7 @@ fn repeated_key(members: &[(Box<str>, Node)]) -> Option<&str> {
         .map(|[key, _]| *key)
 }
 
-fn write_value(node: &Node, out: &mut String) {
+fn write_value(node: &Node<'_>, out: &mut String) {
     match node {
         Node::Null => out.push_str("null"),
         Node::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -389,18 +404,50 @@ fn write_value(node: &Node, out: &mut String) {
 
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => out.push(character),
+    let mut rest = text;
+    loop {
+        let (before, after) = rest
+            .split_at_checked(plain_length(rest.as_bytes()))
+            .unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut letters = after.chars();
+        match letters.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            None => break,
         }
+        rest = letters.as_str();
     }
     out.push('"');
+}
+
+/// How many bytes of a string stand in JSON as they are, before the first quote, backslash or control
+/// character. Eight are looked at at once, as most of a body is inside of strings.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const TOPS: u64 = ONES << 7;
+    // The top bit of the first byte that is below `bound` is set; above it, others may be by mistake.
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & TOPS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut length = 0_usize;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let ends = is(b'"') | is(b'\\') | below(word, b' ');
+        if ends != 0 {
+            return length.saturating_add(ends.trailing_zeros() as usize / 8);
+        }
+        length = length.saturating_add(8);
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    length.saturating_add(rest.iter().position(ends).unwrap_or(rest.len()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ mod render;
 mod tree;
 mod xml;
 
+use std::borrow::Cow;
+
 use crate::{Format, peek};
 
 /// FHIR R4, either syntax.
@@ -49,7 +51,7 @@ pub const PRIORITY: &str = "http://hl7.org/fhir/request-priority";
 const WINDOW: usize = 64 * 1024;
 
 fn recognise(body: &[u8]) -> bool {
-    peek::has_key(body, "resourceType") || is_fhir_xml(body)
+    peek::keys(body, ["resourceType"]) == [true] || is_fhir_xml(body)
 }
 
 /// Whether a body is XML whose first element is in FHIR's namespace, as far as its start shows.
@@ -58,13 +60,14 @@ fn is_fhir_xml(body: &[u8]) -> bool {
         return false;
     }
     // In UTF-16 every other byte is zero for the letters that matter here.
-    let window = body.get(..WINDOW).unwrap_or(body);
-    let text: Vec<u8> = window.iter().copied().filter(|byte| *byte != 0).collect();
-    let text = String::from_utf8_lossy(&text);
-    let mut tags = text.split('<').skip(1);
-    let root = tags.find(|tag| !tag.starts_with(['?', '!']));
-    root.and_then(|tag| tag.split('>').next())
-        .is_some_and(|tag| {
-            tag.contains("http://hl7.org/fhir\"") || tag.contains("http://hl7.org/fhir'")
-        })
+    let mut window = Cow::Borrowed(body.get(..WINDOW).unwrap_or(body));
+    if window.contains(&0) {
+        window.to_mut().retain(|byte| *byte != 0);
+    }
+    let mut tags = window.split(|byte| *byte == b'<').skip(1);
+    let root = tags.find(|tag| !matches!(tag.first(), Some(b'?' | b'!')));
+    let root = root.and_then(|tag| tag.split(|byte| *byte == b'>').next());
+    let name = b"http://hl7.org/fhir";
+    let mut ends = root.unwrap_or_default().windows(name.len() + 1);
+    ends.any(|text| text.starts_with(name) && matches!(text.last(), Some(b'"' | b'\'')))
 }

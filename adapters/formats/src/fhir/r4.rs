@@ -29,12 +29,16 @@ pub(crate) use check::check;
 pub(crate) use expression::expression;
 pub(crate) use primitive::Primitive;
 
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// How many elements a structure may have at most; the largest of R4 has half as many.
+/// How many elements a structure may have at most, as a [`Mask`] has room for; the largest of R4 has half as many.
 pub(crate) const MAX_ELEMENTS: usize = 128;
+
+/// Elements of one structure, a bit for each index.
+pub(crate) type Mask = u128;
 
 /// One resource, datatype or backbone element.
 #[derive(Debug)]
@@ -45,9 +49,11 @@ pub(crate) struct Structure {
     pub(crate) is_resource: bool,
     /// Its elements in FHIR's order, inherited ones first.
     pub(crate) elements: Vec<Element>,
-    /// Every JSON name of an element (`valueString` for `value[x]`), sorted, with the indices of the
-    /// element and of its type.
-    properties: Vec<(Cow<'static, str>, usize, usize)>,
+    /// Those that must be there.
+    pub(crate) required: Mask,
+    /// Every JSON name of an element (`valueString` for `value[x]`), with the index of the element and its
+    /// type. What senders write is only looked up here, so that a fast hash is safe.
+    properties: FxHashMap<Cow<'static, str>, (usize, Type)>,
 }
 
 /// One element of a structure.
@@ -69,6 +75,8 @@ pub(crate) struct Element {
     pub(crate) targets: &'static str,
     /// The codes that a `code` may be, `|` between them; `None` if the list is open.
     pub(crate) codes: Option<&'static str>,
+    /// The same one by one.
+    listed: Vec<&'static str>,
 }
 
 /// What an element holds.
@@ -100,24 +108,27 @@ pub(crate) fn structure(index: usize) -> Option<&'static Structure> {
 impl Structure {
     /// The element of that JSON name, its index in [`Self::elements`] and its type.
     pub(crate) fn property(&self, name: &str) -> Option<(&Element, usize, Type)> {
-        let found = self
-            .properties
-            .binary_search_by(|(known, _, _)| (**known).cmp(name))
-            .ok()?;
-        let (_, index, kind) = self.properties.get(found)?;
-        let element = self.elements.get(*index)?;
-        Some((element, *index, *element.types.get(*kind)?))
+        let (index, kind) = *self.properties.get(name)?;
+        Some((self.elements.get(index)?, index, kind))
     }
 
-    /// Every JSON name that an element of this structure can have, in the order of the alphabet.
-    pub(crate) fn property_names(&self) -> impl Iterator<Item = &str> {
-        self.properties.iter().map(|(name, _, _)| &**name)
+    /// The JSON name of an element of this structure that is `name` but for the case of letters.
+    pub(crate) fn property_near(&self, name: &str) -> Option<&str> {
+        let names = self.properties.keys().map(|known| &**known);
+        names.filter(|known| known.eq_ignore_ascii_case(name)).min()
+    }
+}
+
+impl Element {
+    /// Whether its list has the code; true where the list is open.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.codes.is_none() || self.listed.contains(&code)
     }
 }
 
 struct Table {
     structures: Vec<Structure>,
-    by_name: HashMap<&'static str, usize>,
+    by_name: FxHashMap<&'static str, usize>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("r4/r4.tsv")));
@@ -154,7 +165,7 @@ impl Table {
                 (_, None) => {}
             }
         }
-        let by_name: HashMap<_, _> = drafts
+        let by_name: FxHashMap<_, _> = drafts
             .iter()
             .enumerate()
             .map(|(index, draft)| (draft.name, index))
@@ -177,25 +188,29 @@ struct Reader<'a> {
     codes: HashMap<&'static str, &'static str>,
     open: &'static str,
     drafts: &'a [Draft],
-    by_name: &'a HashMap<&'static str, usize>,
+    by_name: &'a FxHashMap<&'static str, usize>,
 }
 
 impl Reader<'_> {
     fn structure(&self, draft: &Draft) -> Structure {
         let mut elements = Vec::new();
         self.inherit(draft, &mut elements);
-        let mut properties = Vec::new();
+        let mut properties = FxHashMap::default();
+        let mut required = 0;
         for (index, (element, type_names)) in elements.iter().enumerate() {
-            for (kind, type_name) in type_names.iter().enumerate() {
-                properties.push((property_name(element, type_name), index, kind));
+            for (kind, type_name) in element.types.iter().zip(type_names) {
+                properties.insert(property_name(element, type_name), (index, *kind));
+            }
+            if element.required {
+                required |= bit(index);
             }
         }
-        properties.sort_unstable();
         let elements = elements.into_iter().map(|(element, _)| element).collect();
         Structure {
             name: draft.name,
             is_resource: draft.kind == "R",
             elements,
+            required,
             properties,
         }
     }
@@ -236,6 +251,10 @@ impl Reader<'_> {
             types: names.iter().filter_map(|name| self.kind(name)).collect(),
             targets,
             codes: self.codes.get(codes).copied(),
+            listed: self
+                .codes
+                .get(codes)
+                .map_or(Vec::new(), |codes| codes.split('|').collect()),
         };
         (element, names)
     }
@@ -247,6 +266,11 @@ impl Reader<'_> {
         let primitive = Primitive::named(name).map(Type::Primitive);
         primitive.or_else(|| self.by_name.get(name).copied().map(Type::Structure))
     }
+}
+
+/// The bit of the element of that index in a [`Mask`].
+pub(crate) fn bit(index: usize) -> Mask {
+    u32::try_from(index).map_or(0, |index| Mask::from(1_u8).unbounded_shl(index))
 }
 
 /// The JSON name of an element of that type: `valueString` for `value[x]` as a `string`.
@@ -305,12 +329,6 @@ mod tests {
                 "{}",
                 structure.name
             );
-            let names: Vec<&str> = structure.property_names().collect();
-            assert!(
-                names.array_windows().all(|[one, next]| one < next),
-                "{}: {names:?}",
-                structure.name
-            );
             let types: usize = structure
                 .elements
                 .iter()
@@ -318,7 +336,7 @@ mod tests {
                 .sum();
             assert_eq!(
                 types,
-                names.len(),
+                structure.properties.len(),
                 "{} has a type that the table does not hold",
                 structure.name
             );

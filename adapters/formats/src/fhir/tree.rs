@@ -1,30 +1,37 @@
 //! The one tree that both syntaxes of FHIR are read into and written from: JSON's shape, with every
-//! number kept as the digits that were sent. It knows nothing of FHIR's own rules (see [`super::r4`]),
-//! and its numbers must never go through floating point.
+//! number kept as the digits that were sent. Texts are borrowed from the body, or from the program, as far
+//! as they stand there as they are. It knows nothing of FHIR's own rules (see [`super::r4`]), and its numbers
+//! must never go through floating point.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A value in the JSON form of FHIR.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Node {
+pub(crate) enum Node<'a> {
     /// `null`, which FHIR allows only to keep two parallel lists in step.
     Null,
     /// `true` or `false`.
     Bool(bool),
     /// A number, as its exact text in JSON's grammar (`10.00` stays `10.00`).
-    Number(Box<str>),
+    Number(Cow<'a, str>),
     /// A string, unescaped.
-    String(Box<str>),
+    String(Cow<'a, str>),
     /// A list.
-    Array(Vec<Node>),
+    Array(Vec<Node<'a>>),
     /// Members in the order in which they were sent; a key stands once.
-    Object(Vec<(Box<str>, Node)>),
+    Object(Vec<Member<'a>>),
 }
 
-impl Node {
+/// A key and its value.
+pub(crate) type Member<'a> = (Cow<'a, str>, Node<'a>);
+
+impl<'a> Node<'a> {
     /// An object of these members, in this order.
     #[cfg(test)]
-    pub(crate) fn object<K: Into<Box<str>>>(members: impl IntoIterator<Item = (K, Node)>) -> Self {
+    pub(crate) fn object<K: Into<Cow<'a, str>>>(
+        members: impl IntoIterator<Item = (K, Node<'a>)>,
+    ) -> Self {
         Self::Object(
             members
                 .into_iter()
@@ -35,17 +42,35 @@ impl Node {
 
     /// A list of these items.
     #[cfg(test)]
-    pub(crate) fn array(items: impl IntoIterator<Item = Node>) -> Self {
+    pub(crate) fn array(items: impl IntoIterator<Item = Node<'a>>) -> Self {
         Self::Array(items.into_iter().collect())
     }
 
     /// A number from its decimal text; the caller answers for JSON's grammar.
-    pub(crate) fn number(text: impl Into<Box<str>>) -> Self {
+    pub(crate) fn number(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Number(text.into())
     }
 
+    /// The same tree with texts of its own.
+    pub(crate) fn into_owned(self) -> Node<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Node::Null,
+            Self::Bool(value) => Node::Bool(value),
+            Self::Number(text) => Node::Number(own(text)),
+            Self::String(text) => Node::String(own(text)),
+            Self::Array(items) => Node::Array(items.into_iter().map(Node::into_owned).collect()),
+            Self::Object(members) => Node::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| (own(key), value.into_owned()))
+                    .collect(),
+            ),
+        }
+    }
+
     /// The member of that name; `None` if there is none or if this is no object.
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
         self.members()
             .iter()
             .find(|(name, _)| &**name == key)
@@ -53,7 +78,7 @@ impl Node {
     }
 
     /// The members of an object; none for anything else.
-    pub(crate) fn members(&self) -> &[(Box<str>, Node)] {
+    pub(crate) fn members(&self) -> &[Member<'a>] {
         match self {
             Self::Object(members) => members,
             _ => &[],
@@ -61,7 +86,7 @@ impl Node {
     }
 
     /// The items of a list; none for anything else.
-    pub(crate) fn items(&self) -> &[Node] {
+    pub(crate) fn items(&self) -> &[Node<'a>] {
         match self {
             Self::Array(items) => items,
             _ => &[],
@@ -98,7 +123,7 @@ impl Node {
     }
 
     /// The items of the member of that name; none if it is absent or no list.
-    pub(crate) fn list(&self, key: &str) -> &[Node] {
+    pub(crate) fn list(&self, key: &str) -> &[Node<'a>] {
         self.get(key).map_or(&[], Node::items)
     }
 
@@ -141,7 +166,7 @@ impl Node {
 
     /// The node that an RFC 6901 pointer leads to.
     #[cfg(test)]
-    pub(crate) fn at(&self, pointer: &str) -> Option<&Node> {
+    pub(crate) fn at(&self, pointer: &str) -> Option<&Node<'a>> {
         if pointer.is_empty() {
             return Some(self);
         }
@@ -155,19 +180,19 @@ impl Node {
     }
 }
 
-impl From<&str> for Node {
-    fn from(text: &str) -> Self {
+impl<'a> From<&'a str> for Node<'a> {
+    fn from(text: &'a str) -> Self {
         Self::String(text.into())
     }
 }
 
-impl From<String> for Node {
+impl From<String> for Node<'_> {
     fn from(text: String) -> Self {
         Self::String(text.into())
     }
 }
 
-impl From<bool> for Node {
+impl From<bool> for Node<'_> {
     fn from(value: bool) -> Self {
         Self::Bool(value)
     }
@@ -218,25 +243,50 @@ impl<'a> Place<'a> {
 
     /// The RFC 6901 pointer; empty for the whole body.
     pub(crate) fn pointer(&self) -> String {
-        let mut pointer = self.parent.map(Place::pointer).unwrap_or_default();
+        self.pointer_below("")
+    }
+
+    /// The pointer in a body whose pointer to the root of this place is `root`.
+    pub(crate) fn pointer_below(&self, root: &str) -> String {
+        let mut pointer = String::with_capacity(root.len().saturating_add(USUAL_POINTER));
+        pointer.push_str(root);
+        self.append_to(&mut pointer);
+        pointer
+    }
+
+    fn append_to(&self, pointer: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.append_to(pointer);
+        }
         match self.step {
             Step::Root => {}
             Step::Key(key) => {
                 pointer.push('/');
-                pointer.push_str(&escape_step(key));
+                push_step(key, pointer);
             }
             Step::Index(index) => {
                 // Writing to a string cannot fail.
                 let _ = write!(pointer, "/{index}");
             }
         }
-        pointer
     }
 }
 
-/// One step of a pointer, with `~` and `/` escaped as RFC 6901 says.
-pub(crate) fn escape_step(step: &str) -> String {
-    step.replace('~', "~0").replace('/', "~1")
+/// How many bytes most pointers have room in.
+const USUAL_POINTER: usize = 48;
+
+/// Adds one step to a pointer, with `~` and `/` escaped as RFC 6901 says.
+pub(crate) fn push_step(step: &str, pointer: &mut String) {
+    if step.bytes().all(|byte| !matches!(byte, b'~' | b'/')) {
+        return pointer.push_str(step);
+    }
+    for letter in step.chars() {
+        match letter {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            letter => pointer.push(letter),
+        }
+    }
 }
 
 /// The key that a step of a pointer names.

@@ -26,6 +26,16 @@ fn is_forbidden(character: char) -> bool {
     matches!(character, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
+/// Where the first character stands that XML cannot hold.
+fn first_forbidden(text: &str) -> Option<usize> {
+    // All that are not below the space start with this byte in UTF-8.
+    let is_suspect =
+        |byte: u8| byte == 0xef || (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    // Without a way out in between, the processor looks at many bytes at once; few bodies have a suspect.
+    let has_suspect = text.bytes().fold(false, |any, byte| any | is_suspect(byte));
+    has_suspect.then(|| text.find(is_forbidden)).flatten()
+}
+
 /// Whether an element that R4 does not know may be carried under this name.
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())

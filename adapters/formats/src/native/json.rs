@@ -1,23 +1,29 @@
-//! Strict JSON → [`Value`]: UTF-8 alone, no raw control characters, no key twice, bounded in depth and in
+//! Strict JSON → [`Node`]: UTF-8 alone, no raw control characters, no key twice, bounded in depth and in
 //! number, and of everything else it tells the place. It knows nothing of messages.
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
-use serde_json::{Map, Value};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use takmil_domain::problem::{Problem, ProblemCode};
 
+use super::tree::{Member, Node};
 use crate::MAX_DEPTH;
 
 /// How many values a body may hold: a claim of ten thousand lines has some half a million. Bounds memory,
 /// because a value of two bytes takes more than thirty once read.
 const MAX_VALUES: usize = 2_000_000;
 
+/// Up to how many keys of one object are compared with each other one by one: more than any object of a
+/// message has. A hostile object of very many keys must not cost their square.
+const COMPARED_KEYS: usize = 32;
+
 /// Reads one JSON value from a whole body; a byte order mark before it is let pass.
 ///
 /// # Errors
 /// The first thing that is wrong, with the pointer to the innermost value that was being read.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Problem> {
+pub(super) fn parse(body: &[u8]) -> Result<Node<'_>, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to().saturating_add(1);
@@ -49,7 +55,7 @@ struct State {
 }
 
 impl State {
-    fn refuse<E: serde::de::Error>(&mut self, code: ProblemCode, what: &'static str) -> E {
+    fn refuse<E: Error>(&mut self, code: ProblemCode, what: &'static str) -> E {
         self.refused = Some((code, what));
         E::custom(what)
     }
@@ -96,7 +102,7 @@ impl Tree<'_> {
         }
     }
 
-    fn enter<E: serde::de::Error>(&mut self) -> Result<(), E> {
+    fn enter<E: Error>(&mut self) -> Result<(), E> {
         if self.depth == 0 {
             return Err(self
                 .state
@@ -107,9 +113,9 @@ impl Tree<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
-    type Value = Value;
+    type Value = Node<'de>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Node<'de>, D::Error> {
         self.state.values = self.state.values.saturating_add(1);
         if self.state.values > MAX_VALUES {
             return Err(self
@@ -121,41 +127,41 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
 }
 
 impl<'de> Visitor<'de> for Tree<'_> {
-    type Value = Value;
+    type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(value))
     }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(value.into()))
     }
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(Node::Number(value.into()))
     }
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(value)))
     }
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_str<E>(self, value: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Node<'de>, A::Error> {
         self.enter()?;
         let mut items = Vec::new();
         loop {
             match list.next_element_seed(self.inner()) {
                 Ok(Some(item)) => items.push(item),
-                Ok(None) => return Ok(Value::Array(items)),
+                Ok(None) => return Ok(Node::List(items)),
                 Err(error) => {
                     self.state.steps.push(items.len().to_string());
                     return Err(error);
@@ -164,29 +170,71 @@ impl<'de> Visitor<'de> for Tree<'_> {
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut list: A) -> Result<Node<'de>, A::Error> {
         self.enter()?;
-        let mut object = Map::new();
-        while let Some(key) = members.next_key::<String>()? {
-            match object.entry(key) {
-                Entry::Vacant(place) => match members.next_value_seed(self.inner()) {
-                    Ok(value) => {
-                        place.insert(value);
-                    }
-                    Err(error) => {
-                        self.state.steps.push(place.key().clone());
-                        return Err(error);
-                    }
-                },
-                Entry::Occupied(place) => {
-                    self.state.steps.push(place.key().clone());
-                    return Err(self
-                        .state
-                        .refuse(ProblemCode::TooMany, "the key stands twice"));
+        let mut members: Vec<Member<'de>> = Vec::new();
+        let mut known = HashSet::new();
+        while let Some(key) = list.next_key_seed(Key)? {
+            if stands_already(&key, &members, &mut known) {
+                self.state.steps.push(key.into_owned());
+                return Err(self
+                    .state
+                    .refuse(ProblemCode::TooMany, "the key stands twice"));
+            }
+            match list.next_value_seed(self.inner()) {
+                Ok(value) => members.push((key, value)),
+                Err(error) => {
+                    self.state.steps.push(key.into_owned());
+                    return Err(error);
                 }
             }
         }
-        Ok(Value::Object(object))
+        Ok(Node::Object(members))
+    }
+}
+
+/// Whether one of `members` has the key. `known` holds their keys once they are many.
+#[expect(
+    clippy::ptr_arg,
+    reason = "a borrowed key is kept as it is, for as long as the body"
+)]
+fn stands_already<'de>(
+    key: &Cow<'de, str>,
+    members: &[Member<'de>],
+    known: &mut HashSet<Cow<'de, str>>,
+) -> bool {
+    if members.len() < COMPARED_KEYS {
+        return members.iter().any(|(other, _)| other == key);
+    }
+    if known.is_empty() {
+        known.extend(members.iter().map(|(other, _)| other.clone()));
+    }
+    !known.insert(key.clone())
+}
+
+/// Reads a key.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Cow<'de, str>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 

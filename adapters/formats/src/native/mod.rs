@@ -2,16 +2,20 @@
 //! is read for itself, so that a bad one sinks no other. Respelt, then held against the published schema of
 //! its kind, then typed: a reader of this format never repairs what the schema refuses.
 
-use serde_json::Value;
+use serde::Deserialize;
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 
 use crate::{Context, Format, Read, Reading, peek};
 
 mod answer;
+mod instance;
 mod json;
 mod schema;
 mod spelling;
+mod tree;
+
+use tree::Node;
 
 pub use schema::{COMMON, Schema, schema};
 
@@ -37,7 +41,7 @@ pub fn write(message: &Message) -> Vec<u8> {
 }
 
 fn recognise(body: &[u8]) -> bool {
-    peek::has_key(body, "kind") && !peek::has_key(body, "resourceType")
+    peek::keys(body, ["kind", "resourceType"]) == [true, false]
 }
 
 fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
@@ -47,12 +51,12 @@ fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
         origins: Vec::new(),
     };
     let messages = match json::parse(body)? {
-        Value::Object(members) => vec![one(String::new(), Value::Object(members))],
-        Value::Array(items) if items.len() > MAX_MESSAGES => {
+        whole @ Node::Object(_) => vec![one(String::new(), whole)],
+        Node::List(items) if items.len() > MAX_MESSAGES => {
             let detail = format!("a body holds at most {MAX_MESSAGES} messages");
             return Err(Problem::new(ProblemCode::TooLarge, "", detail));
         }
-        Value::Array(items) if !items.is_empty() => {
+        Node::List(items) if !items.is_empty() => {
             let places = (0..).map(|index: usize| format!("/{index}"));
             places
                 .zip(items)
@@ -68,16 +72,16 @@ fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     Ok(Reading { messages, unread })
 }
 
-fn message(mut value: Value, place: &str, context: &Context) -> Result<Message, Vec<Problem>> {
-    spelling::respell(&mut value);
-    let kind = kind(&value, place).map_err(|problem| vec![problem])?;
-    let problems = schema::problems(kind, &value, place);
+fn message(mut node: Node<'_>, place: &str, context: &Context) -> Result<Message, Vec<Problem>> {
+    spelling::respell(&mut node);
+    let kind = kind(&node, place).map_err(|problem| vec![problem])?;
+    let problems = schema::problems(kind, &node, place);
     if !problems.is_empty() {
         return Err(problems);
     }
     // The schemas are stricter than the types, which a test holds them to. Serde's own words are not
     // passed on: they repeat values.
-    let mut message: Message = serde_json::from_value(value).map_err(|_| {
+    let mut message = Message::deserialize(node).map_err(|_| {
         let detail = "the message does not fit the types of its kind";
         vec![Problem::new(ProblemCode::BadValue, place, detail)]
     })?;
@@ -86,15 +90,15 @@ fn message(mut value: Value, place: &str, context: &Context) -> Result<Message, 
 }
 
 /// The kind that a message names, which chooses its schema.
-fn kind(message: &Value, place: &str) -> Result<Kind, Problem> {
-    let Value::Object(members) = message else {
+fn kind(message: &Node<'_>, place: &str) -> Result<Kind, Problem> {
+    let Node::Object(members) = message else {
         return Err(Problem::new(
             ProblemCode::WrongType,
             place,
             "expected an object",
         ));
     };
-    let at = format!("{place}/kind");
+    let at = || format!("{place}/kind");
     let names = || {
         Kind::ALL
             .iter()
@@ -102,19 +106,23 @@ fn kind(message: &Value, place: &str) -> Result<Kind, Problem> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    match members.get("kind") {
+    match members.iter().find(|(key, _)| key == "kind") {
         None => Err(Problem::new(
             ProblemCode::Missing,
-            at,
+            at(),
             "\"kind\" is required",
         )),
-        Some(Value::String(name)) => Kind::parse(name).ok_or_else(|| {
+        Some((_, Node::Text(name))) => Kind::parse(name).ok_or_else(|| {
             Problem::new(
                 ProblemCode::BadValue,
-                at,
+                at(),
                 format!("expected one of {}", names()),
             )
         }),
-        Some(_) => Err(Problem::new(ProblemCode::WrongType, at, "expected string")),
+        Some(_) => Err(Problem::new(
+            ProblemCode::WrongType,
+            at(),
+            "expected string",
+        )),
     }
 }

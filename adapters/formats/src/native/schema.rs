@@ -9,6 +9,8 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Currency, Quantity};
 use takmil_domain::problem::{Problem, ProblemCode};
 
+use super::instance::Tree;
+use super::tree::Node;
 use crate::MAX_PROBLEMS;
 
 /// A published JSON Schema (2020-12).
@@ -119,7 +121,7 @@ const EXACT: &[Exact] = &[
 
 /// Everything about `message`, which stands at `place`, that the schema of its kind refuses; at most
 /// [`MAX_PROBLEMS`]. No sentence repeats what the sender wrote.
-pub(super) fn problems(kind: Kind, message: &Value, place: &str) -> Vec<Problem> {
+pub(super) fn problems(kind: Kind, message: &Node<'_>, place: &str) -> Vec<Problem> {
     let validator = compiled(kind);
     if validator.is_valid(message) {
         return Vec::new();
@@ -143,8 +145,8 @@ pub(super) fn problems(kind: Kind, message: &Value, place: &str) -> Vec<Problem>
     problems
 }
 
-fn compiled(kind: Kind) -> &'static Validator {
-    static COMPILED: [OnceLock<Validator>; Kind::ALL.len()] =
+fn compiled(kind: Kind) -> &'static Validator<Tree> {
+    static COMPILED: [OnceLock<Validator<Tree>>; Kind::ALL.len()] =
         [const { OnceLock::new() }; Kind::ALL.len()];
     COMPILED[kind as usize].get_or_init(|| compile(kind))
 }
@@ -153,14 +155,14 @@ fn compiled(kind: Kind) -> &'static Validator {
     clippy::expect_used,
     reason = "the schemas are constants, and a test compiles each of them"
 )]
-fn compile(kind: Kind) -> Validator {
+fn compile(kind: Kind) -> Validator<Tree> {
     let parsed = |text| serde_json::from_str::<Value>(text).expect("a schema is JSON");
     let common = parsed(COMMON.text);
     let registry = Registry::new()
         .add(COMMON.id, &common)
         .and_then(|registry| registry.prepare())
         .expect("the common schema refers to itself alone");
-    let options = jsonschema::options()
+    let options = jsonschema::options_for::<Tree>()
         .with_registry(&registry)
         .offline()
         .should_validate_formats(true);

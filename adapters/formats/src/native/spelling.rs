@@ -2,8 +2,11 @@
 //! forms of Persian letters and stray spaces in codes, numbers as text, nothing as `null`. It changes no
 //! name and no free text, and leaves whatever it cannot read for the schema to refuse.
 
-use serde_json::{Number, Value};
+use serde_json::Number;
+use std::borrow::Cow;
 use takmil_domain::text::normalise;
+
+use super::tree::Node;
 
 /// What stands at a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,62 +47,77 @@ fn spelling(outer: &str, key: &str) -> Spelling {
 }
 
 /// Respells everything within one message.
-pub(super) fn respell(message: &mut Value) {
-    inside(message, "", Spelling::Kept);
+pub(super) fn respell(message: &mut Node<'_>) {
+    inside(message, "", "");
 }
 
-fn inside(value: &mut Value, name: &str, spelling_here: Spelling) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            for (key, member) in members {
-                inside(member, key, spelling(name, key));
+/// Respells a value that is member `key` of an object that is itself member `outer`, or an item of that member.
+fn inside(node: &mut Node<'_>, outer: &str, key: &str) {
+    match node {
+        Node::Object(members) => {
+            members.retain(|(_, member)| !matches!(member, Node::Null));
+            for (name, member) in members {
+                inside(member, key, name);
             }
         }
-        Value::Array(items) => {
+        Node::List(items) => {
             for item in items {
-                inside(item, name, spelling_here);
+                inside(item, outer, key);
             }
         }
-        Value::String(text) => {
-            if let Some(respelt) = of_text(text, spelling_here) {
-                *value = respelt;
+        Node::Text(text) => {
+            if let Some(respelt) = of_text(text, spelling(outer, key)) {
+                *node = respelt;
             }
         }
-        Value::Number(number) => {
-            if let Some(respelt) = of_number(number, spelling_here) {
-                *value = respelt;
+        Node::Number(number) if number.is_f64() => {
+            if let Some(respelt) = of_fraction(number, spelling(outer, key)) {
+                *node = respelt;
             }
         }
-        Value::Null | Value::Bool(_) => {}
+        Node::Null | Node::Bool(_) | Node::Number(_) => {}
     }
 }
 
-fn of_text(text: &str, spelling: Spelling) -> Option<Value> {
+fn of_text(text: &str, spelling: Spelling) -> Option<Node<'static>> {
     if spelling == Spelling::Kept {
         return None;
     }
-    let plain = normalise(text);
+    let plain = if is_plain(text) {
+        Cow::Borrowed(text)
+    } else {
+        normalise(text)
+    };
     let whole = match spelling {
         Spelling::Amount | Spelling::Quantity => plain.parse::<i64>().ok(),
         Spelling::Plain | Spelling::Kept => None,
     };
     match whole {
-        Some(whole) => Some(whole.into()),
-        None => (plain != text).then(|| plain.into_owned().into()),
+        Some(whole) => Some(Node::Number(whole.into())),
+        None => (plain != text).then(|| Node::Text(Cow::Owned(plain.into_owned()))),
     }
+}
+
+/// Whether a text is ASCII without stray spaces, as nearly every code is: then it is spelt as it should be.
+fn is_plain(text: &str) -> bool {
+    let mut before = b' ';
+    let fits = text.bytes().all(|byte| {
+        let fits = byte.is_ascii_graphic() || (byte == b' ' && before != b' ');
+        before = byte;
+        fits
+    });
+    fits && (before != b' ' || text.is_empty())
 }
 
 /// `2.0` and `2e3` are whole numbers. Any other fraction becomes the decimal text that its sender wrote, which
 /// is the shortest that reads back as the same number, so that no float goes further than this.
-fn of_number(number: &Number, spelling: Spelling) -> Option<Value> {
-    if !number.is_f64() {
-        return None;
-    }
+fn of_fraction(number: &Number, spelling: Spelling) -> Option<Node<'static>> {
     let text = number.as_f64()?.to_string();
     match text.parse::<i64>() {
-        Ok(whole) => Some(whole.into()),
-        Err(_) if spelling == Spelling::Quantity && !text.starts_with('-') => Some(text.into()),
+        Ok(whole) => Some(Node::Number(whole.into())),
+        Err(_) if spelling == Spelling::Quantity && !text.starts_with('-') => {
+            Some(Node::Text(Cow::Owned(text)))
+        }
         Err(_) => None,
     }
 }

@@ -14,8 +14,8 @@
 //!   hold one.
 
 use super::primitive::Primitive;
-use super::{Element, MAX_ELEMENTS, Structure, Type, named, resource, structure};
-use crate::fhir::tree::{Node, Place};
+use super::{Element, Mask, Structure, Type, bit, named, resource, structure};
+use crate::fhir::tree::{Member, Node, Place};
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// How many findings of each severity are told of one resource; its sender needs no more to start
@@ -57,7 +57,7 @@ enum Standing {
 
 impl Standing {
     /// What a resource is that is sent by itself.
-    fn alone(resource: &Node) -> Self {
+    fn alone(resource: &Node<'_>) -> Self {
         match resource.resource_type() {
             Some("Bundle" | "Parameters") => Self::Envelope,
             _ => Self::Message,
@@ -65,7 +65,7 @@ impl Standing {
     }
 
     /// What a resource is inside an envelope. One that does not say its type may well be a message.
-    fn enclosed(resource: &Node) -> Self {
+    fn enclosed(resource: &Node<'_>) -> Self {
         match (Self::alone(resource), resource.resource_type()) {
             (Self::Message, Some(kind)) if !MESSAGES.contains(&kind) => Self::Beside,
             (standing, _) => standing,
@@ -77,7 +77,7 @@ impl Standing {
 ///
 /// What is wrong inside a bundle's entry has a pointer that starts with `/entry/<n>/`, and each
 /// entry's resource is judged to its end however many findings the others have.
-pub(crate) fn check(body: &Node) -> Vec<Finding> {
+pub(crate) fn check(body: &Node<'_>) -> Vec<Finding> {
     let mut walk = Walk {
         findings: Vec::new(),
         told: Told::default(),
@@ -151,7 +151,7 @@ impl Walk {
     }
 
     /// Walks a resource in an envelope: it has a standing of its own, and findings enough of its own.
-    fn enclosed(&mut self, node: &Node, place: &Place<'_>) {
+    fn enclosed(&mut self, node: &Node<'_>, place: &Place<'_>) {
         let outer = (self.told, self.standing);
         self.told = Told::default();
         self.standing = Standing::enclosed(node);
@@ -159,7 +159,7 @@ impl Walk {
         (self.told, self.standing) = outer;
     }
 
-    fn resource(&mut self, node: &Node, place: &Place<'_>) {
+    fn resource(&mut self, node: &Node<'_>, place: &Place<'_>) {
         let Node::Object(members) = node else {
             let detail = || format!("a resource must be an object, not {}", node.shape());
             return self.refuse(ProblemCode::WrongType, place, detail);
@@ -185,7 +185,7 @@ impl Walk {
         }
     }
 
-    fn object(&mut self, node: &Node, structure: &Structure, place: &Place<'_>) {
+    fn object(&mut self, node: &Node<'_>, structure: &Structure, place: &Place<'_>) {
         match node {
             Node::Object(members) => self.members(members, structure, place),
             _ => {
@@ -196,31 +196,29 @@ impl Walk {
         }
     }
 
-    fn members(&mut self, members: &[(Box<str>, Node)], structure: &Structure, place: &Place<'_>) {
-        // Per element: 0 for not seen, else 1 + the index of the name under which it was seen.
-        let mut seen = [None::<&str>; MAX_ELEMENTS];
-        for (key, value) in members {
+    fn members(&mut self, members: &[Member<'_>], structure: &Structure, place: &Place<'_>) {
+        let mut seen: Mask = 0;
+        for (place_in_object, (key, value)) in members.iter().enumerate() {
             if structure.is_resource && &**key == "resourceType" {
                 continue;
             }
-            let name = key.strip_prefix('_').unwrap_or(key);
+            let name = bare(key);
             let at = place.key(key);
             let Some((element, index, kind)) = structure.property(name) else {
                 self.unknown(structure, name, &at);
                 continue;
             };
-            if let Some(slot) = seen.get_mut(index) {
-                if slot.is_some_and(|other| other != name) {
-                    let detail = || {
-                        format!(
-                            "{}.{}[x] must have one type only",
-                            structure.name, element.name
-                        )
-                    };
-                    self.refuse(ProblemCode::TooMany, &at, detail);
-                }
-                *slot = Some(name);
+            let before = members.get(..place_in_object).unwrap_or_default();
+            if seen & bit(index) != 0 && name_of(index, structure, before) != Some(name) {
+                let detail = || {
+                    format!(
+                        "{}.{}[x] must have one type only",
+                        structure.name, element.name
+                    )
+                };
+                self.refuse(ProblemCode::TooMany, &at, detail);
             }
+            seen |= bit(index);
             if name.len() == key.len() {
                 let beside = || {
                     members
@@ -234,12 +232,10 @@ impl Walk {
                 self.beside(value, structure, element, kind, &at);
             }
         }
-        let missing = structure
-            .elements
-            .iter()
-            .zip(seen)
-            .filter(|(element, seen)| element.required && seen.is_none());
-        for (element, _) in missing {
+        let missing = structure.required & !seen;
+        let elements = structure.elements.iter().enumerate();
+        let elements = elements.take_while(|_| missing != 0);
+        for (_, element) in elements.filter(|(index, _)| missing & bit(*index) != 0) {
             let name = if element.choice {
                 format!("{}[x]", element.name)
             } else {
@@ -260,10 +256,7 @@ impl Walk {
         {
             return;
         }
-        match structure
-            .property_names()
-            .find(|known| known.eq_ignore_ascii_case(name))
-        {
+        match structure.property_near(name) {
             Some(near) => {
                 let detail = || {
                     format!(
@@ -283,12 +276,12 @@ impl Walk {
     /// The value of an element: one, or a list of them.
     fn property<'n>(
         &mut self,
-        value: &Node,
+        value: &Node<'_>,
         within: &Structure,
         element: &Element,
         kind: Type,
         place: &Place<'_>,
-        beside: &dyn Fn() -> Option<&'n Node>,
+        beside: &dyn Fn() -> Option<&'n Node<'n>>,
     ) {
         match (value, element.many) {
             (Node::Array(items), true) => {
@@ -339,7 +332,7 @@ impl Walk {
 
     fn value(
         &mut self,
-        value: &Node,
+        value: &Node<'_>,
         within: &Structure,
         element: &Element,
         kind: Type,
@@ -370,7 +363,7 @@ impl Walk {
 
     fn primitive(
         &mut self,
-        value: &Node,
+        value: &Node<'_>,
         within: &Structure,
         element: &Element,
         primitive: Primitive,
@@ -384,7 +377,7 @@ impl Walk {
             };
         }
         if let (Some(codes), Some(code)) = (element.codes, value.as_str())
-            && !codes.split('|').any(|known| known == code)
+            && !element.has_code(code)
         {
             let detail = || {
                 let shown = if codes.len() <= 200 {
@@ -401,7 +394,7 @@ impl Walk {
     /// The `_name` that stands beside a primitive and holds its id and extensions.
     fn beside(
         &mut self,
-        value: &Node,
+        value: &Node<'_>,
         within: &Structure,
         element: &Element,
         kind: Type,
@@ -443,12 +436,8 @@ impl Walk {
     }
 
     /// An extension has a value or extensions of its own, never both.
-    fn extension(&mut self, members: &[(Box<str>, Node)], place: &Place<'_>) {
-        let has = |start: &str| {
-            members
-                .iter()
-                .any(|(key, _)| key.strip_prefix('_').unwrap_or(key).starts_with(start))
-        };
+    fn extension(&mut self, members: &[Member<'_>], place: &Place<'_>) {
+        let has = |start: &str| members.iter().any(|(key, _)| bare(key).starts_with(start));
         match (has("value"), has("extension")) {
             (true, true) => {
                 let detail = || "an extension must have a value or extensions, not both".into();
@@ -465,7 +454,7 @@ impl Walk {
     /// The type named in a literal reference must be one that the element may refer to.
     fn reference(
         &mut self,
-        value: &Node,
+        value: &Node<'_>,
         within: &Structure,
         element: &Element,
         place: &Place<'_>,
@@ -486,6 +475,18 @@ impl Walk {
             self.note(ProblemCode::BadValue, &place.key("reference"), detail);
         }
     }
+}
+
+/// The name of the element that a key holds the value of, or what stands beside it.
+fn bare(key: &str) -> &str {
+    key.strip_prefix('_').unwrap_or(key)
+}
+
+/// The name under which the element of that index stands last among `members`.
+fn name_of<'m>(index: usize, structure: &Structure, members: &'m [Member<'_>]) -> Option<&'m str> {
+    let names = members.iter().rev().map(|(key, _)| bare(key));
+    let is_of = |name: &&str| matches!(structure.property(name), Some((_, at, _)) if at == index);
+    names.into_iter().find(is_of)
 }
 
 /// The resource type that a literal reference names (`Patient/1`, `https://x/fhir/Patient/1/_history/2`);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 /// The FHIRPath of what `pointer` leads to in `root`: `/entry/0/resource/item/2/net` of a bundle is
 /// `Bundle.entry[0].resource.item[2].net`. The last steps need not exist (a missing element has a
 /// place too); `valueString` is told as `value` and `_status` as `status`, as FHIRPath names them.
-pub(crate) fn expression(root: &Node, pointer: &str) -> String {
+pub(crate) fn expression(root: &Node<'_>, pointer: &str) -> String {
     let mut path = root
         .resource_type()
         .and_then(resource)

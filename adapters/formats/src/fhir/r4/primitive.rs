@@ -74,7 +74,7 @@ impl Primitive {
     }
 
     /// Checks the JSON type of a value and the form of its text.
-    pub(crate) fn check(self, value: &Node) -> Result<(), Flaw> {
+    pub(crate) fn check(self, value: &Node<'_>) -> Result<(), Flaw> {
         match (self, value) {
             (Self::Boolean, Node::Bool(_)) | (Self::Decimal, Node::Number(_)) => Ok(()),
             (Self::Boolean, _) => Err((ProblemCode::WrongType, "true or false, without quotes")),
@@ -102,8 +102,8 @@ impl Primitive {
             return Err((ProblemCode::BadValue, "left out rather than empty"));
         }
         if text
-            .chars()
-            .any(|character| character < ' ' && !matches!(character, '\t' | '\n' | '\r'))
+            .bytes()
+            .any(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r'))
         {
             return Err((ProblemCode::ControlCharacter, "free of control characters"));
         }
@@ -114,9 +114,7 @@ impl Primitive {
             Self::Time => (is_time(text), ProblemCode::BadDate),
             Self::Code => (is_code(text), ProblemCode::BadValue),
             Self::Id => (is_id(text), ProblemCode::BadValue),
-            Self::Uri | Self::Url | Self::Canonical => {
-                (!text.contains(char::is_whitespace), ProblemCode::BadValue)
-            }
+            Self::Uri | Self::Url | Self::Canonical => (!has_space(text), ProblemCode::BadValue),
             Self::Oid => (is_oid(text), ProblemCode::BadValue),
             Self::Uuid => (is_uuid(text), ProblemCode::BadValue),
             Self::Base64Binary => (is_base64(text), ProblemCode::BadValue),
@@ -152,8 +150,13 @@ impl Primitive {
     }
 }
 
+fn has_space(text: &str) -> bool {
+    let may_have = text.bytes().any(|byte| byte <= b' ' || !byte.is_ascii());
+    may_have && text.contains(char::is_whitespace)
+}
+
 fn is_code(text: &str) -> bool {
-    text.split(char::is_whitespace).all(|word| !word.is_empty())
+    !has_space(text) || text.split(char::is_whitespace).all(|word| !word.is_empty())
 }
 
 fn is_id(text: &str) -> bool {

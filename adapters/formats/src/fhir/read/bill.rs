@@ -57,7 +57,7 @@ fn listed<T>(c: Cursor, key: &str, canonical: &str, read: fn(Cursor) -> Option<T
     let mut list = Vec::new();
     for item in c.items(key) {
         if let Some(part) = read(item) {
-            item.origin(format!("{canonical}/{}", list.len()));
+            item.origin([canonical, "/", &list.len().to_string()].concat());
             list.push(part);
         }
     }
@@ -127,7 +127,7 @@ fn lines<'a>(
 ) -> Vec<Line> {
     let mut list = Vec::new();
     for item in c.items(key) {
-        let at = format!("{canonical}/{}", list.len());
+        let at = [canonical, "/", &list.len().to_string()].concat();
         item.origin(at.clone());
         let mut line = priced(item, &at);
         line.seq = item.count("sequence").unwrap_or_default();
@@ -152,20 +152,14 @@ fn lines<'a>(
         line.cancelled = taken_back(item);
         item.items("encounter")
             .for_each(|reference| visit(reference, stay));
-        line.details = match structure {
-            "Claim.item" => lines(
-                item,
-                "detail",
-                "Claim.item.detail",
-                &format!("{at}/details"),
-                stay,
-            ),
-            "Claim.item.detail" => {
-                let inner = "Claim.item.detail.subDetail";
-                lines(item, "subDetail", inner, &format!("{at}/details"), stay)
-            }
-            _ => Vec::new(),
+        let inner = match structure {
+            "Claim.item" => Some(("detail", "Claim.item.detail")),
+            "Claim.item.detail" => Some(("subDetail", "Claim.item.detail.subDetail")),
+            _ => None,
         };
+        if let Some((key, inner)) = inner.filter(|(key, _)| item.get(key).is_some()) {
+            line.details = lines(item, key, inner, &format!("{at}/details"), stay);
+        }
         sweep(item, structure, &mut line.particulars);
         list.push(line);
     }
@@ -181,7 +175,7 @@ pub(super) fn priced(c: Cursor, canonical: &str) -> Line {
         ("servicedPeriod", "serviced"),
     ] {
         if let Some(inner) = c.get(element) {
-            inner.origin(format!("{canonical}/{field}"));
+            inner.origin([canonical, "/", field].concat());
         }
     }
     let amount = c.get("quantity");

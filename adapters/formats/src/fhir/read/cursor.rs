@@ -5,9 +5,10 @@
 //! resources that took part. Nothing here knows what an element means.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::ptr;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use takmil_domain::date::Date;
 use takmil_domain::message::Attachment;
 use takmil_domain::money::Currency;
@@ -29,7 +30,7 @@ const MAX_READ_AGAIN: usize = 256 * 1024 * 1024;
 /// What the messages of one body have read of its resources.
 #[derive(Default)]
 pub(super) struct Shared {
-    opened: RefCell<HashSet<usize>>,
+    opened: RefCell<FxHashSet<usize>>,
     again: Cell<usize>,
 }
 
@@ -42,7 +43,7 @@ impl Shared {
         self.allows_again(resource.node)
     }
 
-    fn allows_again(&self, node: &Node) -> bool {
+    fn allows_again(&self, node: &Node<'_>) -> bool {
         let again = self.again.get().saturating_add(size(node));
         self.again.set(again);
         again <= MAX_READ_AGAIN
@@ -72,9 +73,11 @@ pub(super) struct Reader<'a> {
     pub(super) currency: Cell<Option<Currency>>,
     /// Whether an amount was read.
     pub(super) has_money: Cell<bool>,
+    /// How many digits after the point a currency had on a day, as it was last asked.
+    exponent: Cell<Option<(Currency, Date, u32)>>,
     /// Documents met on the way.
     pub(super) attachments: RefCell<Vec<Attachment>>,
-    marks: RefCell<HashMap<usize, Mark>>,
+    marks: RefCell<FxHashMap<usize, Mark>>,
     used: RefCell<BTreeSet<usize>>,
     faults: RefCell<Vec<(ProblemCode, usize, String)>>,
     origins: RefCell<Vec<(String, usize)>>,
@@ -95,18 +98,18 @@ pub(super) struct Account {
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     /// The node.
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Node<'a>,
     /// The account.
     pub(super) reader: &'a Reader<'a>,
     home: usize,
 }
 
-fn address(node: &Node) -> usize {
+fn address(node: &Node<'_>) -> usize {
     ptr::from_ref(node).addr()
 }
 
 /// How many bytes a tree takes, about.
-fn size(node: &Node) -> usize {
+fn size(node: &Node<'_>) -> usize {
     const OF_A_NODE: usize = 64;
     let below: usize = match node {
         Node::Object(members) => members.iter().map(|(_, inner)| size(inner)).sum(),
@@ -126,6 +129,7 @@ impl<'a> Reader<'a> {
             day: Cell::new(context.today),
             currency: Cell::new(None),
             has_money: Cell::new(false),
+            exponent: Cell::new(None),
             attachments: RefCell::default(),
             marks: RefCell::default(),
             used: RefCell::default(),
@@ -133,6 +137,16 @@ impl<'a> Reader<'a> {
             origins: RefCell::default(),
             shared,
         }
+    }
+
+    /// How many digits after the point `currency` had on the message's day.
+    pub(super) fn exponent(&self, currency: Currency) -> u32 {
+        let day = self.day.get();
+        let known = self.exponent.get();
+        let known = known.filter(|(of, on, _)| (*of, *on) == (currency, day));
+        let (_, _, digits) = known.unwrap_or_else(|| (currency, day, currency.exponent(day)));
+        self.exponent.set(Some((currency, day, digits)));
+        digits
     }
 
     /// A cursor at the resource of that index, which from now on is part of the message.
@@ -166,9 +180,9 @@ impl<'a> Reader<'a> {
     /// Closes the account: one walk over the resources that took part.
     pub(super) fn close(&self) -> Account {
         let marks = self.marks.borrow();
-        let faults = self.faults.borrow();
-        let origins = self.origins.borrow();
-        let mut wanted: HashMap<usize, Option<String>> = HashMap::new();
+        let faults = self.faults.take();
+        let origins = self.origins.take();
+        let mut wanted: FxHashMap<usize, Option<String>> = FxHashMap::default();
         wanted.extend(faults.iter().map(|(_, place, _)| (*place, None)));
         wanted.extend(origins.iter().map(|(_, place)| (*place, None)));
         let mut walk = Walk {
@@ -187,13 +201,13 @@ impl<'a> Reader<'a> {
         Account {
             unread,
             origins: origins
-                .iter()
-                .filter_map(|(canonical, place)| Some((canonical.clone(), pointer(place)?)))
+                .into_iter()
+                .filter_map(|(canonical, place)| Some((canonical, pointer(&place)?)))
                 .collect(),
             problems: faults
-                .iter()
+                .into_iter()
                 .map(|(code, place, detail)| {
-                    Problem::new(*code, pointer(place).unwrap_or_default(), detail.clone())
+                    Problem::new(code, pointer(&place).unwrap_or_default(), detail)
                 })
                 .collect(),
         }
@@ -202,15 +216,15 @@ impl<'a> Reader<'a> {
 
 /// The walk that closes an account.
 struct Walk<'w> {
-    marks: &'w HashMap<usize, Mark>,
-    wanted: &'w mut HashMap<usize, Option<String>>,
+    marks: &'w FxHashMap<usize, Mark>,
+    wanted: &'w mut FxHashMap<usize, Option<String>>,
     unread: Vec<String>,
     /// The pointer to the resource that is walked.
     resource: &'w str,
 }
 
 impl<'w> Walk<'w> {
-    fn resource(&mut self, node: &Node, pointer: &'w str) {
+    fn resource(&mut self, node: &Node<'_>, pointer: &'w str) {
         let before = self.unread.len();
         self.resource = pointer;
         let is_unread = self.visit(node, &Place::ROOT, false);
@@ -223,24 +237,24 @@ impl<'w> Walk<'w> {
     }
 
     /// Whether nothing of `node` was read; if only some of it was not, that is put on the list.
-    fn visit(&mut self, node: &Node, place: &Place<'_>, known: bool) -> bool {
+    fn visit(&mut self, node: &Node<'_>, place: &Place<'_>, known: bool) -> bool {
         let address = address(node);
         if let Some(slot) = self.wanted.get_mut(&address) {
-            *slot = Some(format!("{}{}", self.resource, place.pointer()));
+            *slot = Some(place.pointer_below(self.resource));
         }
         let mark = self.marks.get(&address);
         let known = known || mark == Some(&Mark::Whole);
+        match node {
+            Node::Null => return false,
+            Node::Object(_) | Node::Array(_) => {}
+            _ => return !known && mark != Some(&Mark::Read),
+        }
         let is_resource = node.resource_type().is_some();
         let members = node.members().iter();
         let members = members.filter(|(key, _)| !is_frame(key, is_resource));
         let members = members.map(|(key, inner)| (place.key(key), inner));
         let items = node.items().iter().enumerate();
         let items = items.map(|(index, inner)| (place.index(index), inner));
-        match node {
-            Node::Null => return false,
-            Node::Object(_) | Node::Array(_) => {}
-            _ => return !known && mark != Some(&Mark::Read),
-        }
         let mut unread = Vec::new();
         let mut any_read = mark.is_some();
         for (at, inner) in members.chain(items) {
@@ -252,7 +266,7 @@ impl<'w> Walk<'w> {
         }
         if any_read {
             let pointers = unread.iter().take(MAX_UNREAD.saturating_add(1));
-            let pointers = pointers.map(|at| format!("{}{}", self.resource, at.pointer()));
+            let pointers = pointers.map(|at| at.pointer_below(self.resource));
             self.unread.extend(pointers);
             return false;
         }
@@ -385,7 +399,7 @@ impl<'a> Cursor<'a> {
     /// Whether nothing at or below this node was read.
     pub(super) fn is_untouched(self) -> bool {
         let marks = self.reader.marks.borrow();
-        fn untouched(node: &Node, marks: &HashMap<usize, Mark>) -> bool {
+        fn untouched(node: &Node<'_>, marks: &FxHashMap<usize, Mark>) -> bool {
             !marks.contains_key(&address(node))
                 && match node {
                     Node::Object(members) => members.iter().all(|(_, node)| untouched(node, marks)),
@@ -399,13 +413,6 @@ impl<'a> Cursor<'a> {
     /// Whether this node was read, or understood as a whole.
     pub(super) fn is_marked(self) -> bool {
         self.reader.marks.borrow().contains_key(&address(self.node))
-    }
-
-    /// Whether the member of that name was understood as a whole.
-    pub(super) fn is_understood(self, key: &str) -> bool {
-        self.node
-            .get(key)
-            .is_some_and(|node| self.to(node).is_marked())
     }
 
     /// Something is wrong here.
@@ -447,7 +454,8 @@ impl<'a> Cursor<'a> {
         self.node.resource_type().unwrap_or_default()
     }
 
-    fn to(self, node: &'a Node) -> Cursor<'a> {
+    /// A cursor at another node of the same resource.
+    pub(super) fn to(self, node: &'a Node<'a>) -> Cursor<'a> {
         Cursor { node, ..self }
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Library<'a> {
 /// One resource.
 pub(super) struct Resource<'a> {
     /// Its tree.
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Node<'a>,
     /// Its type; empty where it names none.
     pub(super) kind: &'a str,
     /// The pointer to it.
@@ -32,7 +32,7 @@ pub(super) struct Resource<'a> {
 /// What holds resources.
 pub(super) struct Container<'a> {
     /// Its tree; for the bare body the resource itself.
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Node<'a>,
     /// What it is.
     pub(super) form: Form<'a>,
     /// The resources directly in it, with the pointer of the entry that holds each.
@@ -59,7 +59,7 @@ pub(super) enum Form<'a> {
 
 impl<'a> Library<'a> {
     /// Lists what `body` holds.
-    pub(super) fn of(body: &'a Node) -> Self {
+    pub(super) fn of(body: &'a Node<'a>) -> Self {
         let mut library = Library {
             resources: Vec::new(),
             containers: Vec::new(),
@@ -134,7 +134,7 @@ impl<'a> Library<'a> {
     }
 
     /// Enters a Bundle or Parameters and all that is in it.
-    fn open(&mut self, node: &'a Node, pointer: String, outer: Option<usize>) {
+    fn open(&mut self, node: &'a Node<'a>, pointer: String, outer: Option<usize>) {
         if node.resource_type() == Some("Parameters") {
             let container = self.container(node, Form::Parameters, outer);
             self.parameters(node.list("parameter"), &pointer, "parameter", container);
@@ -154,7 +154,7 @@ impl<'a> Library<'a> {
         }
     }
 
-    fn parameters(&mut self, list: &'a [Node], pointer: &str, name: &str, container: usize) {
+    fn parameters(&mut self, list: &'a [Node<'a>], pointer: &str, name: &str, container: usize) {
         for (index, parameter) in list.iter().enumerate() {
             let at = format!("{pointer}/{name}/{index}");
             if let Some(resource) = parameter.get("resource") {
@@ -169,7 +169,7 @@ impl<'a> Library<'a> {
 
     fn put(
         &mut self,
-        node: &'a Node,
+        node: &'a Node<'a>,
         pointer: String,
         entry: String,
         full_url: Option<&'a str>,
@@ -184,7 +184,7 @@ impl<'a> Library<'a> {
 
     fn add(
         &mut self,
-        node: &'a Node,
+        node: &'a Node<'a>,
         pointer: String,
         entry: String,
         full_url: Option<&'a str>,
@@ -236,7 +236,7 @@ impl<'a> Library<'a> {
         }
     }
 
-    fn container(&mut self, node: &'a Node, form: Form<'a>, outer: Option<usize>) -> usize {
+    fn container(&mut self, node: &'a Node<'a>, form: Form<'a>, outer: Option<usize>) -> usize {
         self.containers.push(Container {
             node,
             form,

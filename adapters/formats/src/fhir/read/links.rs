@@ -11,10 +11,14 @@ use super::cursor::Cursor;
 use super::values::{concept, identifier, identifiers};
 use crate::fhir::{ELEMENT, REFERENCE};
 
+/// Up to how many identifiers are compared one by one: persons and bodies have a few.
+const COMPARED: usize = 16;
+
 /// Identifiers in the order in which they were met, none of them twice.
 #[derive(Default)]
 pub(super) struct Distinct {
     list: Vec<Identifier>,
+    /// The same once they are many.
     seen: HashSet<Identifier>,
 }
 
@@ -22,10 +26,20 @@ impl Distinct {
     /// Adds those that are new.
     pub(super) fn add(&mut self, identifiers: impl IntoIterator<Item = Identifier>) {
         for identifier in identifiers {
-            if self.seen.insert(identifier.clone()) {
+            if self.is_new(&identifier) {
                 self.list.push(identifier);
             }
         }
+    }
+
+    fn is_new(&mut self, identifier: &Identifier) -> bool {
+        if self.list.len() < COMPARED {
+            return !self.list.contains(identifier);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.list.iter().cloned());
+        }
+        self.seen.insert(identifier.clone())
     }
 
     /// The list.

@@ -35,8 +35,10 @@ mod tests;
 mod units;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use rustc_hash::FxHashMap;
 use takmil_domain::message::Message;
 use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -60,7 +62,7 @@ pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     } else {
         xml::parse(body)?
     };
-    western_digits(&mut tree, false);
+    western_digits(&mut tree, "");
     let library = Library::of(&tree);
     let faults = faults(&tree, &library)?;
     messages(&library, &faults, context)
@@ -69,7 +71,7 @@ pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
 /// Reads every message of a body but those that R4 has something against.
 fn messages(
     library: &Library,
-    faults: &HashMap<usize, Vec<Problem>>,
+    faults: &FxHashMap<usize, Vec<Problem>>,
     context: &Context,
 ) -> Result<Reading, Problem> {
     let units = units(library);
@@ -77,7 +79,7 @@ fn messages(
         let detail = "the body holds no resource that is a message to the hub";
         return Err(Problem::new(ProblemCode::NoMessage, "", detail));
     }
-    let mut neighbours: HashMap<usize, usize> = HashMap::new();
+    let mut neighbours: FxHashMap<usize, usize> = FxHashMap::default();
     for unit in &units {
         let count = neighbours.entry(unit.container).or_default();
         *count = count.saturating_add(1);
@@ -108,17 +110,19 @@ pub(super) fn looks_like_json(body: &[u8]) -> bool {
 }
 
 /// What R4 has against the resources of a body, by resource.
-fn faults(tree: &Node, library: &Library) -> Result<HashMap<usize, Vec<Problem>>, Problem> {
+fn faults(tree: &Node<'_>, library: &Library) -> Result<FxHashMap<usize, Vec<Problem>>, Problem> {
+    let mut faults: FxHashMap<usize, Vec<Problem>> = FxHashMap::default();
+    let mut findings = r4::check(tree);
+    findings.retain(|finding| finding.fatal);
+    if findings.is_empty() {
+        return Ok(faults);
+    }
     let tops = library.resources.iter().enumerate();
     let tops = tops.filter(|(index, resource)| resource.owner == *index);
     let tops: HashMap<&str, usize> = tops
         .map(|(index, resource)| (resource.pointer.as_str(), index))
         .collect();
-    let mut faults: HashMap<usize, Vec<Problem>> = HashMap::new();
-    for finding in r4::check(tree) {
-        if !finding.fatal {
-            continue;
-        }
+    for finding in findings {
         let pointer = finding.problem.pointer.clone();
         let mut outer = Some(pointer.as_str());
         let found = std::iter::from_fn(|| {
@@ -137,7 +141,7 @@ fn faults(tree: &Node, library: &Library) -> Result<HashMap<usize, Vec<Problem>>
 fn message<'a>(
     unit: &Unit,
     reader: &'a Reader<'a>,
-    faults: &HashMap<usize, Vec<Problem>>,
+    faults: &FxHashMap<usize, Vec<Problem>>,
     alone: bool,
 ) -> Read {
     let first = unit.resources.first().copied().unwrap_or_default();
@@ -167,7 +171,7 @@ type Outcome = Result<(Message, Vec<(String, String)>), Vec<Problem>>;
 fn outcome<'a>(
     unit: &Unit,
     reader: &'a Reader<'a>,
-    faults: &HashMap<usize, Vec<Problem>>,
+    faults: &FxHashMap<usize, Vec<Problem>>,
     alone: bool,
 ) -> Outcome {
     let own: BTreeSet<usize> = unit.resources.iter().copied().collect();
@@ -237,8 +241,8 @@ fn attach(message: &mut Message, reader: &Reader, origins: &[(String, String)]) 
 }
 
 /// How many lines a resource will make: those of a bill with details and sub-details, else one.
-fn lines(node: &Node) -> usize {
-    fn below(node: &Node) -> usize {
+fn lines(node: &Node<'_>) -> usize {
+    fn below(node: &Node<'_>) -> usize {
         let lists = ["item", "detail", "subDetail"];
         let lines = lists.iter().flat_map(|key| node.list(key));
         lines.map(|line| below(line).saturating_add(1)).sum()
@@ -247,7 +251,7 @@ fn lines(node: &Node) -> usize {
 }
 
 /// The first currency that an amount in the tree names: it is that of the amounts that name none.
-fn announced_currency(node: &Node) -> Option<Currency> {
+fn announced_currency(node: &Node<'_>) -> Option<Currency> {
     match node {
         Node::Array(items) => items.iter().find_map(announced_currency),
         Node::Object(members) => {
@@ -265,22 +269,20 @@ fn announced_currency(node: &Node) -> Option<Currency> {
 }
 
 /// Digits of the region's scripts in dates, numbers, codes and references as ASCII digits. Words that
-/// people write and read are left as they are.
-fn western_digits(node: &mut Node, in_words: bool) {
+/// people write and read are left as they are: `name` is that of the element that the value stands in.
+fn western_digits(node: &mut Node<'_>, name: &str) {
     match node {
-        Node::String(text) if !in_words && !text.is_ascii() => {
+        Node::String(text) if !text.is_ascii() && !is_words(name) => {
             let plain = digits(text);
             let is_token = |byte: u8| byte.is_ascii_graphic();
             if plain.bytes().all(is_token) {
-                *text = plain.into();
+                *text = Cow::Owned(plain.into_owned());
             }
         }
-        Node::Array(items) => items
-            .iter_mut()
-            .for_each(|item| western_digits(item, in_words)),
+        Node::Array(items) => items.iter_mut().for_each(|item| western_digits(item, name)),
         Node::Object(members) => {
             for (key, inner) in members {
-                western_digits(inner, is_words(key));
+                western_digits(inner, key);
             }
         }
         _ => {}

@@ -5,6 +5,8 @@
 //! Not taken: modifier extensions (they change the meaning of what they stand in, so a hub that does not
 //! know them must not pretend to), and types that no part can hold. Those stay unread.
 
+use std::fmt::Write as _;
+
 use takmil_domain::code::{Coded, Coding};
 use takmil_domain::message::{Attachment, Supporting};
 use takmil_domain::money::Quantity;
@@ -26,64 +28,97 @@ const MAX_URL: usize = 300;
 /// Takes what is left of `owner`, an element of the structure `structure`, into `parts`.
 pub(super) fn sweep(owner: Cursor, structure: &'static str, parts: &mut Vec<Supporting>) {
     if let Some(known) = r4::named(structure) {
-        let trail = Trail {
-            names: structure.to_owned(),
-            places: String::new(),
-        };
-        members(owner, known, &trail, parts);
+        members(owner, known, &Trail::of(structure), parts);
     }
 }
 
 /// Takes what is left of the extensions of `owner` alone.
 pub(super) fn extensions(owner: Cursor, parts: &mut Vec<Supporting>) {
-    let trail = Trail::default();
+    let trail = Trail::of("");
     for inner in owner.items("extension") {
         extension(inner, "", &trail, parts);
     }
 }
 
-/// Where below the owner a leftover stands.
-#[derive(Default)]
-struct Trail {
-    /// Names alone: `Claim.diagnosis.type`.
-    names: String,
-    /// With places in lists, from the owner down: `diagnosis[1].type`.
-    places: String,
+/// Where below the owner a leftover stands: a chain on the stack, spelt out for what is told alone.
+#[derive(Clone, Copy)]
+struct Trail<'t> {
+    outer: Option<&'t Trail<'t>>,
+    name: &'t str,
+    index: Option<usize>,
 }
 
-impl Trail {
-    fn down(&self, name: &str, index: Option<usize>) -> Trail {
-        let dot = if self.places.is_empty() { "" } else { "." };
-        let index = index.map_or(String::new(), |index| format!("[{index}]"));
-        Trail {
-            names: format!("{}.{name}", self.names),
-            places: format!("{}{dot}{name}{index}", self.places),
+impl<'t> Trail<'t> {
+    /// The owner itself, an element of the structure `structure`.
+    fn of(structure: &'t str) -> Self {
+        Self {
+            outer: None,
+            name: structure,
+            index: None,
         }
+    }
+
+    fn down(&'t self, name: &'t str, index: Option<usize>) -> Self {
+        Self {
+            outer: Some(self),
+            name,
+            index,
+        }
+    }
+
+    /// Names alone: `Claim.diagnosis.type`.
+    fn names(&self) -> String {
+        match self.outer {
+            None => self.name.to_owned(),
+            Some(outer) => outer.names() + "." + self.name,
+        }
+    }
+
+    /// With places in lists, from the owner down: `diagnosis[1].type`.
+    fn places(&self) -> String {
+        let Some(outer) = self.outer else {
+            return String::new();
+        };
+        let mut places = outer.places();
+        if !places.is_empty() {
+            places.push('.');
+        }
+        places.push_str(self.name);
+        if let Some(index) = self.index {
+            // Writing to a string cannot fail.
+            let _ = write!(places, "[{index}]");
+        }
+        places
     }
 
     /// The category of a leftover element. Its place is told where the names alone do not tell it.
     fn element(&self) -> Coded {
         Coded {
-            text: self.places.contains('[').then(|| self.places.clone()),
-            ..Coded::new(ELEMENT, self.names.clone())
+            text: Some(self.places()).filter(|places| places.contains('[')),
+            ..Coded::new(ELEMENT, self.names())
         }
     }
 
     /// The category of a leftover extension.
     fn extension(&self, url: &str) -> Coded {
         Coded {
-            text: (!self.places.is_empty()).then(|| self.places.clone()),
+            text: Some(self.places()).filter(|places| !places.is_empty()),
             ..Coded::new(EXTENSION, url)
         }
     }
 }
 
-fn members(c: Cursor, structure: &'static Structure, trail: &Trail, parts: &mut Vec<Supporting>) {
+fn members(
+    c: Cursor,
+    structure: &'static Structure,
+    trail: &Trail<'_>,
+    parts: &mut Vec<Supporting>,
+) {
     if c.is_marked() {
         return;
     }
     for (key, node) in c.node.members() {
-        if is_frame(key, structure) || c.is_understood(key) {
+        if is_frame(key, structure) || c.to(node).is_marked() {
             continue;
         }
         if &**key == "extension" {
@@ -121,7 +156,7 @@ fn is_frame(key: &str, structure: &Structure) -> bool {
 fn leftover(
     c: Cursor,
     kind: Type,
-    trail: &Trail,
+    trail: &Trail<'_>,
     category: &dyn Fn() -> Coded,
     parts: &mut Vec<Supporting>,
 ) {
@@ -141,7 +176,7 @@ fn leftover(
     }
 }
 
-fn extension(c: Cursor, outer: &str, trail: &Trail, parts: &mut Vec<Supporting>) {
+fn extension(c: Cursor, outer: &str, trail: &Trail<'_>, parts: &mut Vec<Supporting>) {
     let Some(url) = c.node.text("url") else {
         return;
     };

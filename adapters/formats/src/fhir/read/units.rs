@@ -172,7 +172,7 @@ fn subject(node: &Node) -> String {
     business.or_else(literal).unwrap_or_default()
 }
 
-fn references_to_parts(dispensing: &Node) -> impl Iterator<Item = &str> {
+fn references_to_parts<'a>(dispensing: &'a Node<'_>) -> impl Iterator<Item = &'a str> {
     let extensions = dispensing.list("extension").iter();
     extensions.filter_map(|extension| {
         let url = extension.text("url")?;

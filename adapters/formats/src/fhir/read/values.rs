@@ -185,7 +185,7 @@ pub(super) fn money(c: Cursor) -> Option<Amount> {
         value.fault(ProblemCode::Negative, "an amount is 0 or more");
         return None;
     }
-    match Amount::from_decimal(text, currency.exponent(c.reader.day.get())) {
+    match Amount::from_decimal(text, c.reader.exponent(currency)) {
         Ok((amount, rounded)) => {
             if rounded {
                 value.inexact();

@@ -67,7 +67,7 @@ pub(super) enum Category {
 
 impl Category {
     /// Its concept.
-    pub(super) fn concept(self) -> Node {
+    pub(super) fn concept(self) -> Node<'static> {
         let (system, code, display) = match self {
             Self::Submitted => (HL7, "submitted", "Submitted Amount"),
             Self::Eligible => (HL7, "eligible", "Eligible Amount"),
@@ -125,7 +125,7 @@ pub(super) struct Notes(Vec<Reason>);
 
 impl Notes {
     /// The number, from 1, of the note on `reason`.
-    pub(super) fn number(&mut self, reason: Reason) -> Node {
+    pub(super) fn number(&mut self, reason: Reason) -> Node<'static> {
         let known = self.0.iter().position(|noted| *noted == reason);
         let index = known.unwrap_or_else(|| {
             self.0.push(reason);
@@ -135,7 +135,7 @@ impl Notes {
     }
 
     /// The `processNote`s.
-    pub(super) fn told(&self) -> impl Iterator<Item = Node> {
+    pub(super) fn told(&self) -> impl Iterator<Item = Node<'static>> {
         (1_usize..).zip(&self.0).map(|(number, reason)| {
             Object::new()
                 .put("number", Node::number(number.to_string()))
@@ -161,12 +161,12 @@ pub(super) fn items(
     money: Money,
     notes: &mut Notes,
     review: Option<Review<'_>>,
-) -> Vec<Node> {
+) -> Vec<Node<'static>> {
     let places = 1_u32..;
     let lines = places.zip(&decision.lines);
     lines
         .map(|(place, line)| {
-            let numbers: Vec<Node> = line
+            let numbers: Vec<Node<'static>> = line
                 .reasons
                 .iter()
                 .map(|reason| notes.number(*reason))
@@ -182,12 +182,12 @@ pub(super) fn items(
 
 /// The number of a line. Lines of FHIR are numbered from 1; one of another format that has no such number
 /// is told by its place.
-fn sequence(line: &LineShare, place: u32) -> Node {
+fn sequence(line: &LineShare, place: u32) -> Node<'static> {
     let is_positive_int = line.seq > 0 && i32::try_from(line.seq).is_ok();
     Node::number(if is_positive_int { line.seq } else { place }.to_string())
 }
 
-fn adjudications(line: &LineShare, money: Money, review: Option<Review<'_>>) -> Vec<Node> {
+fn adjudications(line: &LineShare, money: Money, review: Option<Review<'_>>) -> Vec<Node<'static>> {
     let told = |category, amount| Told::of(category, money.of(amount));
     let mut all = vec![
         Told {
@@ -231,7 +231,7 @@ fn step(entry: &TraceEntry, money: Money) -> Option<Told<'_>> {
 }
 
 /// The totals of a decision.
-pub(super) fn totals(totals: &Totals, money: Money) -> Vec<Node> {
+pub(super) fn totals(totals: &Totals, money: Money) -> Vec<Node<'static>> {
     let told = |category, amount: Amount| Told::of(category, money.of(amount));
     let mut all = vec![
         told(Category::Submitted, totals.billed),
@@ -254,14 +254,14 @@ pub(super) fn totals(totals: &Totals, money: Money) -> Vec<Node> {
 /// One adjudication or total.
 struct Told<'a> {
     category: Category,
-    amount: Node,
+    amount: Node<'static>,
     insurer: Option<&'a str>,
     reason: Option<Reason>,
-    review: Option<Node>,
+    review: Option<Node<'static>>,
 }
 
 impl Told<'_> {
-    fn of(category: Category, amount: Node) -> Self {
+    fn of(category: Category, amount: Node<'static>) -> Self {
         Self {
             category,
             amount,
@@ -272,8 +272,8 @@ impl Told<'_> {
     }
 }
 
-impl From<Told<'_>> for Node {
-    fn from(told: Told<'_>) -> Node {
+impl From<Told<'_>> for Node<'static> {
+    fn from(told: Told<'_>) -> Node<'static> {
         let named = told.insurer.map(datatypes::insurer);
         Object::new()
             .list("extension", named.into_iter().chain(told.review))
@@ -285,7 +285,7 @@ impl From<Told<'_>> for Node {
 }
 
 /// Da Vinci's review action on a line that supplementary insurers were asked leave for.
-fn reviewed(line: &LineShare, review: Review<'_>) -> Option<Node> {
+fn reviewed(line: &LineShare, review: Review<'_>) -> Option<Node<'static>> {
     let code = review_code(line, review.state)?;
     let number = review.number.filter(|_| matches!(code, "A1" | "A2"));
     let number = number.and_then(datatypes::words).map(|number| {

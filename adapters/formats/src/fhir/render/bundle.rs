@@ -33,7 +33,7 @@ pub(super) fn stem(reply: &Reply<'_>) -> String {
 }
 
 /// The answer to `body`, which is the whole of the sender's body.
-pub(super) fn answer(reply: &Reply<'_>, body: &Node) -> Node {
+pub(super) fn answer(reply: &Reply<'_>, body: &Node<'_>) -> Node<'static> {
     let mut sheet = Sheet::new(reply, body);
     let (container, place) = container(body);
     let kind = container.resource_type().zip(container.text("type"));
@@ -54,7 +54,7 @@ pub(super) fn answer(reply: &Reply<'_>, body: &Node) -> Node {
 
 /// The bundle that answers are to resemble, and the pointer to it: one that is all that Parameters hold
 /// counts as the body.
-fn container(body: &Node) -> (&Node, String) {
+fn container<'b>(body: &'b Node<'b>) -> (&'b Node<'b>, String) {
     let inner = match body.list("parameter") {
         [only] if body.resource_type() == Some("Parameters") => only.get("resource"),
         _ => None,
@@ -68,12 +68,12 @@ fn container(body: &Node) -> (&Node, String) {
 /// One answer with the address that it is referred to by, where it has one of its own.
 struct Sent {
     url: Option<String>,
-    resource: Node,
+    resource: Node<'static>,
     cause: Option<Cause>,
 }
 
 impl Sent {
-    fn entry(self) -> Node {
+    fn entry(self) -> Node<'static> {
         Object::new()
             .maybe("fullUrl", self.url)
             .put("resource", self.resource)
@@ -84,7 +84,7 @@ impl Sent {
 /// The answers as they are put together.
 struct Sheet<'r> {
     reply: &'r Reply<'r>,
-    body: &'r Node,
+    body: &'r Node<'r>,
     hub: &'r str,
     stem: String,
     refused: usize,
@@ -92,7 +92,7 @@ struct Sheet<'r> {
 }
 
 impl<'r> Sheet<'r> {
-    fn new(reply: &'r Reply<'r>, body: &'r Node) -> Self {
+    fn new(reply: &'r Reply<'r>, body: &'r Node<'r>) -> Self {
         let is_address = primitive(Primitive::Url, reply.hub).is_some();
         Self {
             reply,
@@ -135,12 +135,16 @@ impl<'r> Sheet<'r> {
         Some(self.stem.as_str()).filter(|stem| !stem.is_empty())
     }
 
-    fn address(&self, resource: &Node) -> Option<String> {
+    fn address(&self, resource: &Node<'_>) -> Option<String> {
         let (kind, id) = resource.resource_type().zip(resource.text("id"))?;
         Some(format!("{}/fhir/{kind}/{id}", self.hub))
     }
 
-    fn bundle(&self, kind: &str, entries: impl Iterator<Item = Node>) -> Node {
+    fn bundle(
+        &self,
+        kind: &'static str,
+        entries: impl Iterator<Item = Node<'static>>,
+    ) -> Node<'static> {
         let times = self
             .reply
             .outcomes
@@ -148,7 +152,7 @@ impl<'r> Sheet<'r> {
             .filter_map(|told| told.result.ok());
         let latest = times.map(|answered| answered.answer.answered_at).max();
         Object::resource("Bundle")
-            .maybe("id", self.id())
+            .maybe("id", self.id().map(str::to_owned))
             .put("type", kind)
             .maybe("timestamp", latest.as_ref().map(Instant::to_string))
             .list("entry", entries)
@@ -157,7 +161,7 @@ impl<'r> Sheet<'r> {
 
     /// An entry for each of the request's. A message's own bears its answer; where a message is made of
     /// several, the first. The others were read with them and are not kept as resources of their own.
-    fn entries(&mut self, kind: &str, container: &Node, place: &str) -> Node {
+    fn entries(&mut self, kind: &'static str, container: &Node<'_>, place: &str) -> Node<'static> {
         let mut entries = Vec::new();
         for index in 0..container.list("entry").len() {
             let at = format!("{place}/entry/{index}/resource");
@@ -173,7 +177,7 @@ impl<'r> Sheet<'r> {
         self.bundle(kind, entries.into_iter())
     }
 
-    fn entry(&self, mut answers: Vec<Sent>) -> Node {
+    fn entry(&self, mut answers: Vec<Sent>) -> Node<'static> {
         if answers.len() > 1 {
             // A bundle within the bundle: its messages' answers as one.
             let resource = self.nested(answers);
@@ -200,7 +204,7 @@ impl<'r> Sheet<'r> {
         }
     }
 
-    fn nested(&self, answers: Vec<Sent>) -> Node {
+    fn nested(&self, answers: Vec<Sent>) -> Node<'static> {
         Object::resource("Bundle")
             .put("type", "collection")
             .list("entry", answers.into_iter().map(Sent::entry))
@@ -208,7 +212,7 @@ impl<'r> Sheet<'r> {
     }
 
     /// A message that answers a message.
-    fn message(&mut self, container: &Node) -> Node {
+    fn message(&mut self, container: &Node<'_>) -> Node<'static> {
         let answers: Vec<Sent> = self
             .reply
             .outcomes
@@ -232,7 +236,7 @@ impl<'r> Sheet<'r> {
         )
     }
 
-    fn header(&self, asked: Option<&Node>, answers: &[Sent]) -> Node {
+    fn header(&self, asked: Option<&Node<'_>>, answers: &[Sent]) -> Node<'static> {
         let asked_header = asked.and_then(|entry| entry.get("resource"));
         let event = asked_header.and_then(event);
         let (key, event) = event.unwrap_or_else(|| ("eventUri", ANSWER_EVENT.into()));
@@ -242,7 +246,7 @@ impl<'r> Sheet<'r> {
         let focus = answers.iter().filter_map(|sent| sent.url.as_deref());
         let source = Object::new()
             .put("name", "Takmil")
-            .put("endpoint", self.hub);
+            .put("endpoint", self.hub.to_owned());
         let response = asked.and_then(asked_id).map(|id| {
             let faults = answers.iter().find(|sent| sent.cause.is_some());
             let details = faults.and_then(|sent| sent.url.as_deref()).map(pointing);
@@ -252,7 +256,7 @@ impl<'r> Sheet<'r> {
                 .maybe("details", details)
         });
         Object::resource("MessageHeader")
-            .maybe("id", self.id())
+            .maybe("id", self.id().map(str::to_owned))
             .put(key, event)
             .list("destination", destination)
             .put("source", source)
@@ -262,12 +266,12 @@ impl<'r> Sheet<'r> {
     }
 }
 
-fn pointing(url: &str) -> Node {
-    Object::new().put("reference", url).into()
+fn pointing(url: &str) -> Node<'static> {
+    Object::new().put("reference", url.to_owned()).into()
 }
 
 /// The event that a header names, repeated: an answer is about the same.
-fn event(header: &Node) -> Option<(&'static str, Node)> {
+fn event(header: &Node<'_>) -> Option<(&'static str, Node<'static>)> {
     if let Some(uri) = header.text("eventUri") {
         return Some(("eventUri", primitive(Primitive::Uri, uri)?));
     }
@@ -284,7 +288,7 @@ fn event(header: &Node) -> Option<(&'static str, Node)> {
 }
 
 /// The id of a request's header: its own, else the UUID of its entry.
-fn asked_id(entry: &Node) -> Option<Node> {
+fn asked_id(entry: &Node<'_>) -> Option<Node<'static>> {
     let own = entry.get("resource").and_then(|header| header.text("id"));
     let of_entry = || entry.text("fullUrl")?.strip_prefix("urn:uuid:");
     primitive(Primitive::Id, own.or_else(of_entry)?)
@@ -299,7 +303,7 @@ fn response_code(answers: &[Sent]) -> &'static str {
     }
 }
 
-fn status(text: &str) -> Object {
+fn status(text: &'static str) -> Object {
     Object::new().put("status", text)
 }
 

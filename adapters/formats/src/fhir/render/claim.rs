@@ -18,7 +18,7 @@ use crate::fhir::tree::Node;
 const CLAIM_TYPE: &str = "http://terminology.hl7.org/CodeSystem/claim-type";
 
 /// The ClaimResponse to a message that holds, or makes, a bill.
-pub(super) fn response(answered: &Answered<'_>) -> Node {
+pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
     let Answered { message, answer } = *answered;
     let outcome = outcome(answer);
     let is_error = |reason: &Reason| outcome == "error" && reason.refuses();
@@ -86,7 +86,7 @@ fn outcome(answer: &Answer) -> &'static str {
 }
 
 /// Why nothing could be decided.
-pub(super) fn error(why: Reason) -> Node {
+pub(super) fn error(why: Reason) -> Node<'static> {
     Object::new().put("code", reason(why)).into()
 }
 
@@ -107,7 +107,7 @@ fn purpose(message: &Message) -> &'static str {
 }
 
 /// The type of the bill: as the sender coded it, else by the class of its provider.
-fn kind(message: &Message) -> Node {
+fn kind(message: &Message) -> Node<'static> {
     let bill = message.bill();
     let sent = |bill: &Bill| coded(bill.kinds.first()?);
     let class = |bill: &Bill| Some(concept(CLAIM_TYPE, class(bill.class?), None));
@@ -128,7 +128,7 @@ fn class(class: BillClass) -> &'static str {
 }
 
 /// The number and period of a leave that was given: later bills go by it.
-fn leave(message: &Message, answer: &Answer) -> Option<(String, Node)> {
+fn leave(message: &Message, answer: &Answer) -> Option<(String, Node<'static>)> {
     let decision = answer.decision.as_ref()?;
     let shares = decision.lines.iter().flat_map(|line| &line.supplementary);
     let is_given = shares.into_iter().any(|share| share.refused.is_none());
@@ -144,7 +144,7 @@ fn leave(message: &Message, answer: &Answer) -> Option<(String, Node)> {
 }
 
 /// What an introduction letter says is not covered.
-fn exclusions(answer: &Answer) -> impl Iterator<Item = Node> {
+fn exclusions(answer: &Answer) -> impl Iterator<Item = Node<'static>> {
     let titles = answer.letter.iter().flat_map(|letter| &letter.exclusions);
     titles.filter_map(|title| {
         let text = words(&format!("Not covered: {title}"))?;

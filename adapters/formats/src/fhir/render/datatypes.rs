@@ -9,7 +9,7 @@ use takmil_domain::reason::Reason;
 
 use crate::fhir::REFERENCE;
 use crate::fhir::r4::{self, Primitive};
-use crate::fhir::tree::Node;
+use crate::fhir::tree::{Member, Node};
 
 /// The code system of the hub's reasons.
 pub(super) const REASONS: &str = "urn:takmil:reason";
@@ -22,7 +22,7 @@ pub(super) const INSURER: &str = "urn:takmil:fhir:insurer";
 
 /// An object being put together. Nothing empty gets into it.
 #[derive(Default)]
-pub(super) struct Object(Vec<(Box<str>, Node)>);
+pub(super) struct Object(Vec<Member<'static>>);
 
 impl Object {
     /// An empty element.
@@ -31,18 +31,18 @@ impl Object {
     }
 
     /// An empty resource.
-    pub(super) fn resource(kind: &str) -> Self {
+    pub(super) fn resource(kind: &'static str) -> Self {
         Self::new().put("resourceType", kind)
     }
 
     /// Adds a member.
-    pub(super) fn put(mut self, key: &str, value: impl Into<Node>) -> Self {
+    pub(super) fn put(mut self, key: &'static str, value: impl Into<Node<'static>>) -> Self {
         self.0.push((key.into(), value.into()));
         self
     }
 
     /// Adds a member, where there is a value for it.
-    pub(super) fn maybe(self, key: &str, value: Option<impl Into<Node>>) -> Self {
+    pub(super) fn maybe(self, key: &'static str, value: Option<impl Into<Node<'static>>>) -> Self {
         match value {
             Some(value) => self.put(key, value),
             None => self,
@@ -50,21 +50,25 @@ impl Object {
     }
 
     /// Adds a list, where it has items.
-    pub(super) fn list(self, key: &str, items: impl IntoIterator<Item = Node>) -> Self {
-        let items: Vec<Node> = items.into_iter().collect();
+    pub(super) fn list(
+        self,
+        key: &'static str,
+        items: impl IntoIterator<Item = Node<'static>>,
+    ) -> Self {
+        let items: Vec<Node<'static>> = items.into_iter().collect();
         let items = (!items.is_empty()).then_some(Node::Array(items));
         self.maybe(key, items)
     }
 }
 
-impl From<Object> for Node {
-    fn from(object: Object) -> Node {
+impl From<Object> for Node<'static> {
+    fn from(object: Object) -> Node<'static> {
         Node::Object(object.0)
     }
 }
 
 /// Words, without the characters that FHIR or XML forbids; none where nothing is left.
-pub(super) fn words(text: &str) -> Option<Node> {
+pub(super) fn words(text: &str) -> Option<Node<'static>> {
     let allowed = |letter: &char| match letter {
         '\t' | '\n' | '\r' => true,
         _ => !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}'),
@@ -74,24 +78,24 @@ pub(super) fn words(text: &str) -> Option<Node> {
 }
 
 /// The text as a value of `kind`, where it is one.
-pub(super) fn primitive(kind: Primitive, text: &str) -> Option<Node> {
+pub(super) fn primitive(kind: Primitive, text: &str) -> Option<Node<'static>> {
     let node = words(text)?;
     kind.check(&node).is_ok().then_some(node)
 }
 
 /// A date or time as a `date`, where it is a date alone.
-pub(super) fn date(when: &When) -> Option<Node> {
+pub(super) fn date(when: &When) -> Option<Node<'static>> {
     primitive(Primitive::Date, when.as_str())
 }
 
 /// A date or time as a `dateTime`, or its day where FHIR would want its seconds or offset.
-pub(super) fn date_time(when: &When) -> Option<Node> {
+pub(super) fn date_time(when: &When) -> Option<Node<'static>> {
     let day = || Some(Node::from(when.day()?.to_string()));
     primitive(Primitive::DateTime, when.as_str()).or_else(day)
 }
 
 /// The days from `start` to `end`.
-pub(super) fn days(start: Date, end: Option<Date>) -> Node {
+pub(super) fn days(start: Date, end: Option<Date>) -> Node<'static> {
     Object::new()
         .put("start", start.to_string())
         .maybe("end", end.map(|end| end.to_string()))
@@ -115,13 +119,13 @@ impl Money {
     }
 
     /// An amount.
-    pub(super) fn of(self, amount: Amount) -> Node {
+    pub(super) fn of(self, amount: Amount) -> Node<'static> {
         self.units(amount.get())
     }
 
     /// An amount of so many smallest units.
-    pub(super) fn units(self, units: i64) -> Node {
-        let named = (self.currency != Currency::NONE).then(|| self.currency.as_str());
+    pub(super) fn units(self, units: i64) -> Node<'static> {
+        let named = (self.currency != Currency::NONE).then(|| self.currency.as_str().to_owned());
         Object::new()
             .put("value", Node::number(self.decimal(units)))
             .maybe("currency", named)
@@ -140,17 +144,25 @@ impl Money {
     /// Exact decimal digits. Limits may be larger than any amount, so this is plain text work.
     fn decimal(self, units: i64) -> String {
         let places = usize::try_from(self.exponent).unwrap_or(0);
-        let sign = if units < 0 { "-" } else { "" };
-        let digits = format!("{:0>1$}", units.unsigned_abs(), places.saturating_add(1));
-        match digits.split_at_checked(digits.len().saturating_sub(places)) {
-            Some((whole, part)) if !part.is_empty() => format!("{sign}{whole}.{part}"),
-            _ => format!("{sign}{digits}"),
+        let mut decimal = units.unsigned_abs().to_string();
+        if places > 0 {
+            let missing = places.saturating_add(1).saturating_sub(decimal.len());
+            decimal.insert_str(0, &"0".repeat(missing));
+            decimal.insert(decimal.len().saturating_sub(places), '.');
         }
+        if units < 0 {
+            decimal.insert(0, '-');
+        }
+        decimal
     }
 }
 
 /// A concept of one coding.
-pub(super) fn concept(system: &str, code: &str, display: Option<&str>) -> Node {
+pub(super) fn concept(
+    system: &'static str,
+    code: &'static str,
+    display: Option<&'static str>,
+) -> Node<'static> {
     let coding = Object::new()
         .put("system", system)
         .put("code", code)
@@ -159,7 +171,7 @@ pub(super) fn concept(system: &str, code: &str, display: Option<&str>) -> Node {
 }
 
 /// A reason, with its meaning in words.
-pub(super) fn reason(reason: Reason) -> Node {
+pub(super) fn reason(reason: Reason) -> Node<'static> {
     let coding = Object::new()
         .put("system", REASONS)
         .put("code", reason.code());
@@ -170,14 +182,14 @@ pub(super) fn reason(reason: Reason) -> Node {
 }
 
 /// A sender's concept, as it was given.
-pub(super) fn coded(coded: &Coded) -> Option<Node> {
+pub(super) fn coded(coded: &Coded) -> Option<Node<'static>> {
     let concept = Object::new()
         .list("coding", coded.codings().filter_map(coding))
         .maybe("text", coded.text.as_deref().and_then(words));
     filled(concept)
 }
 
-fn coding(coding: &Coding) -> Option<Node> {
+fn coding(coding: &Coding) -> Option<Node<'static>> {
     let code = coding.code.split_whitespace().collect::<Vec<_>>().join(" ");
     let parts = Object::new()
         .maybe("system", primitive(Primitive::Uri, &coding.system))
@@ -188,7 +200,7 @@ fn coding(coding: &Coding) -> Option<Node> {
 }
 
 /// An identifier as the sender gave it.
-pub(super) fn identifier(identifier: &Identifier) -> Option<Node> {
+pub(super) fn identifier(identifier: &Identifier) -> Option<Node<'static>> {
     let value = words(&identifier.value)?;
     let system = primitive(Primitive::Uri, &identifier.system);
     Some(
@@ -200,17 +212,21 @@ pub(super) fn identifier(identifier: &Identifier) -> Option<Node> {
 }
 
 /// A participant under the hub's own name for it.
-pub(super) fn participant(name: &str) -> Node {
-    let identifier = Object::new().put("system", PARTICIPANTS).put("value", name);
+pub(super) fn participant(name: &str) -> Node<'static> {
+    let identifier = Object::new()
+        .put("system", PARTICIPANTS)
+        .put("value", name.to_owned());
     Object::new()
         .put("identifier", identifier)
-        .put("display", name)
+        .put("display", name.to_owned())
         .into()
 }
 
 /// The extension that names an insurer.
-pub(super) fn insurer(name: &str) -> Node {
-    let identifier = Object::new().put("system", PARTICIPANTS).put("value", name);
+pub(super) fn insurer(name: &str) -> Node<'static> {
+    let identifier = Object::new()
+        .put("system", PARTICIPANTS)
+        .put("value", name.to_owned());
     Object::new()
         .put("url", INSURER)
         .put("valueIdentifier", identifier)
@@ -222,7 +238,7 @@ pub(super) fn insurer(name: &str) -> Node {
 ///
 /// References into the sender's own body (`#p1`, `urn:uuid:…`) lead nowhere from an answer; they are told
 /// only where there is nothing else to tell.
-pub(super) fn reference(identifiers: &[Identifier], targets: &[&str]) -> Option<Node> {
+pub(super) fn reference(identifiers: &[Identifier], targets: &[&str]) -> Option<Node<'static>> {
     let number = identifiers
         .iter()
         .find(|known| known.system != REFERENCE)
@@ -257,10 +273,10 @@ fn leads_to(reference: &str, targets: &[&str]) -> bool {
 }
 
 /// A reference in words alone.
-pub(super) fn described(text: impl Into<Node>) -> Node {
+pub(super) fn described(text: impl Into<Node<'static>>) -> Node<'static> {
     Object::new().put("display", text).into()
 }
 
-fn filled(object: Object) -> Option<Node> {
+fn filled(object: Object) -> Option<Node<'static>> {
     (!object.0.is_empty()).then(|| object.into())
 }

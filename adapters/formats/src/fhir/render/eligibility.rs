@@ -47,7 +47,7 @@ const NEEDS_LEAVE: &[Reason] = &[
 ];
 
 /// The response.
-pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node {
+pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node<'static> {
     let Answered { message, answer } = *answered;
     let money = head::money(answered);
     let errors = errors(answer);
@@ -60,7 +60,7 @@ pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node {
         .purposes
         .iter()
         .filter(|code| PURPOSES.contains(&code.as_str()));
-    let mut purposes: Vec<Node> = known.map(|code| code.as_str().into()).collect();
+    let mut purposes: Vec<Node<'static>> = known.map(|code| code.clone().into()).collect();
     if purposes.is_empty() {
         purposes.push("validation".into());
     }
@@ -144,7 +144,7 @@ fn insurance(
     message: &Message,
     decision: Option<&Decision>,
     money: Money,
-) -> Node {
+) -> Node<'static> {
     let why = cover.reason.map(|why| {
         Object::new()
             .put("url", NOT_IN_FORCE)
@@ -171,7 +171,7 @@ fn insurance(
 }
 
 /// The cover as the sender named it, where no other can be meant; else by its plan.
-fn coverage(cover: &CoverAnswer, message: &Message) -> Node {
+fn coverage(cover: &CoverAnswer, message: &Message) -> Node<'static> {
     let sent = match message.head.coverages.as_slice() {
         [only] => reference(&only.identifiers, &["Coverage"]),
         _ => None,
@@ -179,7 +179,7 @@ fn coverage(cover: &CoverAnswer, message: &Message) -> Node {
     let by_plan = || {
         let number = Object::new()
             .put("system", PLANS)
-            .put("value", cover.plan.as_str());
+            .put("value", cover.plan.to_string());
         let shown = format!("{} of {}", cover.plan, cover.insurer);
         Object::new()
             .put("identifier", number)
@@ -190,7 +190,12 @@ fn coverage(cover: &CoverAnswer, message: &Message) -> Node {
 }
 
 /// A service that was asked about, under one cover.
-fn service(line: &LineShare, share: &InsurerShare, message: &Message, money: Money) -> Node {
+fn service(
+    line: &LineShare,
+    share: &InsurerShare,
+    message: &Message,
+    money: Money,
+) -> Node<'static> {
     let bill = message.bill();
     let asked = bill
         .iter()
@@ -259,7 +264,7 @@ fn remainders<'d>(
 }
 
 /// A remainder: how much there is in all, and how much of it was used before the question.
-fn limit(left: &Remainder, money: Money) -> Node {
+fn limit(left: &Remainder, money: Money) -> Node<'static> {
     let used = left.ceiling.saturating_sub(left.before).max(0);
     let (system, code) = match (left.kind, left.unit) {
         (LimitKind::Deductible, _) => (BENEFIT_TYPE, "deductible"),
@@ -274,7 +279,12 @@ fn limit(left: &Remainder, money: Money) -> Node {
             .put("allowedMoney", money.units(left.ceiling))
             .put("usedMoney", money.units(used)),
         LimitUnit::Count | LimitUnit::Days => {
-            counted(counted(benefit, "allowed", left.ceiling), "used", used)
+            let benefit = counted(
+                benefit,
+                ["allowedUnsignedInt", "allowedString"],
+                left.ceiling,
+            );
+            counted(benefit, ["usedUnsignedInt", "usedString"], used)
         }
     };
     let whose = if left.key.member.is_some() {
@@ -291,23 +301,20 @@ fn limit(left: &Remainder, money: Money) -> Node {
         LimitPer::Month => (OWN_TERM, "month"),
     };
     Object::new()
-        .put("name", left.key.code.as_str())
+        .put("name", left.key.code.to_string())
         .put("unit", concept(BENEFIT_UNIT, whose, None))
         .put("term", concept(system, term, None))
         .list("benefit", [benefit.into()])
         .into()
 }
 
-/// A number of units or days; in words where R4's numbers do not reach.
-fn counted(benefit: Object, name: &str, count: i64) -> Object {
+/// A number of units or days, under the first name; in words, under the second, where R4's numbers do not reach.
+fn counted(benefit: Object, [number, words]: [&'static str; 2], count: i64) -> Object {
     match u32::try_from(count)
         .ok()
         .and_then(|count| i32::try_from(count).ok())
     {
-        Some(count) => benefit.put(
-            &format!("{name}UnsignedInt"),
-            Node::number(count.to_string()),
-        ),
-        None => benefit.put(&format!("{name}String"), count.to_string()),
+        Some(count) => benefit.put(number, Node::number(count.to_string())),
+        None => benefit.put(words, count.to_string()),
     }
 }

@@ -21,7 +21,7 @@ const URI: &str = "urn:ietf:rfc:3986";
 const MAX_SPELT_OUT: usize = 3;
 
 /// A response of that type, with its own identity and status.
-pub(super) fn opened(kind: &str, answer: &Answer) -> Object {
+pub(super) fn opened(kind: &'static str, answer: &Answer) -> Object {
     let decided_by = answer.decision.as_ref().map(|decision| {
         Object::new()
             .put("url", DECIDED_BY)
@@ -36,7 +36,7 @@ pub(super) fn opened(kind: &str, answer: &Answer) -> Object {
 }
 
 /// The hub's number of the message, which its answer bears too.
-fn own_number(answer: &Answer) -> Node {
+fn own_number(answer: &Answer) -> Node<'static> {
     Object::new()
         .put("system", URI)
         .put("value", format!("urn:uuid:{}", answer.id))
@@ -44,13 +44,13 @@ fn own_number(answer: &Answer) -> Node {
 }
 
 /// Whom it is about.
-pub(super) fn patient(head: &Head) -> Node {
+pub(super) fn patient(head: &Head) -> Node<'static> {
     let known = reference(&head.member.identifiers, &["Patient"]);
     known.unwrap_or_else(|| described("not identified"))
 }
 
 /// Who asked: the provider, where the message names one.
-pub(super) fn requestor(head: &Head) -> Option<Node> {
+pub(super) fn requestor(head: &Head) -> Option<Node<'static>> {
     party(
         head.provider.as_ref()?,
         &["Organization", "Practitioner", "PractitionerRole"],
@@ -58,7 +58,7 @@ pub(super) fn requestor(head: &Head) -> Option<Node> {
 }
 
 /// The insurer: as the message addresses it, else the first that the answer names, else the hub.
-pub(super) fn insurer(head: &Head, answer: &Answer) -> Node {
+pub(super) fn insurer(head: &Head, answer: &Answer) -> Node<'static> {
     let addressed = head
         .recipient
         .as_ref()
@@ -76,12 +76,12 @@ pub(super) fn insurer(head: &Head, answer: &Answer) -> Node {
 }
 
 /// What is answered: by the sender's numbers of it, else by the hub's.
-pub(super) fn request(message: &Message, answer: &Answer, target: &str) -> Node {
+pub(super) fn request(message: &Message, answer: &Answer, target: &str) -> Node<'static> {
     let known = reference(&message.head.identifiers, &[target]);
     known.unwrap_or_else(|| Object::new().put("identifier", own_number(answer)).into())
 }
 
-fn party(party: &Party, targets: &[&str]) -> Option<Node> {
+fn party(party: &Party, targets: &[&str]) -> Option<Node<'static>> {
     let named = || Some(described(words(party.name.as_deref()?)?));
     reference(&party.identifiers, targets).or_else(named)
 }

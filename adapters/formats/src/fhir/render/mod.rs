@@ -35,7 +35,7 @@ pub(super) fn answer(reply: &Reply<'_>) -> Written {
     write(&composed(reply, is_json), is_json)
 }
 
-fn composed(reply: &Reply<'_>, is_json: bool) -> Node {
+fn composed(reply: &Reply<'_>, is_json: bool) -> Node<'static> {
     let body = || {
         let parsed = if is_json {
             json::parse(reply.body)
@@ -66,7 +66,7 @@ fn composed(reply: &Reply<'_>, is_json: bool) -> Node {
 }
 
 /// The answer to one message.
-fn resource(answered: &Answered<'_>) -> Node {
+fn resource(answered: &Answered<'_>) -> Node<'static> {
     let has_shares = answered.answer.decision.is_some();
     match &answered.message.body {
         Body::Eligibility(asked) => eligibility::response(answered, asked),
@@ -78,7 +78,7 @@ fn resource(answered: &Answered<'_>) -> Node {
     }
 }
 
-fn write(node: &Node, is_json: bool) -> Written {
+fn write(node: &Node<'_>, is_json: bool) -> Written {
     if !is_json && let Ok(text) = xml::render(node) {
         return Written {
             media_type: "application/fhir+xml",

@@ -13,7 +13,7 @@ use crate::{Answered, Cause, Fault};
 const PROBLEMS: &str = "urn:takmil:problem";
 
 /// What was wrong, with the place in `body` in FHIRPath; `body` is the root, as the pointers are.
-pub(super) fn refused(faults: &[Fault<'_>], body: &Node, id: Option<&str>) -> Node {
+pub(super) fn refused(faults: &[Fault<'_>], body: &Node<'_>, id: Option<&str>) -> Node<'static> {
     let issues = faults.iter().map(|fault| issue(fault, body));
     let unnamed = faults.is_empty().then(|| {
         let issue = Object::new()
@@ -22,12 +22,12 @@ pub(super) fn refused(faults: &[Fault<'_>], body: &Node, id: Option<&str>) -> No
         issue.into()
     });
     Object::resource("OperationOutcome")
-        .maybe("id", id)
+        .maybe("id", id.map(str::to_owned))
         .list("issue", issues.chain(unnamed))
         .into()
 }
 
-fn issue(fault: &Fault<'_>, body: &Node) -> Node {
+fn issue(fault: &Fault<'_>, body: &Node<'_>) -> Node<'static> {
     let coding = Object::new()
         .put("system", PROBLEMS)
         .put("code", fault.code);
@@ -90,7 +90,7 @@ fn body_issue_type(problem: ProblemCode) -> &'static str {
 
 /// What is told of a message without shares: that it was taken and under which number, every reason, and the
 /// places of codes that wait to be mapped.
-pub(super) fn told(answered: &Answered<'_>) -> Node {
+pub(super) fn told(answered: &Answered<'_>) -> Node<'static> {
     let answer = answered.answer;
     let taken = Object::new()
         .put("severity", "information")
@@ -131,7 +131,7 @@ pub(super) fn told(answered: &Answered<'_>) -> Node {
         .into()
 }
 
-fn noted(severity: &str, code: &str, reason: Reason) -> Object {
+fn noted(severity: &'static str, code: &'static str, reason: Reason) -> Object {
     let coding = Object::new()
         .put("system", REASONS)
         .put("code", reason.code());

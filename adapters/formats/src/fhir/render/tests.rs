@@ -49,7 +49,8 @@ fn assert_sound(node: &Node) {
         json::parse(json::render(node).as_bytes()).unwrap(),
         node.clone()
     );
-    let back = xml::parse(xml::render(node).unwrap().as_bytes()).unwrap();
+    let written = xml::render(node).unwrap();
+    let back = xml::parse(written.as_bytes()).unwrap();
     assert_eq!(back.sorted(), node.clone().sorted());
 }
 

@@ -1,11 +1,13 @@
 //! FHIR XML → [`Node`].
 
-use super::tags::{Next, Space, Start, Tags, decode};
+use super::tags::{Attributed, Next, Space, Start, Tags, decode};
 use super::{XHTML, is_name};
 use crate::MAX_DEPTH;
 use crate::fhir::json::is_number;
 use crate::fhir::r4::{self, Primitive, Structure, Type};
-use crate::fhir::tree::{Node, Place};
+use crate::fhir::tree::{Member, Node, Place};
+use std::borrow::Cow;
+use std::iter;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// Reads one resource from a whole body.
@@ -13,9 +15,15 @@ use takmil_domain::problem::{Problem, ProblemCode};
 /// # Errors
 /// One [`Problem`], the first met, with the pointer that the innermost element being read has in the
 /// JSON form, and the line and byte (from 1) in its sentence.
-pub(crate) fn parse(body: &[u8]) -> Result<Node, Problem> {
-    let (text, encoding) = decode(body)?;
-    let mut tags = Tags::new(&text, encoding);
+pub(crate) fn parse(body: &[u8]) -> Result<Node<'_>, Problem> {
+    match decode(body)? {
+        (Cow::Borrowed(text), encoding) => whole(text, encoding),
+        (Cow::Owned(text), encoding) => whole(&text, encoding).map(Node::into_owned),
+    }
+}
+
+fn whole<'a>(text: &'a str, encoding: &'static str) -> Result<Node<'a>, Problem> {
+    let mut tags = Tags::new(text, encoding);
     let resource = match tags.next(&Place::ROOT)? {
         Next::Start(start) => tags.resource(&start, &Place::ROOT, MAX_DEPTH)?,
         Next::End => return Err(tags.malformed(&Place::ROOT, "the body holds no element")),
@@ -28,7 +36,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Node, Problem> {
 pub(super) fn check_div(div: &str, place: &Place<'_>) -> Result<(), Problem> {
     let mut tags = Tags::new(div, "UTF-8");
     match tags.next(place)? {
-        Next::Start(start) if start.space == Space::Xhtml && start.name() == "div" => {
+        Next::Start(start) if start.space == Space::Xhtml && start.name == "div" => {
             tags.xhtml(place)?;
             tags.finish(place)
         }
@@ -36,20 +44,24 @@ pub(super) fn check_div(div: &str, place: &Place<'_>) -> Result<(), Problem> {
     }
 }
 
-/// What an element of a given name has gathered, in both of the places where JSON keeps it.
-struct Field {
-    name: Box<str>,
+/// One element in both of the places where JSON keeps it: its value, and what stands beside that.
+type Item<'a> = (Option<Node<'a>>, Option<Node<'a>>);
+
+/// What an element of a given name has gathered.
+struct Field<'a> {
+    name: &'a str,
     many: bool,
-    items: Vec<(Option<Node>, Option<Node>)>,
+    first: Item<'a>,
+    more: Vec<Item<'a>>,
 }
 
-impl Tags<'_> {
+impl<'a> Tags<'a> {
     fn resource(
         &mut self,
-        start: &Start<'_>,
+        start: &Start<'a>,
         place: &Place<'_>,
         depth: usize,
-    ) -> Result<Node, Problem> {
+    ) -> Result<Node<'a>, Problem> {
         if start.space != Space::Fhir {
             return Err(self.problem(
                 ProblemCode::Unknown,
@@ -57,7 +69,7 @@ impl Tags<'_> {
                 "a resource must be in the namespace of FHIR",
             ));
         }
-        let name = start.name();
+        let name = start.name;
         let structure = r4::resource(name);
         if structure.is_none() && !is_name(name) {
             return Err(self.malformed(place, "an element's name is not one"));
@@ -65,7 +77,7 @@ impl Tags<'_> {
         let attributes = self.attributes(start, place)?;
         let mut members = vec![("resourceType".into(), Node::from(name))];
         // In XML a resource's id is an element, unlike the id of anything within it.
-        if !attributes.is_empty() {
+        if attributes.value.is_some() || !attributes.others.is_empty() {
             return Err(self.problem(ProblemCode::Unknown, place, "a resource has no attributes"));
         }
         self.content(structure, attributes, &mut members, place, depth)?;
@@ -76,12 +88,14 @@ impl Tags<'_> {
     fn content(
         &mut self,
         within: Option<&'static Structure>,
-        attributes: Vec<(Box<str>, Node)>,
-        members: &mut Vec<(Box<str>, Node)>,
+        attributes: Attributed<'a>,
+        members: &mut Vec<Member<'a>>,
         place: &Place<'_>,
         depth: usize,
     ) -> Result<(), Problem> {
-        for (name, value) in attributes {
+        // No element of R4 but a primitive has a value, and a primitive's is taken out before.
+        let value = attributes.value.map(|value| ("value".into(), value));
+        for (name, value) in attributes.others.into_iter().chain(value) {
             let known = within.map_or(matches!(&*name, "id" | "url"), |structure| {
                 structure
                     .property(&name)
@@ -96,7 +110,7 @@ impl Tags<'_> {
             }
             members.push((name, value));
         }
-        let mut fields: Vec<Field> = Vec::new();
+        let mut fields: Vec<Field<'a>> = Vec::new();
         while let Next::Start(start) = self.next(place)? {
             self.child(&start, within, &mut fields, place, depth)?;
         }
@@ -108,13 +122,13 @@ impl Tags<'_> {
 
     fn child(
         &mut self,
-        start: &Start<'_>,
+        start: &Start<'a>,
         within: Option<&'static Structure>,
-        fields: &mut Vec<Field>,
+        fields: &mut Vec<Field<'a>>,
         place: &Place<'_>,
         depth: usize,
     ) -> Result<(), Problem> {
-        let name = start.name();
+        let name = start.name;
         let known = within
             .and_then(|structure| structure.property(name))
             .filter(|(element, _, _)| !element.attribute);
@@ -123,34 +137,40 @@ impl Tags<'_> {
         if known.is_none() && !is_name(name) {
             return Err(self.malformed(place, "an element's name is not one"));
         }
-        let position = fields
-            .iter()
-            .rposition(|field| &*field.name == name)
-            .unwrap_or(fields.len());
-        if position == fields.len() {
-            if position >= r4::MAX_ELEMENTS {
-                return Err(self.problem(
-                    ProblemCode::TooLarge,
-                    place,
-                    "too many different elements stand in one",
-                ));
-            }
-            fields.push(Field {
-                name: name.into(),
-                many,
-                items: Vec::new(),
-            });
+        let position = fields.iter().rposition(|field| field.name == name);
+        if position.is_none() && fields.len() >= r4::MAX_ELEMENTS {
+            return Err(self.problem(
+                ProblemCode::TooLarge,
+                place,
+                "too many different elements stand in one",
+            ));
         }
-        let Some(field) = fields.get_mut(position) else {
-            return Ok(());
-        };
+        let before = position.and_then(|position| fields.get(position));
+        let before = before.map_or(0, Field::len);
         let at = place.key(name);
-        let item_at = at.index(field.items.len());
-        let at = if field.many || !field.items.is_empty() {
-            &item_at
-        } else {
-            &at
-        };
+        let item_at = at.index(before);
+        let at = if many || before > 0 { &item_at } else { &at };
+        let item = self.item(start, kind, many, at, depth)?;
+        match position.and_then(|position| fields.get_mut(position)) {
+            Some(field) => field.more.push(item),
+            None => fields.push(Field {
+                name,
+                many,
+                first: item,
+                more: Vec::new(),
+            }),
+        }
+        Ok(())
+    }
+
+    fn item(
+        &mut self,
+        start: &Start<'a>,
+        kind: Option<Type>,
+        many: bool,
+        at: &Place<'_>,
+        depth: usize,
+    ) -> Result<Item<'a>, Problem> {
         let below = depth.checked_sub(if many { 2 } else { 1 });
         let below = below.ok_or_else(|| {
             self.problem(ProblemCode::TooDeep, at, "elements are nested too deeply")
@@ -167,7 +187,7 @@ impl Tags<'_> {
                 "an element is in a namespace that is not its own",
             ));
         }
-        let item = match kind {
+        Ok(match kind {
             Some(Type::Primitive(Primitive::Xhtml)) => (Some(self.div(start, at)?), None),
             Some(Type::Primitive(primitive)) => {
                 self.primitive(start, Some(primitive), at, below)?
@@ -178,26 +198,23 @@ impl Tags<'_> {
                 None,
             ),
             None if start
-                .tag
-                .attributes()
+                .raw_attributes()
                 .flatten()
                 .any(|attribute| attribute.key.into_inner() == "value") =>
             {
                 self.primitive(start, None, at, below)?
             }
             None => (Some(self.object(start, None, at, below)?), None),
-        };
-        field.items.push(item);
-        Ok(())
+        })
     }
 
     fn object(
         &mut self,
-        start: &Start<'_>,
+        start: &Start<'a>,
         structure: Option<&'static Structure>,
         place: &Place<'_>,
         depth: usize,
-    ) -> Result<Node, Problem> {
+    ) -> Result<Node<'a>, Problem> {
         let attributes = self.attributes(start, place)?;
         let mut members = Vec::new();
         self.content(structure, attributes, &mut members, place, depth)?;
@@ -207,16 +224,16 @@ impl Tags<'_> {
     /// A primitive: its value, and its id and extensions where it has any (or nothing at all).
     fn primitive(
         &mut self,
-        start: &Start<'_>,
+        start: &Start<'a>,
         primitive: Option<Primitive>,
         place: &Place<'_>,
         depth: usize,
-    ) -> Result<(Option<Node>, Option<Node>), Problem> {
+    ) -> Result<Item<'a>, Problem> {
         let mut attributes = self.attributes(start, place)?;
-        let value = attributes
-            .iter()
-            .position(|(name, _)| &**name == "value")
-            .map(|at| attributes.swap_remove(at).1);
+        let value = attributes.value.take();
+        if value.is_some() && attributes.others.is_empty() && self.close_empty() {
+            return Ok((value.map(|value| typed(value, primitive)), None));
+        }
         let mut members = Vec::new();
         self.content(r4::named("Element"), attributes, &mut members, place, depth)?;
         if let Some((name, _)) = members
@@ -232,7 +249,7 @@ impl Tags<'_> {
     }
 
     /// The one resource inside `contained`, `resource` or the like.
-    fn wrapped(&mut self, place: &Place<'_>, depth: usize) -> Result<Node, Problem> {
+    fn wrapped(&mut self, place: &Place<'_>, depth: usize) -> Result<Node<'a>, Problem> {
         let resource = match self.next(place)? {
             Next::Start(start) => self.resource(&start, place, depth)?,
             Next::End => {
@@ -252,23 +269,21 @@ impl Tags<'_> {
     }
 
     /// The narrative as the text that it is in the body.
-    fn div(&mut self, start: &Start<'_>, place: &Place<'_>) -> Result<Node, Problem> {
+    fn div(&mut self, start: &Start<'a>, place: &Place<'_>) -> Result<Node<'a>, Problem> {
         self.xhtml(place)?;
         let raw = self.text.get(start.at..self.at()).unwrap_or_default();
-        let qualified = start.tag.name();
-        let prefix = qualified.prefix().map(|prefix| prefix.into_inner());
+        let prefix = start.qualified.split_once(':').map(|(prefix, _)| prefix);
         let declaration =
             prefix.map_or_else(|| "xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
         if start
-            .tag
-            .attributes()
+            .raw_attributes()
             .flatten()
             .any(|attribute| attribute.key.into_inner() == declaration)
         {
             return Ok(Node::from(raw));
         }
         // Its namespace was declared outside, where the text that stands alone cannot see it.
-        let head = qualified.into_inner().len().saturating_add(1);
+        let head = start.qualified.len().saturating_add(1);
         let (head, rest) = raw.split_at_checked(head).unwrap_or((raw, ""));
         Ok(Node::from(format!(
             "{head} {declaration}=\"{XHTML}\"{rest}"
@@ -277,33 +292,48 @@ impl Tags<'_> {
 }
 
 /// The value as JSON writes it; text where it does not have the form of its type.
-fn typed(value: Node, primitive: Option<Primitive>) -> Node {
-    match (value.as_str(), primitive) {
-        (Some("true"), Some(Primitive::Boolean)) => Node::Bool(true),
-        (Some("false"), Some(Primitive::Boolean)) => Node::Bool(false),
-        (Some(text), Some(primitive)) if primitive.is_number() && is_number(text) => {
-            Node::number(text)
+fn typed<'a>(value: Node<'a>, primitive: Option<Primitive>) -> Node<'a> {
+    match (value, primitive) {
+        (Node::String(text), Some(Primitive::Boolean)) if text == "true" => Node::Bool(true),
+        (Node::String(text), Some(Primitive::Boolean)) if text == "false" => Node::Bool(false),
+        (Node::String(text), Some(primitive)) if primitive.is_number() && is_number(&text) => {
+            Node::Number(text)
         }
-        _ => value,
+        (value, _) => value,
     }
 }
 
-impl Field {
+impl<'a> Field<'a> {
+    fn len(&self) -> usize {
+        self.more.len().saturating_add(1)
+    }
+
     /// Adds the field to an object: `name` for the values, `_name` for what stands beside them. What
     /// repeats though it must not becomes a list, for the check to find.
-    fn write(self, members: &mut Vec<(Box<str>, Node)>) {
-        let beside = format!("_{}", self.name).into_boxed_str();
-        let is_list = self.many || self.items.len() > 1;
-        let (values, extras): (Vec<_>, Vec<_>) = self.items.into_iter().unzip();
-        for (name, column) in [(self.name, values), (beside, extras)] {
-            if column.iter().all(Option::is_none) {
-                continue;
+    fn write(self, members: &mut Vec<Member<'a>>) {
+        let beside = || Cow::Owned(format!("_{}", self.name));
+        if !self.many && self.more.is_empty() {
+            let (value, extra) = self.first;
+            members.extend(value.map(|value| (self.name.into(), value)));
+            members.extend(extra.map(|extra| (beside(), extra)));
+            return;
+        }
+        let length = self.len();
+        let (mut values, mut extras) = (Vec::with_capacity(length), Vec::new());
+        for (index, (value, extra)) in iter::once(self.first).chain(self.more).enumerate() {
+            values.push(value.unwrap_or(Node::Null));
+            if let Some(extra) = extra {
+                // Those before it have nothing beside them.
+                extras.resize(index, Node::Null);
+                extras.push(extra);
             }
-            let mut nodes = column.into_iter().map(|item| item.unwrap_or(Node::Null));
-            match (is_list, nodes.len()) {
-                (false, 1) => members.extend(nodes.next().map(|node| (name, node))),
-                _ => members.push((name, Node::Array(nodes.collect()))),
-            }
+        }
+        if values.iter().any(|value| *value != Node::Null) {
+            members.push((self.name.into(), Node::Array(values)));
+        }
+        if !extras.is_empty() {
+            extras.resize(length, Node::Null);
+            members.push((beside(), Node::Array(extras)));
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The tags of an XML body one by one: its encoding, what may stand between tags, namespaces and
 //! attributes. Everything of XML that FHIR has no use for is refused here.
 
-use super::{FHIR, SCHEMA_INSTANCE, XHTML, is_forbidden, is_name};
+use super::{FHIR, SCHEMA_INSTANCE, XHTML, first_forbidden, is_forbidden, is_name};
 use crate::fhir::json::MAX_NODES;
-use crate::fhir::tree::{Node, Place};
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use crate::fhir::tree::{Member, Node, Place};
+use quick_xml::events::attributes::Attributes;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::{Error, NsReader, XmlVersion};
 use std::borrow::Cow;
+use std::mem;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// How many attributes a tag may have. FHIR needs three and a few namespaces; XML compares each with
@@ -24,15 +26,30 @@ pub(super) enum Space {
 
 /// A start tag with what its namespace resolved to and where it starts.
 pub(super) struct Start<'a> {
-    pub(super) tag: BytesStart<'a>,
+    /// Its qualified name.
+    pub(super) qualified: &'a str,
+    /// Its name without a prefix.
+    pub(super) name: &'a str,
+    /// All that stands between its brackets.
+    content: &'a str,
     pub(super) space: Space,
     pub(super) at: usize,
 }
 
-impl Start<'_> {
-    pub(super) fn name(&self) -> &str {
-        self.tag.local_name().into_inner()
+impl<'a> Start<'a> {
+    /// Its attributes as they stand there.
+    pub(super) fn raw_attributes(&self) -> Attributes<'a> {
+        Attributes::new(self.content, self.qualified.len())
     }
+}
+
+/// The attributes of a tag that are neither namespaces nor hints at a schema.
+#[derive(Default)]
+pub(super) struct Attributed<'a> {
+    /// The one that holds a primitive's value.
+    pub(super) value: Option<Node<'a>>,
+    /// The others.
+    pub(super) others: Vec<Member<'a>>,
 }
 
 /// What follows inside the element that is open.
@@ -49,6 +66,8 @@ pub(super) struct Tags<'a> {
     encoding: &'static str,
     reader: NsReader<&'a [u8]>,
     open: usize,
+    /// Whether the element that is open was written as one tag, so that its end needs no reading.
+    is_empty: bool,
     elements: usize,
     /// Where the first character stands that XML cannot hold.
     forbidden: Option<usize>,
@@ -58,14 +77,14 @@ impl<'a> Tags<'a> {
     pub(super) fn new(text: &'a str, encoding: &'static str) -> Self {
         let mut reader = NsReader::from_str(text);
         let config = reader.config_mut();
-        config.expand_empty_elements = true;
         config.check_comments = true;
-        let forbidden = text.find(is_forbidden);
+        let forbidden = first_forbidden(text);
         Self {
             text,
             encoding,
             reader,
             open: 0,
+            is_empty: false,
             elements: 0,
             forbidden,
         }
@@ -121,9 +140,7 @@ impl<'a> Tags<'a> {
                     return Ok(Next::End);
                 }
                 Event::Eof if self.open == 0 => return Ok(Next::End),
-                Event::Text(text)
-                    if text.chars().all(|character| " \t\r\n".contains(character)) =>
-                {
+                Event::Text(text) if text.bytes().all(|byte| b" \t\r\n".contains(&byte)) => {
                     continue;
                 }
                 Event::Comment(_) => continue,
@@ -140,11 +157,25 @@ impl<'a> Tags<'a> {
         }
     }
 
+    /// Ends the element that is open, if it was written as one tag.
+    pub(super) fn close_empty(&mut self) -> bool {
+        let is_empty = mem::take(&mut self.is_empty);
+        self.open = self.open.saturating_sub(usize::from(is_empty));
+        is_empty
+    }
+
     fn event(&mut self, place: &Place<'_>) -> Result<Event<'a>, Problem> {
-        let event = self
-            .reader
-            .read_event()
-            .map_err(|error| self.syntax(place, &error))?;
+        if mem::take(&mut self.is_empty) {
+            return Ok(Event::End(BytesEnd::new("")));
+        }
+        let event = match self.reader.read_event() {
+            Ok(Event::Empty(tag)) => {
+                self.is_empty = true;
+                Event::Start(tag)
+            }
+            Ok(event) => event,
+            Err(error) => return Err(self.syntax(place, &error)),
+        };
         if self
             .forbidden
             .is_some_and(|forbidden| forbidden < self.at())
@@ -181,12 +212,14 @@ impl<'a> Tags<'a> {
                 "the body holds more elements than the hub reads",
             ));
         }
+        // Each attribute takes a byte at least.
+        let may_have_many = tag.len() > MAX_ATTRIBUTES;
         let mut attributes = tag.attributes();
-        if attributes.with_checks(false).nth(MAX_ATTRIBUTES).is_some() {
+        if may_have_many && attributes.with_checks(false).nth(MAX_ATTRIBUTES).is_some() {
             let what = "a tag has more attributes than the hub reads";
             return Err(self.problem(ProblemCode::TooLarge, place, what));
         }
-        let (resolved, _) = self.reader.resolver().resolve_element(tag.name());
+        let (resolved, local) = self.reader.resolver().resolve_element(tag.name());
         let space = match resolved {
             ResolveResult::Bound(space) if space.into_inner() == FHIR => Space::Fhir,
             ResolveResult::Bound(space) if space.into_inner() == XHTML => Space::Xhtml,
@@ -195,7 +228,21 @@ impl<'a> Tags<'a> {
                 return Err(self.malformed(place, "a namespace's prefix is not declared"));
             }
         };
-        Ok(Start { tag, space, at })
+        // The same text as the tag's, but as long-lived as the body.
+        let rest = self.text.get(at..).unwrap_or_default();
+        let rest = rest.strip_prefix('\u{feff}').unwrap_or(rest).get(1..);
+        let content = rest.and_then(|rest| rest.get(..tag.len()));
+        let content = content.unwrap_or_default();
+        let qualified = content.get(..tag.name().into_inner().len());
+        let qualified = qualified.unwrap_or_default();
+        let prefix = qualified.len().saturating_sub(local.into_inner().len());
+        Ok(Start {
+            qualified,
+            name: qualified.get(prefix..).unwrap_or_default(),
+            content,
+            space,
+            at,
+        })
     }
 
     fn declaration(&self, declaration: &BytesDecl<'_>) -> Result<(), Problem> {
@@ -227,14 +274,16 @@ impl<'a> Tags<'a> {
         }
     }
 
-    /// The attributes that are neither namespaces nor hints at a schema.
     pub(super) fn attributes(
         &self,
-        start: &Start<'_>,
+        start: &Start<'a>,
         place: &Place<'_>,
-    ) -> Result<Vec<(Box<str>, Node)>, Problem> {
-        let mut found = Vec::new();
-        for attribute in start.tag.attributes() {
+    ) -> Result<Attributed<'a>, Problem> {
+        let mut found = Attributed::default();
+        let mut attributes = start.raw_attributes();
+        // One alone stands not twice, and most tags have one.
+        let signs = start.content.bytes().filter(|byte| *byte == b'=').count();
+        for attribute in attributes.with_checks(signs > 1) {
             let attribute =
                 attribute.map_err(|error| self.syntax(place, &Error::InvalidAttr(error)))?;
             if attribute.key.as_namespace_binding().is_some() {
@@ -253,16 +302,20 @@ impl<'a> Tags<'a> {
                     ));
                 }
             }
-            if attribute.value.contains('<') {
+            if attribute.value.bytes().any(|byte| byte == b'<') {
                 return Err(self.malformed(place, "an attribute holds a raw <"));
             }
             let value = attribute.normalized_value(XmlVersion::Explicit1_0);
             let value = value.map_err(|error| self.syntax(place, &error))?;
-            if value.contains(is_forbidden) {
+            // What stands there as it is was looked at with the body; what is escaped was not.
+            if matches!(&value, Cow::Owned(value) if first_forbidden(value).is_some()) {
                 let what = "an attribute holds a control character that XML does not allow";
                 return Err(self.problem(ProblemCode::ControlCharacter, place, what));
             }
-            found.push((attribute.key.into_inner().into(), Node::from(&*value)));
+            match attribute.key.into_inner() {
+                "value" => found.value = Some(Node::String(value)),
+                name => found.others.push((name.into(), Node::String(value))),
+            }
         }
         Ok(found)
     }

@@ -1,9 +1,10 @@
 //! [`Node`] → FHIR XML.
 
 use super::read::check_div;
-use super::{FHIR, is_forbidden, is_name};
+use super::{FHIR, first_forbidden, is_name};
+use crate::fhir::json::USUAL_ANSWER;
 use crate::fhir::r4::{self, Primitive, Structure, Type};
-use crate::fhir::tree::{Node, Place};
+use crate::fhir::tree::{Member, Node, Place};
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// Writes a resource with its elements in the order of R4; elements that R4 does not know come last.
@@ -11,13 +12,14 @@ use takmil_domain::problem::{Problem, ProblemCode};
 /// # Errors
 /// A [`Problem`] where the tree holds what XML cannot: a control character, a key that is no name, a
 /// narrative that is not well-formed, a primitive that is an object, a resource without its type.
-pub(crate) fn render(resource: &Node) -> Result<String, Problem> {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+pub(crate) fn render(resource: &Node<'_>) -> Result<String, Problem> {
+    let mut out = String::with_capacity(USUAL_ANSWER);
+    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     write_resource(resource, &mut out, &Place::ROOT)?;
     Ok(out)
 }
 
-fn write_resource(resource: &Node, out: &mut String, place: &Place<'_>) -> Result<(), Problem> {
+fn write_resource(resource: &Node<'_>, out: &mut String, place: &Place<'_>) -> Result<(), Problem> {
     let Some(name) = resource.resource_type() else {
         return Err(Problem::new(
             ProblemCode::Missing,
@@ -48,7 +50,7 @@ fn write_resource(resource: &Node, out: &mut String, place: &Place<'_>) -> Resul
 
 /// Writes the rest of a start tag (attributes), the children, and the end tag.
 fn write_content(
-    members: &[&(Box<str>, Node)],
+    members: &[&Member<'_>],
     structure: Option<&Structure>,
     is_resource: bool,
     name: &str,
@@ -115,8 +117,8 @@ fn write_content(
 /// Writes an element as often as it stands in the lists of its two halves, or once.
 fn write_property(
     name: &str,
-    value: Option<&Node>,
-    extra: Option<&Node>,
+    value: Option<&Node<'_>>,
+    extra: Option<&Node<'_>>,
     kind: Option<Type>,
     out: &mut String,
     place: &Place<'_>,
@@ -147,8 +149,8 @@ fn write_property(
 
 fn write_element(
     name: &str,
-    value: Option<&Node>,
-    extra: Option<&Node>,
+    value: Option<&Node<'_>>,
+    extra: Option<&Node<'_>>,
     kind: Option<Type>,
     out: &mut String,
     place: &Place<'_>,
@@ -162,7 +164,8 @@ fn write_element(
         out.push_str(div);
         return Ok(());
     }
-    if !is_name(name) {
+    // R4's own names are names.
+    if kind.is_none() && !is_name(name) {
         return Err(Problem::new(
             ProblemCode::Unknown,
             place.pointer(),
@@ -200,7 +203,11 @@ fn write_element(
             return Err(wrong("a single value was expected"));
         }
     }
-    let members: Vec<_> = extra.map_or(&[][..], Node::members).iter().collect();
+    let Some(extra) = extra else {
+        out.push_str("/>");
+        return Ok(());
+    };
+    let members: Vec<_> = extra.members().iter().collect();
     write_content(&members, r4::named("Element"), false, name, out, place)
 }
 
@@ -210,7 +217,7 @@ fn push_attribute(
     out: &mut String,
     place: &Place<'_>,
 ) -> Result<(), Problem> {
-    if value.contains(is_forbidden) {
+    if first_forbidden(value).is_some() {
         let detail = "the value holds a control character that XML cannot";
         return Err(Problem::new(
             ProblemCode::ControlCharacter,
@@ -221,18 +228,24 @@ fn push_attribute(
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
-    for character in value.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '"' => out.push_str("&quot;"),
+    let must_be_escaped = |byte: u8| matches!(byte, b'&' | b'<' | b'"' | b'\n' | b'\r' | b'\t');
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(must_be_escaped) {
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut letters = after.chars();
+        out.push_str(match letters.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('"') => "&quot;",
             // Raw, these three would be read back as spaces.
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' => out.push_str("&#9;"),
-            _ => out.push(character),
-        }
+            Some('\n') => "&#10;",
+            Some('\r') => "&#13;",
+            _ => "&#9;",
+        });
+        rest = letters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
     Ok(())
 }

@@ -82,7 +82,7 @@ fn within(place: &str, outer: &str) -> bool {
 }
 
 /// Every resource of a body but Bundles and Parameters, contained ones too, with its pointer.
-fn resources<'n>(node: &'n Node, pointer: &str, found: &mut Vec<(String, &'n Node)>) {
+fn resources<'n>(node: &'n Node<'n>, pointer: &str, found: &mut Vec<(String, &'n Node<'n>)>) {
     let kind = node.resource_type().and_then(r4::resource);
     if kind.is_some_and(|kind| !matches!(kind.name, "Bundle" | "Parameters")) {
         found.push((pointer.to_owned(), node));
@@ -178,7 +178,7 @@ fn judge_folded(reading: &Reading, all: &[(String, &Node)], tally: &mut Tally) -
     wrong
 }
 
-fn parse(sample: &Sample) -> Node {
+fn parse(sample: &Sample) -> Node<'_> {
     if sample.kind.starts_with("fhir-xml") {
         xml::parse(&sample.body).unwrap()
     } else {

@@ -5,7 +5,7 @@ use super::super::{Library, messages};
 use super::corpus::{Sample, samples};
 use crate::fhir::tree::Node;
 use crate::fhir::{FORMAT, json, xml};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A small generator with a seed, so that a failure can be had again.
 struct Dice(u64);
@@ -68,7 +68,7 @@ fn no_broken_file_makes_the_reader_panic() {
 }
 
 /// Puts something else in the place of one node.
-fn disturb(node: &mut Node, dice: &mut Dice, donor: &Node) {
+fn disturb<'a>(node: &mut Node<'a>, dice: &mut Dice, donor: &Node<'a>) {
     match node {
         Node::Object(members) if !members.is_empty() && dice.roll(6) > 0 => {
             let at = dice.roll(members.len());
@@ -105,7 +105,9 @@ fn no_tree_of_any_shape_makes_the_reader_panic() {
                 .or_else(|_| xml::parse(&sample.body))
                 .ok()
         })
-        .filter(|tree| messages(&Library::of(tree), &HashMap::new(), &super::context()).is_ok())
+        .filter(|tree| {
+            messages(&Library::of(tree), &FxHashMap::default(), &super::context()).is_ok()
+        })
         .collect();
     if trees.is_empty() {
         return;
@@ -123,7 +125,11 @@ fn no_tree_of_any_shape_makes_the_reader_panic() {
                 .map_or(&Node::Null, |(_, node)| node);
             disturb(&mut tree, &mut dice, donor);
         }
-        let reading = messages(&Library::of(&tree), &HashMap::new(), &super::context());
+        let reading = messages(
+            &Library::of(&tree),
+            &FxHashMap::default(),
+            &super::context(),
+        );
         let outcomes = reading.iter().flat_map(|reading| &reading.messages);
         read += outcomes.filter(|message| message.outcome.is_ok()).count();
     }

@@ -18,7 +18,7 @@ fn units(money: &Node) -> i128 {
 }
 
 /// Sums by category and insurer.
-fn sums<'n>(adjudications: impl Iterator<Item = &'n Node>) -> BTreeMap<(String, String), i128> {
+fn sums<'n>(adjudications: impl Iterator<Item = &'n Node<'n>>) -> BTreeMap<(String, String), i128> {
     let mut sums = BTreeMap::new();
     for told in adjudications {
         let category = told.get("category").unwrap().list("coding")[0]

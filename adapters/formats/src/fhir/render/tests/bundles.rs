@@ -21,9 +21,10 @@ const BUNDLES: &[&str] = &[
 ];
 
 /// A body of that many messages, with a header and a patient before them.
-fn body(kind: &str, messages: usize) -> Node {
+fn body(kind: &str, messages: usize) -> Node<'static> {
     let of = |kind: &str, id: &str| {
-        Node::object([("resourceType", kind), ("id", id)].map(|(k, v)| (k, Node::from(v))))
+        let members = [("resourceType", kind), ("id", id)];
+        Node::object(members.map(|(key, value)| (key, Node::from(value.to_owned()))))
     };
     let mut header = of("MessageHeader", "h-1");
     if let Node::Object(members) = &mut header {
@@ -41,7 +42,7 @@ fn body(kind: &str, messages: usize) -> Node {
     let entries = resources.map(|resource| Node::object([("resource", resource)]));
     Node::object([
         ("resourceType", Node::from("Bundle")),
-        ("type", Node::from(kind)),
+        ("type", Node::from(kind.to_owned())),
         ("entry", Node::array(entries)),
     ])
 }
