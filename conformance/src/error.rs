@@ -26,6 +26,12 @@ pub enum Error {
     /// The hub could not be reached, or the connection broke.
     #[error("the hub cannot be reached")]
     Unreachable(#[from] reqwest::Error),
+    /// PostgreSQL's programs are not on this machine.
+    #[error("PostgreSQL is not installed; on Debian: apt-get install postgresql")]
+    NoPostgres,
+    /// A PostgreSQL server could not be started, or refused a statement.
+    #[error("PostgreSQL: {0}")]
+    Postgres(String),
     /// The hub's answer is larger than any that it gives.
     #[error("the hub's answer is larger than {most} bytes")]
     TooLarge {

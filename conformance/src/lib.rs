@@ -3,7 +3,9 @@
 //! They meet the hub on the network alone, as its real partners do: nothing here knows what the hub is made of.
 
 mod error;
+pub mod faults;
 pub mod insurer;
+pub mod postgres;
 pub mod provider;
 mod server;
 pub mod tls;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client as Http, RequestBuilder};
+use reqwest::{Certificate, Client as Http, ClientBuilder, RequestBuilder};
 use serde_json::Value;
 
 use crate::Error;
-use crate::tls::use_ring;
+use crate::tls::{Identity, use_ring};
 
 /// How long a connection to the hub may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -50,21 +50,20 @@ impl Client {
     /// # Errors
     /// [`Error::Hub`] where the authority cannot be used.
     pub fn new(url: &str, ca_pem: Option<&str>, key: Option<&str>) -> Result<Self, Error> {
-        use_ring();
-        let unusable = |error: reqwest::Error| Error::Hub(error.to_string());
-        let builder = Http::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE);
-        let builder = match ca_pem {
-            Some(ca_pem) => {
-                let authorities = Certificate::from_pem_bundle(ca_pem.as_bytes());
-                builder.tls_certs_only(authorities.map_err(unusable)?)
-            }
-            // Nothing is trusted where nothing has to be, so that a machine without root certificates does.
-            None if !url.starts_with("https:") => builder.tls_certs_only([]),
-            None => builder,
-        };
+        Self::of(builder(url, ca_pem)?, url, key)
+    }
+
+    /// A client of the hub's partner port, with a provider's certificate. `ca_pem` as for [`Client::new`].
+    ///
+    /// # Errors
+    /// [`Error::Hub`] where the authority or the certificate cannot be used.
+    pub fn presenting(url: &str, ca_pem: Option<&str>, identity: &Identity) -> Result<Self, Error> {
+        let pem = format!("{}{}", identity.key_pem, identity.certificate_pem);
+        let shown = reqwest::Identity::from_pem(pem.as_bytes()).map_err(unusable)?;
+        Self::of(builder(url, ca_pem)?.identity(shown), url, None)
+    }
+
+    fn of(builder: ClientBuilder, url: &str, key: Option<&str>) -> Result<Self, Error> {
         Ok(Self {
             http: builder.build().map_err(unusable)?,
             url: url.trim_end_matches('/').to_owned(),
@@ -128,4 +127,25 @@ impl Client {
         }
         Ok(reply)
     }
+}
+
+fn unusable(error: reqwest::Error) -> Error {
+    Error::Hub(error.to_string())
+}
+
+fn builder(url: &str, ca_pem: Option<&str>) -> Result<ClientBuilder, Error> {
+    use_ring();
+    let builder = Http::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .timeout(PATIENCE);
+    Ok(match ca_pem {
+        Some(ca_pem) => {
+            let authorities = Certificate::from_pem_bundle(ca_pem.as_bytes());
+            builder.tls_certs_only(authorities.map_err(unusable)?)
+        }
+        // Nothing is trusted where nothing has to be, so that a machine without root certificates does.
+        None if !url.starts_with("https:") => builder.tls_certs_only([]),
+        None => builder,
+    })
 }

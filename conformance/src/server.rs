@@ -40,10 +40,14 @@ impl Server {
         address: SocketAddr,
         app: Router,
         identity: Option<&Identity>,
+        clients: Option<&str>,
     ) -> Result<Self, Error> {
         use_ring();
         let tls = match identity {
-            Some(identity) => Some(TlsAcceptor::from(Arc::new(tls::server_config(identity)?))),
+            Some(identity) => {
+                let config = tls::server_config(identity, clients)?;
+                Some(TlsAcceptor::from(Arc::new(config)))
+            }
             None => None,
         };
         let failed = |source| Error::Listen { address, source };

@@ -20,7 +20,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("takmil-proto", &[]),
     ("takmil-formats", &["takmil-domain"]),
     ("takmil-mappings", &["takmil-domain"]),
-    ("takmil-store", &["takmil-domain"]),
+    ("takmil-store", &["takmil-domain", "takmil-conformance"]),
     (
         "takmil-insurers",
         &["takmil-proto", "takmil-domain", "takmil-conformance"],

@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
 use crate::Error;
-use crate::tls::use_ring;
+use crate::tls::{Identity, use_ring};
 
 /// How long a connection to the hub may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -24,7 +24,8 @@ const MAX_WAITING: usize = 1_000;
 #[derive(Clone)]
 pub struct HubClient {
     service: HubServiceClient<Channel>,
-    authorization: MetadataValue<Ascii>,
+    /// The key, where it has one.
+    authorization: Option<MetadataValue<Ascii>>,
 }
 
 impl HubClient {
@@ -34,24 +35,42 @@ impl HubClient {
     /// # Errors
     /// [`Error::Hub`] where address, authority or key cannot be used.
     pub fn new(url: &str, ca_pem: Option<&str>, key: &str) -> Result<Self, Error> {
+        let authorization = format!("Bearer {key}").parse();
+        let authorization =
+            authorization.map_err(|_| Error::Hub("the key is not ASCII".to_owned()))?;
+        Self::connecting(url, trust(ca_pem), Some(authorization))
+    }
+
+    /// A client of the hub's partner port, with an insurer's certificate. `ca_pem` as for [`HubClient::new`].
+    ///
+    /// # Errors
+    /// [`Error::Hub`] where address, authority or certificate cannot be used.
+    pub fn presenting(url: &str, ca_pem: Option<&str>, identity: &Identity) -> Result<Self, Error> {
+        let Identity {
+            certificate_pem,
+            key_pem,
+        } = identity;
+        let shown = tonic::transport::Identity::from_pem(certificate_pem, key_pem);
+        Self::connecting(url, trust(ca_pem).identity(shown), None)
+    }
+
+    fn connecting(
+        url: &str,
+        tls: ClientTlsConfig,
+        authorization: Option<MetadataValue<Ascii>>,
+    ) -> Result<Self, Error> {
         use_ring();
         let unusable = |error: &dyn std::fmt::Display| Error::Hub(error.to_string());
         let target = Channel::from_shared(url.to_owned()).map_err(|error| unusable(&error))?;
-        let mut target = target.connect_timeout(CONNECT).tcp_nodelay(true);
-        if target.uri().scheme_str() == Some("https") {
-            let trust = ClientTlsConfig::new();
-            let trust = match ca_pem {
-                Some(ca_pem) => trust.ca_certificate(Certificate::from_pem(ca_pem)),
-                None => trust.with_native_roots(),
-            };
-            target = target.tls_config(trust).map_err(|error| unusable(&error))?;
-        }
+        let target = target.connect_timeout(CONNECT).tcp_nodelay(true);
+        let target: Endpoint = match target.uri().scheme_str() {
+            Some("https") => target.tls_config(tls).map_err(|error| unusable(&error))?,
+            _ => target,
+        };
         let service = HubServiceClient::new(target.connect_lazy());
         Ok(Self {
             service: service.max_decoding_message_size(MAX_DELIVERY_BYTES),
-            authorization: format!("Bearer {key}")
-                .parse()
-                .map_err(|_| Error::Hub("the key is not ASCII".to_owned()))?,
+            authorization,
         })
     }
 
@@ -105,9 +124,17 @@ impl HubClient {
 
     fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        let key = self.authorization.clone();
-        request.metadata_mut().insert("authorization", key);
+        if let Some(key) = self.authorization.clone() {
+            request.metadata_mut().insert("authorization", key);
+        }
         request
+    }
+}
+
+fn trust(ca_pem: Option<&str>) -> ClientTlsConfig {
+    match ca_pem {
+        Some(ca_pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca_pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
     }
 }
 

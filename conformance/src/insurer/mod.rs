@@ -34,6 +34,8 @@ pub struct Setup {
     pub address: SocketAddr,
     /// What it shows for TLS; plain text without one.
     pub identity: Option<Identity>,
+    /// The authority whose certificates it asks its clients for, as PEM; anybody may connect without one.
+    pub clients: Option<String>,
     /// How it behaves at first.
     pub script: Script,
 }
@@ -58,6 +60,7 @@ impl Setup {
             wire,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             identity: None,
+            clients: None,
             script: Script::approve(),
         }
     }
@@ -86,7 +89,8 @@ impl Simulator {
             Wire::Grpc => grpc::app(Arc::clone(&insurer)),
             Wire::Rest { secret } => rest::app(Arc::clone(&insurer), &secret)?,
         };
-        let server = Server::start(setup.address, app, setup.identity.as_ref()).await?;
+        let (identity, clients) = (setup.identity.as_ref(), setup.clients.as_deref());
+        let server = Server::start(setup.address, app, identity, clients).await?;
         let simulator = Self {
             insurer,
             server: Arc::new(server),

@@ -1,0 +1,165 @@
+//! `takmil-faults`: the fault tests at full length, one command each.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use takmil_conformance::faults::{self, Error, Report, Run, StoreKind};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The exit code where there is no report.
+const STOPPED: u8 = 3;
+
+/// Breaks the hub in every way that money has to survive, and says what was left of it.
+#[derive(Debug, Parser)]
+#[command(name = "takmil-faults", version)]
+struct Command {
+    #[command(subcommand)]
+    test: Test,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The hub's binary.
+    #[arg(long, global = true, default_value = "target/release/takmil")]
+    hub_binary: PathBuf,
+    /// Where everything random comes from.
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+    /// On which store the hub runs.
+    #[arg(long, global = true, value_enum, default_value_t = Store::Sqlite)]
+    store: Store,
+    /// Print the report as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Store {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Debug, Subcommand)]
+enum Test {
+    /// kill -9 at random moments under load, and during starts.
+    Crash {
+        /// How many times.
+        #[arg(long, default_value_t = 1_000)]
+        rounds: u64,
+    },
+    /// Power cuts that drop what was not synced, and a control run that must fail.
+    Power {
+        /// How many times.
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+    },
+    /// Writes and syncs that fail with EIO or ENOSPC.
+    Disk {
+        /// How many times.
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+    },
+    /// Many clients at one limit: what is promised is the limit exactly.
+    Race {
+        /// How many clients.
+        #[arg(long, default_value_t = 200)]
+        clients: usize,
+        /// How many claims they send together.
+        #[arg(long, default_value_t = 10_000)]
+        claims: usize,
+    },
+    /// Every request several times at once, also after a kill -9: one effect each.
+    Repeats {
+        /// How many different requests.
+        #[arg(long, default_value_t = 100_000)]
+        requests: usize,
+        /// How often each is sent at once.
+        #[arg(long, default_value_t = 5)]
+        times: usize,
+    },
+    /// An insurer's decisions, three of ten repeated, out of order: two hubs end alike.
+    Decisions {
+        /// How many claims each hub gets.
+        #[arg(long, default_value_t = 100_000)]
+        messages: usize,
+    },
+    /// Ways that delay, stall, drip, break or forget, between clients, hub and insurer.
+    Network {
+        /// How many rounds.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+    },
+    /// A wall clock that jumps by ten seconds and ten minutes, ahead and back.
+    Clock {
+        /// How many rounds.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = Command::parse();
+    let mut terminated = match signal(SignalKind::terminate()) {
+        Ok(terminated) => terminated,
+        Err(error) => return failed(&error),
+    };
+    // A test that is told to stop is dropped, and its hub with it.
+    let report = tokio::select! {
+        report = run(&command) => report,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(STOPPED),
+        _ = terminated.recv() => return ExitCode::from(STOPPED),
+    };
+    match report {
+        Ok(report) => {
+            match command.common.json {
+                true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
+                false => print!("{report}"),
+            }
+            ExitCode::from(u8::from(!report.is_well()))
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says why the test could not be run, with all causes.
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    eprintln!("takmil-faults: {text}");
+    ExitCode::from(STOPPED)
+}
+
+async fn run(command: &Command) -> Result<Report, Error> {
+    let Common {
+        hub_binary,
+        seed,
+        store,
+        ..
+    } = &command.common;
+    let run = Run {
+        binary: hub_binary.clone(),
+        store: match store {
+            Store::Sqlite => StoreKind::Sqlite,
+            Store::Postgres => StoreKind::Postgres,
+        },
+        seed: *seed,
+    };
+    match &command.test {
+        Test::Crash { rounds } => faults::crash(&run, *rounds).await,
+        Test::Power { rounds } => faults::power(&run, *rounds).await,
+        Test::Disk { rounds } => faults::disk(&run, *rounds).await,
+        Test::Race { clients, claims } => faults::race(&run, *clients, *claims).await,
+        Test::Repeats { requests, times } => faults::repeats(&run, *requests, *times).await,
+        Test::Decisions { messages } => faults::decisions(&run, *messages).await,
+        Test::Network { rounds } => faults::network(&run, *rounds).await,
+        Test::Clock { rounds } => faults::clock(&run, *rounds).await,
+    }
+}

@@ -1,0 +1,475 @@
+//! A trial: rounds of one test on one place after the other, and the examination that every round ends with. The hub
+//! is asked over the network for everything that was acknowledged, for what became of the rest, and for every limit;
+//! its own check is run on the same database; what the insurer was given is held against the book.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::book::{Book, Deliveries, Told, standings};
+use super::desk::Desk;
+use super::hub::{Hub, millis};
+use super::place::{Place, Plan};
+use super::report::{Failure, Report};
+use super::traffic::{Noticed, Patience, Shared, Traffic, begin, lock};
+use super::world::{World, family};
+use super::{Error, Run};
+
+/// How many clients send at once.
+pub(super) const CLIENTS: usize = 8;
+/// How many members they send for: few, so that they meet at the same limits.
+pub(super) const MEMBERS: u32 = 16;
+/// What a member and a family may have, in the smallest unit: it runs dry on the way.
+const YEARLY: i64 = 250_000;
+const FAMILY: i64 = 800_000;
+/// How many questions are under way at once in an examination.
+const AT_ONCE: usize = 16;
+/// How many older entries are looked at again after each round.
+const SAMPLE: usize = 20;
+/// How often an unanswered request is repeated where the hub turns it away, and how long after.
+const TRIES: u32 = 100;
+const RETRY: Duration = Duration::from_millis(50);
+/// How long everything that is owed may take to reach an insurer who is up.
+const DELIVERY: Duration = Duration::from_secs(45);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The place of most tests.
+pub(super) fn plan(run: &Run, shim: bool) -> Plan {
+    Plan {
+        binary: run.binary.clone(),
+        store: run.store,
+        world: World {
+            members: MEMBERS,
+            yearly: YEARLY,
+            family: FAMILY,
+            insurer_url: String::new(),
+        },
+        shim,
+        listen: "",
+        more: "",
+    }
+}
+
+/// The trial, on the place that it is at.
+pub(super) struct Trial {
+    pub(super) place: Place,
+    pub(super) book: Shared,
+    pub(super) report: Report,
+    pub(super) round: u64,
+    /// Whether a place where something went wrong is left behind. Nobody looks for what a control run has to find.
+    pub(super) keeps: bool,
+    began: Instant,
+    again: String,
+    /// How many entries were examined already.
+    examined: usize,
+}
+
+/// A test that goes in rounds: how many, and how many on one database before the next begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rounds {
+    pub(super) all: u64,
+    pub(super) on_one: u64,
+}
+
+/// Runs rounds, each of which breaks a hub that is up and gives one that is up again, and examines what is left after
+/// each; at the end of every place everything that ever happened there. A place where something went wrong is left.
+pub(super) async fn run_rounds(
+    mut trial: Trial,
+    rounds: Rounds,
+    plan: impl Fn() -> Plan,
+    mut broken: impl AsyncFnMut(&mut Trial, Hub, &mut StdRng) -> Result<Hub, Error>,
+) -> Result<Report, Error> {
+    let mut random = StdRng::seed_from_u64(trial.report.seed);
+    let mut hub = Some(trial.place.start().await?);
+    while trial.round < rounds.all {
+        let running = match hub.take() {
+            Some(running) => running,
+            None => {
+                trial.move_to(plan()).await?;
+                trial.place.start().await?
+            }
+        };
+        trial.round += 1;
+        let failures = trial.report.failures.len();
+        let is_last = trial.round == rounds.all || trial.round.is_multiple_of(rounds.on_one);
+        let done = async {
+            let left = broken(&mut trial, running, &mut random).await?;
+            trial.examine(&left, &mut random).await?;
+            if is_last {
+                trial.examine_all(&left).await?;
+            }
+            Ok::<_, Error>(left)
+        };
+        match done.await {
+            Ok(left) if is_last || trial.report.failures.len() > failures => left.kill().await?,
+            Ok(left) => hub = Some(left),
+            // Nothing that was acknowledged can be had from a hub that does not come up.
+            Err(error) => {
+                let acknowledged = lock(&trial.book).acknowledged();
+                trial.report.lost += count(acknowledged);
+                trial.fail(format!("the hub cannot go on: {}", chain(&error)));
+            }
+        }
+    }
+    if let Some(hub) = hub {
+        hub.kill().await?;
+    }
+    Ok(trial.end())
+}
+
+/// An error with its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl Trial {
+    pub(super) async fn new(
+        test: &str,
+        run: &Run,
+        again: &str,
+        plan: Plan,
+    ) -> Result<Trial, Error> {
+        let (store, seed) = (run.store.as_str(), run.seed);
+        let members = plan.world.members;
+        Ok(Trial {
+            place: Place::new(plan).await?,
+            book: Arc::new(Mutex::new(Book::new(
+                format!("{test}-{seed}-0"),
+                members,
+                CLIENTS,
+            ))),
+            report: Report {
+                test: test.to_owned(),
+                store: store.to_owned(),
+                seed,
+                ..Report::default()
+            },
+            round: 0,
+            keeps: true,
+            began: Instant::now(),
+            again: format!("takmil-faults {test} --store {store} --seed {seed} {again}"),
+            examined: 0,
+        })
+    }
+
+    /// Leaves for a fresh place and begins a fresh book.
+    pub(super) async fn move_to(&mut self, plan: Plan) -> Result<(), Error> {
+        let members = plan.world.members;
+        self.place = Place::new(plan).await?;
+        self.close_book(members);
+        Ok(())
+    }
+
+    /// Counts what the book holds, and begins a fresh one.
+    fn close_book(&mut self, members: u32) {
+        let name = format!("{}-{}-{}", self.report.test, self.report.seed, self.round);
+        let fresh = Book::new(name, members, CLIENTS);
+        let old = std::mem::replace(&mut *lock(&self.book), fresh);
+        self.report.sent += count(old.entries.len());
+        self.report.acknowledged += count(old.acknowledged());
+        self.examined = 0;
+    }
+
+    /// The report, at the end.
+    pub(super) fn end(mut self) -> Report {
+        self.close_book(0);
+        self.report.rounds = self.round;
+        self.report.ms = millis(self.began.elapsed());
+        self.report
+    }
+
+    /// Notes that something went wrong, and keeps the place's folder.
+    pub(super) fn fail(&mut self, what: impl Display) {
+        let folder = match self.keeps {
+            true => self.place.keep(),
+            false => String::new(),
+        };
+        let failure = Failure {
+            round: self.round,
+            what: what.to_string(),
+            again: self.again.clone(),
+            folder,
+        };
+        self.report.failures.push(failure);
+    }
+
+    /// Sets the clients to work.
+    pub(super) fn traffic(&self, url: &str, patience: Patience) -> Result<Traffic, Error> {
+        let desks: Result<Vec<Desk>, Error> = (0..CLIENTS)
+            .map(|_| Desk::new(url, &self.place.clinic_key))
+            .collect();
+        // Every round has its own chances, which follow from the seed alone.
+        let seed = self.report.seed.wrapping_mul(1_000_003);
+        Ok(begin(
+            &self.book,
+            desks?,
+            seed.wrapping_add(self.round),
+            patience,
+        ))
+    }
+
+    /// Notes what clients noticed.
+    pub(super) fn note(&mut self, noticed: Noticed) {
+        let Noticed {
+            lost,
+            wrong,
+            turned_away,
+            unanswered,
+        } = noticed;
+        self.report.count("turned away, to come again", turned_away);
+        self.report.count("requests without an answer", unanswered);
+        self.lost(&lost);
+        self.wrong(&wrong);
+    }
+
+    fn lost(&mut self, lost: &[String]) {
+        self.report.lost += count(lost.len());
+        if let Some(first) = lost.first() {
+            self.fail(format!("{} lost, the first: {first}", lost.len()));
+        }
+    }
+
+    /// Notes what was asked of a hub that has to answer.
+    fn insist(&mut self, noticed: Noticed) {
+        if noticed.turned_away > 0 {
+            self.fail(format!(
+                "{} requests are turned away again and again",
+                noticed.turned_away
+            ));
+        }
+        self.lost(&noticed.lost);
+        self.wrong(&noticed.wrong);
+    }
+
+    fn wrong(&mut self, wrong: &[String]) {
+        if let Some(first) = wrong.first() {
+            self.fail(format!("{} wrong answers, the first: {first}", wrong.len()));
+        }
+    }
+
+    /// Examines a hub that is up and that nobody else asks: what was never answered is sent again and has one
+    /// effect; what was acknowledged since the last time, and some of what was before, is the same; no limit is
+    /// overspent, and each is what the answers add up to; the hub's own check finds nothing.
+    pub(super) async fn examine(&mut self, hub: &Hub, random: &mut StdRng) -> Result<(), Error> {
+        let desk = hub.clinic()?;
+        self.settle(&desk).await?;
+        let all = lock(&self.book).entries.len();
+        let mut chosen: BTreeSet<usize> = (self.examined..all).collect();
+        if self.examined > 0 {
+            chosen.extend((0..SAMPLE).map(|_| random.random_range(0..self.examined)));
+        }
+        self.look_at(&desk, chosen).await?;
+        self.examined = all;
+        self.limits(&hub.insurer()?).await?;
+        self.check_up().await
+    }
+
+    /// Examines the hub once more, whole: every entry, the number of messages, and every delivery.
+    pub(super) async fn examine_all(&mut self, hub: &Hub) -> Result<(), Error> {
+        let desk = hub.clinic()?;
+        self.settle(&desk).await?;
+        let all = lock(&self.book).entries.len();
+        self.look_at(&desk, (0..all).collect()).await?;
+        self.examined = all;
+        self.limits(&hub.insurer()?).await?;
+        let kept = messages(&desk).await?;
+        let expected = lock(&self.book).acknowledged();
+        if kept != expected {
+            self.fail(format!(
+                "the hub keeps {kept} messages, and {expected} were sent"
+            ));
+        }
+        // What is lost is not delivered either: no reason to wait for it.
+        if self.report.lost == 0 {
+            self.deliveries().await;
+        }
+        let tally = self.place.insurer.tally();
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.report
+            .count("deliveries", number(count(tally.deliveries)));
+        self.report
+            .count("deliveries that came again", number(tally.repeats));
+        self.check_up().await
+    }
+
+    /// Sends again what was never answered.
+    pub(super) async fn settle(&mut self, desk: &Desk) -> Result<(), Error> {
+        let unanswered = lock(&self.book).unanswered();
+        let mut noticed = Noticed::default();
+        for number in unanswered {
+            let told = self.ask(desk, number).await?;
+            match &told {
+                Told::First { replayed: true } => {
+                    self.report.count("unanswered, and wholly there", 1);
+                }
+                Told::First { replayed: false } | Told::Same => {
+                    self.report.count("unanswered, and not there at all", 1);
+                }
+                _ => {}
+            }
+            noticed.add(told);
+        }
+        self.insist(noticed);
+        Ok(())
+    }
+
+    /// Sends an entry, again and again where the hub turns it away.
+    pub(super) async fn ask(&self, desk: &Desk, number: usize) -> Result<Told, Error> {
+        ask(desk, &self.book, number).await
+    }
+
+    /// Sends acknowledged entries again, and holds the answers against the first.
+    pub(super) async fn look_at(
+        &mut self,
+        desk: &Desk,
+        entries: BTreeSet<usize>,
+    ) -> Result<(), Error> {
+        let mut asking = JoinSet::new();
+        let mut noticed = Noticed::default();
+        let mut entries = entries.into_iter();
+        loop {
+            while asking.len() < AT_ONCE
+                && let Some(number) = entries.next()
+            {
+                let (desk, book) = (desk.clone(), Arc::clone(&self.book));
+                asking.spawn(async move { ask(&desk, &book, number).await });
+            }
+            let Some(told) = asking.join_next().await else {
+                break;
+            };
+            noticed.add(told??);
+        }
+        self.insist(noticed);
+        Ok(())
+    }
+
+    /// Holds every limit against what was promised.
+    async fn limits(&mut self, desk: &Desk) -> Result<(), Error> {
+        let (promised, members) = {
+            let book = lock(&self.book);
+            (book.promised(), book.member_ids.clone())
+        };
+        for (member, id) in members {
+            let path = format!("/v1/members/{id}/remainders");
+            let told = desk.get(&path).await?.ok("the remainders of a member")?;
+            for standing in standings(&told) {
+                let key = match standing.code.as_str() {
+                    "yearly" => ("yearly", member),
+                    _ => ("family", family(member)),
+                };
+                let expected = promised.get(&key).copied().unwrap_or(0);
+                if standing.spent > standing.most {
+                    self.report.overspent += 1;
+                    self.fail(format!(
+                        "overspent: {key:?} has {} and spent {}",
+                        standing.most, standing.spent
+                    ));
+                }
+                if standing.spent != expected {
+                    self.fail(format!(
+                        "{key:?}: {} was promised, and {} is spent",
+                        expected, standing.spent
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the insurer has everything that it is owed, each claim in its order.
+    pub(super) async fn deliveries(&mut self) {
+        let began = Instant::now();
+        let found = loop {
+            let received = self.place.insurer.received();
+            let found = lock(&self.book).check_deliveries(&received);
+            if found.missing.is_empty() || began.elapsed() > DELIVERY {
+                break found;
+            }
+            sleep(LOOK_AGAIN).await;
+        };
+        let Deliveries {
+            missing,
+            disordered,
+            strange,
+        } = found;
+        if let Some(first) = missing.first() {
+            self.fail(format!(
+                "{} deliveries did not come, the first: {first}",
+                missing.len()
+            ));
+        }
+        if let Some(first) = disordered.first() {
+            self.fail(format!(
+                "{} deliveries came after later ones of their claim, the first: {first}",
+                disordered.len()
+            ));
+        }
+        if strange > 0 {
+            self.fail(format!("{strange} deliveries of messages that nobody sent"));
+        }
+    }
+
+    /// Has the hub's own check look at the database.
+    pub(super) async fn check_up(&mut self) -> Result<(), Error> {
+        for found in self.place.doctor().await? {
+            self.fail(format!("doctor: {found}"));
+            self.report.doctor.push(found);
+        }
+        Ok(())
+    }
+}
+
+/// Sends an entry, again and again where the hub turns it away.
+pub(super) async fn ask(desk: &Desk, book: &Shared, number: usize) -> Result<Told, Error> {
+    let entry = lock(book).entries.get(number).cloned();
+    let Some(entry) = entry else {
+        return Ok(Told::Wrong("an entry that is not in the book".to_owned()));
+    };
+    let mut told = Told::TurnedAway;
+    for _ in 0..TRIES {
+        let reply = desk.post(&entry.path, &entry.key, &entry.body).await?;
+        let replayed = reply.replayed;
+        told = lock(book).told(number, reply, None);
+        match told {
+            Told::TurnedAway => sleep(RETRY).await,
+            // The same answer, and yet a fresh message: the first one is gone.
+            Told::Same if !replayed => {
+                return Ok(Told::Lost(format!("{} was taken afresh", entry.key)));
+            }
+            _ => break,
+        }
+    }
+    Ok(told)
+}
+
+/// How many messages of the clinic the hub keeps.
+pub(super) async fn messages(desk: &Desk) -> Result<usize, Error> {
+    let (mut kept, mut cursor) = (0, String::new());
+    loop {
+        let path = format!("/v1/messages?limit=1000{cursor}");
+        let page = desk.get(&path).await?.ok("the list of messages")?;
+        let rows = page.get("messages").and_then(serde_json::Value::as_array);
+        kept += rows.map_or(0, Vec::len);
+        let Some(next) = page.get("next").and_then(serde_json::Value::as_str) else {
+            return Ok(kept);
+        };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+/// A count for a report.
+pub(super) fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
