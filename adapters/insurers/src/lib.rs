@@ -18,10 +18,14 @@ use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Transport}
 
 pub use decision::StatedDecision;
 pub use error::TransportError;
+pub use tls::{Identity, IdentityError};
 
-/// The ways to insurers. What it holds is connections alone; a clone shares them.
+use tls::Shown;
+
+/// The ways to insurers. What it holds is connections, and what the hub shows on them; a clone shares both.
 #[derive(Clone)]
 pub struct Transports {
+    shown: Shown,
     grpc: grpc::Caller,
     rest: rest::Caller,
 }
@@ -48,10 +52,18 @@ impl Transports {
     pub fn new() -> Self {
         // An error says that there is one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let shown = Shown::default();
         Self {
-            grpc: grpc::Caller::default(),
-            rest: rest::Caller::default(),
+            grpc: grpc::Caller::showing(shown.clone()),
+            rest: rest::Caller::showing(shown.clone()),
+            shown,
         }
+    }
+
+    /// Shows this certificate from now on to insurers that ask for one, on new connections. Calls under way end on
+    /// the connections that they began on.
+    pub fn show(&self, identity: Option<Identity>) {
+        self.shown.change(identity);
     }
 
     /// Asks an insurer to decide on `proposal`, which is the answer of the delivery's own message.

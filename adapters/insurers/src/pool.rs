@@ -5,41 +5,57 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use takmil_domain::participant::Endpoint;
 
+use crate::tls::{Identity, Shown};
+
 /// More insurers than any country has. When a pool is full it starts anew, which costs a handshake each.
 const MAX_ENDPOINTS: usize = 4_096;
 
-/// Something to call an endpoint with, and the authority that it trusts.
-type Held<C> = (Option<String>, C);
+/// Something to call an endpoint with, the authority that it trusts, and the certificate that it shows.
+struct Held<C> {
+    ca_pem: Option<String>,
+    identity: Option<Arc<Identity>>,
+    made: C,
+}
 
 /// One `C` for each endpoint, made on first use. Cloning shares it.
 pub(crate) struct Pool<C> {
     held: Arc<Mutex<HashMap<String, Held<C>>>>,
+    shown: Shown,
 }
 
 impl<C: Clone> Pool<C> {
-    /// What is held for the endpoint, or what `make` makes for it. An endpoint whose authority was exchanged
-    /// gets a new one.
+    pub(crate) fn showing(shown: Shown) -> Self {
+        let held = Arc::default();
+        Self { held, shown }
+    }
+
+    /// What is held for the endpoint, or what `make` makes for it with the certificate to show. An endpoint whose
+    /// authority was exchanged gets a new one, and all do when the hub's own certificate was.
     pub(crate) fn get<E>(
         &self,
         endpoint: &Endpoint,
-        make: impl FnOnce() -> Result<C, E>,
+        make: impl FnOnce(Option<&Identity>) -> Result<C, E>,
     ) -> Result<C, E> {
+        let identity = self.shown.now();
         let lock = || self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((ca_pem, made)) = lock().get(&endpoint.url)
-            && *ca_pem == endpoint.ca_pem
+        if let Some(held) = lock().get(&endpoint.url)
+            && held.ca_pem == endpoint.ca_pem
+            && held.identity == identity
         {
-            return Ok(made.clone());
+            return Ok(held.made.clone());
         }
         // Made outside the lock, because it may read files: two callers at once make two, and one is kept.
-        let made = make()?;
+        let made = make(identity.as_deref())?;
         let mut held = lock();
         if held.len() >= MAX_ENDPOINTS {
             held.clear();
         }
-        held.insert(
-            endpoint.url.clone(),
-            (endpoint.ca_pem.clone(), made.clone()),
-        );
+        let kept = Held {
+            ca_pem: endpoint.ca_pem.clone(),
+            identity,
+            made: made.clone(),
+        };
+        held.insert(endpoint.url.clone(), kept);
         Ok(made)
     }
 }
@@ -48,14 +64,7 @@ impl<C> Clone for Pool<C> {
     fn clone(&self) -> Self {
         Self {
             held: Arc::clone(&self.held),
-        }
-    }
-}
-
-impl<C> Default for Pool<C> {
-    fn default() -> Self {
-        Self {
-            held: Arc::default(),
+            shown: self.shown.clone(),
         }
     }
 }

@@ -54,7 +54,9 @@ codes! {
     Body "API-BODY" BAD_REQUEST InvalidArgument Request "The body cannot be read."
     Parameter "API-PARAMETER" BAD_REQUEST InvalidArgument Request "A parameter or header of the request is wrong."
     Credentials "API-CREDENTIALS" UNAUTHORIZED Unauthenticated Credentials "The request carries no credentials that the hub knows."
+    Certificate "API-CERTIFICATE" UNAUTHORIZED Unauthenticated Credentials "The client certificate is registered for nobody; have it registered at the hub."
     Forbidden "API-FORBIDDEN" FORBIDDEN PermissionDenied Forbidden "These credentials do not allow this."
+    NoCertificate "API-NO-CERTIFICATE" FORBIDDEN PermissionDenied Forbidden "A key does not open this here; come to the partner port with a client certificate."
     NotFound "API-NOT-FOUND" NOT_FOUND NotFound NotFound "There is nothing here that these credentials may see."
     Method "API-METHOD" METHOD_NOT_ALLOWED Unimplemented Unsupported "The address does not take this method."
     Timeout "API-TIMEOUT" REQUEST_TIMEOUT DeadlineExceeded Timeout "The request took longer than the hub waits."
@@ -219,7 +221,7 @@ impl From<StoreError> for Failure {
                     "it names what is not there, or is named by another already",
                 )
             },
-            StoreError::Unavailable(_) => Failure {
+            StoreError::Unavailable(_) | StoreError::Contended => Failure {
                 cause: Some(Arc::new(error)),
                 ..Failure::busy(RETRY_UNAVAILABLE_S)
             },
@@ -237,6 +239,7 @@ impl From<takmil_engine::Error> for Failure {
                 Failure::busy(retry_after_ms.div_ceil(1_000).max(1))
             }
             Error::Stopping => Failure::busy(RETRY_STOPPING_S),
+            Error::Unavailable => Failure::busy(RETRY_UNAVAILABLE_S),
             Error::NotFound => Failure::from(Code::NotFound),
             Error::Store(error) => Failure::from(error),
             error => Failure::internal(error),

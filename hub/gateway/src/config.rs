@@ -1,6 +1,8 @@
 //! The hub's configuration: defaults, then one file, then the environment. It reads no secret but by the name
 //! of its file, and changes nothing.
 
+mod partners;
+
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,10 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use takmil_store::{DatabaseUrl, Place};
+
+pub(crate) use partners::Partners;
 
 /// The commented defaults.
 pub(crate) const DEFAULTS: &str = include_str!("../takmil.default.toml");
@@ -21,6 +27,7 @@ const MAX_WAIT_MS: u64 = 3_600_000;
 pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) tls: Tls,
+    pub(crate) partners: Partners,
     pub(crate) store: Store,
     pub(crate) engine: takmil_engine::Config,
     pub(crate) limits: Limits,
@@ -36,11 +43,21 @@ pub(crate) struct Listen {
     pub(crate) address: SocketAddr,
     pub(crate) public_url: String,
     pub(crate) plain_http: bool,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) connections: usize,
     pub(crate) handshake_timeout_ms: u64,
     pub(crate) header_timeout_ms: u64,
     pub(crate) request_timeout_ms: u64,
     pub(crate) drain_ms: u64,
+}
+
+/// Where API keys open what is for participants' systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ApiKeys {
+    Everywhere,
+    Loopback,
+    Never,
 }
 
 /// The server's certificate.
@@ -54,18 +71,57 @@ pub(crate) struct Tls {
 impl Tls {
     /// The two files, where both are named.
     pub(crate) fn files(&self) -> Option<(&Path, &Path)> {
-        let named = |path: &Path| !path.as_os_str().is_empty();
-        (named(&self.certificate_file) && named(&self.key_file))
-            .then_some((self.certificate_file.as_path(), self.key_file.as_path()))
+        pair(&self.certificate_file, &self.key_file)
     }
 }
+
+/// A certificate's file and its key's, where both are named.
+fn pair<'c>(certificate: &'c Path, key: &'c Path) -> Option<(&'c Path, &'c Path)> {
+    (is_named(certificate) && is_named(key)).then_some((certificate, key))
+}
+
+fn is_named(path: &Path) -> bool {
+    !path.as_os_str().is_empty()
+}
+
+const PAIR: &str = "a certificate needs its key, and a key its certificate";
 
 /// The database.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
     pub(crate) path: PathBuf,
+    pub(crate) url_file: PathBuf,
+    pub(crate) writers: u32,
     pub(crate) readers: u32,
+}
+
+/// The variable that may hold PostgreSQL's address instead of a file. It is none of the configuration's keys,
+/// so that nothing shows it.
+const DATABASE_URL: &str = "TAKMIL_DATABASE_URL";
+
+impl Store {
+    /// Where the database lies. Reads the file that names PostgreSQL's address, which may hold a password.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds no address.
+    pub(crate) fn place(&self) -> Result<Place, ConfigError> {
+        let url = match is_named(&self.url_file) {
+            true => Some(std::fs::read_to_string(&self.url_file).map_err(ConfigError::UrlFile)?),
+            false => std::env::var(DATABASE_URL).ok(),
+        };
+        let Some(url) = url else {
+            return Ok(Place::File(self.path.clone()));
+        };
+        let url = DatabaseUrl::parse(&url).ok_or(ConfigError::NoUrl)?;
+        let writers = self.writers;
+        Ok(Place::Postgres { url, writers })
+    }
+
+    /// Whether it is a file that does not exist.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self.place(), Ok(Place::File(path)) if !path.is_file())
+    }
 }
 
 /// What one participant may ask for.
@@ -125,6 +181,12 @@ pub(crate) enum ConfigError {
     /// The file or the environment cannot be read as this configuration.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(#[from] Box<figment::Error>),
+    /// The file with the database's address cannot be read.
+    #[error("the file with the database's address cannot be read: {0}")]
+    UrlFile(std::io::Error),
+    /// What should be the database's address is none. It is not shown: it may hold a password.
+    #[error("the database's address is not postgres://user:password@host:port/database")]
+    NoUrl,
     /// It was read, and makes no sense.
     #[error("the configuration is wrong: {}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
     Wrong(Vec<Fault>),
@@ -214,20 +276,24 @@ impl Config {
             "expected 1 or more",
         );
         check(self.limits.burst > 0, "limits.burst", "expected 1 or more");
+        let store = &self.store;
+        check(is_named(&store.path), "store.path", "names no file");
         check(
-            !self.store.path.as_os_str().is_empty(),
-            "store.path",
-            "names no file",
+            !is_named(&store.url_file) || store.url_file.is_file(),
+            "store.url_file",
+            "there is no such file",
+        );
+        let lanes = u32::try_from(self.engine.lanes).unwrap_or(u32::MAX);
+        check(
+            store.writers > lanes,
+            "store.writers",
+            "expected more than engine.lanes: each lane writes, and so do others",
         );
         let tls = &self.tls;
         let half = tls.files().is_none()
             && !(tls.certificate_file.as_os_str().is_empty()
                 && tls.key_file.as_os_str().is_empty());
-        check(
-            !half,
-            "tls",
-            "a certificate needs its key, and a key its certificate",
-        );
+        check(!half, "tls", PAIR);
         if let Some((certificate, key)) = tls.files() {
             check(
                 certificate.is_file(),
@@ -244,6 +310,7 @@ impl Config {
             let found = folder.named().is_none_or(Path::is_dir);
             check(found, key, "there is no such folder");
         }
+        faults.extend(self.partners.faults(tls, listen.api_keys));
         faults
     }
 
@@ -310,11 +377,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn defaults() -> Config {
+    pub(super) fn defaults() -> Config {
         Figment::from(Toml::string(DEFAULTS)).extract().unwrap()
     }
 
-    fn keys(config: &Config) -> Vec<&'static str> {
+    pub(super) fn keys(config: &Config) -> Vec<&'static str> {
         config.faults().into_iter().map(|fault| fault.key).collect()
     }
 

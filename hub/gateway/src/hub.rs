@@ -1,38 +1,46 @@
 //! A whole hub in one process: store, engine, faces and listener put together, run, and brought to rest.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use takmil_engine::{Engine, Parts};
 use takmil_insurers::Transports;
 use takmil_mappings::{Table, Tables};
-use takmil_store::{Place, Store, StoreConfig};
+use takmil_store::{Store, StoreConfig};
 use tokio::sync::watch;
 
-use crate::auth::{Keys, Rates};
+use crate::auth::{Holders, Rates};
 use crate::cli::Fatal;
 use crate::clock;
 use crate::config::Config;
 use crate::faces::grpc::desks::Desks;
 use crate::faces::rest::Published;
 use crate::faces::{self, App, Shared};
-use crate::listener::{Listener, tls};
+use crate::listener::Listener;
+use crate::listener::renewal::{Current, Renewal};
+use crate::listener::tls::{Clients, Files, TlsError};
 use crate::telemetry::Metrics;
 
 /// A hub that listens.
 pub(crate) struct Hub {
     app: App,
     listener: Listener,
+    /// The partner port, where there is one.
+    partners: Option<Listener>,
     router: axum::Router,
     stop: watch::Sender<bool>,
 }
 
 impl Hub {
-    /// Opens the store, starts the engine, and binds the address.
+    /// Opens the store, starts the engine, and binds the addresses.
     ///
     /// # Errors
     /// Whatever keeps the hub from starting.
     pub(crate) async fn start(config: Config) -> Result<Hub, Fatal> {
+        let transports = Transports::new();
+        let mut renewal = Renewal::default();
+        let certificates = Certificates::read(&config, &transports, &mut renewal)?;
         let store = open_store(&config).await?;
         if let Some(folder) = config.seed.named() {
             crate::cli::import::seed(&store, folder).await?;
@@ -40,19 +48,23 @@ impl Hub {
         let engine = Engine::start(Parts {
             store: store.clone(),
             tables: tables(&config)?,
-            transports: Transports::new(),
+            transports,
             clock: Arc::new(clock::now),
             random: Arc::new(rand::random),
             config: config.engine.clone(),
         });
         let engine = engine.await?;
         let metrics = Metrics::new()?;
-        let server = match config.tls.files() {
-            Some((certificate, key)) => Some(tls::server(certificate, key)?),
-            None => None,
+        let listen = &config.listen;
+        let Certificates { all, partners } = certificates;
+        let scheme = if all.is_some() { "https" } else { "http" };
+        let listener = Listener::bind(listen.address, all, listen, metrics.clone()).await?;
+        let partners = match (config.partners.address(), partners) {
+            (Some(address), Some(tls)) => {
+                Some(Listener::bind(address, Some(tls), listen, metrics.clone()).await?)
+            }
+            _ => None,
         };
-        let scheme = if server.is_some() { "https" } else { "http" };
-        let listener = Listener::bind(&config.listen, server, metrics.clone()).await?;
         let base = match config.listen.public_url.as_str() {
             "" => format!("{scheme}://{}", listener.address()?),
             named => named.trim_end_matches('/').to_owned(),
@@ -63,10 +75,11 @@ impl Hub {
             store,
             metrics,
             base,
-            keys: Keys::default(),
+            holders: Holders::default(),
             rates: Rates::new(&config.limits),
             desks: Desks::new(config.limits.streams_per_insurer),
             published: Published::new()?,
+            renewal: Arc::new(renewal),
             stopping,
             config,
         });
@@ -74,9 +87,20 @@ impl Hub {
         Ok(Hub {
             app,
             listener,
+            partners,
             router,
             stop,
         })
+    }
+
+    /// The address of the partner port, where there is one.
+    pub(crate) fn partners(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.partners.as_ref().map(Listener::address).transpose()
+    }
+
+    /// The certificates in force, for those who know that their files have changed.
+    pub(crate) fn renewal(&self) -> Arc<Renewal> {
+        Arc::clone(&self.app.renewal)
     }
 
     /// The address that it listens on.
@@ -99,17 +123,74 @@ impl Hub {
         let Hub {
             app,
             listener,
+            partners,
             router,
             stop,
         } = self;
+        let renewing = tokio::spawn(Arc::clone(&app.renewal).keep_looking());
+        let mut stopping = stop.subscribe();
         let told = async {
             end.await;
             // Readiness and streams hear of it before the door closes.
             stop.send_replace(true);
         };
-        listener.serve(router, told).await;
+        let at_partners = async {
+            if let Some(partners) = partners {
+                let told = async {
+                    // An error says that nobody can tell any more, which is as good.
+                    let _ = stopping.wait_for(|stopping| *stopping).await;
+                };
+                partners.serve(router.clone(), told).await;
+            }
+        };
+        tokio::join!(listener.serve(router.clone(), told), at_partners);
+        renewing.abort();
         let deadline = Duration::from_millis(app.config.listen.drain_ms);
         app.engine.drain(deadline).await;
+    }
+}
+
+/// What the ports speak TLS by.
+struct Certificates {
+    /// The port for all; in plain text where there is none.
+    all: Option<Current>,
+    /// The partner port, where there is one.
+    partners: Option<Current>,
+}
+
+impl Certificates {
+    /// Reads the certificates that a configuration names, those shown to insurers included, and lets `renewal` keep
+    /// them up to date.
+    fn read(
+        config: &Config,
+        transports: &Transports,
+        renewal: &mut Renewal,
+    ) -> Result<Certificates, TlsError> {
+        let files = |(certificate, key): (&Path, &Path), clients| Files {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            clients,
+        };
+        let partners = &config.partners;
+        if let Some((certificate, key)) = partners.client_files() {
+            let shown = [certificate, key].map(Path::to_owned);
+            renewal.shown("partners (client)", shown, transports.clone())?;
+        }
+        let own = config.tls.files().map(|pair| files(pair, None));
+        let own = own.map(|files| renewal.port("tls", files)).transpose()?;
+        let has_port = partners.address().is_some();
+        let theirs = partners.files(&config.tls).filter(|_| has_port);
+        let theirs = theirs.map(|pair| {
+            let clients = Clients {
+                authorities: partners.client_authority_files.clone(),
+                revoked: partners.revocation_files.clone(),
+            };
+            renewal.port("partners", files(pair, Some(clients)))
+        });
+        Ok(Certificates {
+            all: own,
+            partners: theirs.transpose()?,
+        })
     }
 }
 
@@ -119,7 +200,7 @@ impl Hub {
 /// If it cannot be opened.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, Fatal> {
     let store = StoreConfig {
-        place: Place::File(config.store.path.clone()),
+        place: config.store.place()?,
         readers: config.store.readers,
         random: Arc::new(rand::random),
     };
@@ -143,7 +224,7 @@ pub(crate) fn tables(config: &Config) -> Result<Tables, Fatal> {
     Ok(tables)
 }
 
-fn table_files(folder: &std::path::Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+fn table_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = folder.read_dir()?.collect::<std::io::Result<Vec<_>>>()?;
     let mut files: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "tsv"));

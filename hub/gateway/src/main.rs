@@ -1,5 +1,6 @@
 //! The binary `takmil`: the hub and its command line. Everything is in its modules.
 
+mod access;
 mod adjudicate;
 mod auth;
 mod cli;

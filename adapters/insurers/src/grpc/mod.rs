@@ -21,6 +21,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::decision::{MAX_REFERENCE, StatedDecision, text};
 use crate::error::{TransportError, chain};
 use crate::pool::Pool;
+use crate::tls::{Identity, Shown};
 use crate::{Receipt, milliseconds, tls};
 
 /// How long a connection may take to be made; a call's own deadline may be shorter.
@@ -30,7 +31,7 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(5);
 
 /// The gRPC transport.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Caller {
     channels: Pool<Channel>,
 }
@@ -38,6 +39,11 @@ pub(crate) struct Caller {
 type Client = InsurerServiceClient<Channel>;
 
 impl Caller {
+    pub(crate) fn showing(shown: Shown) -> Self {
+        let channels = Pool::showing(shown);
+        Self { channels }
+    }
+
     pub(crate) async fn decide(
         &self,
         endpoint: &Endpoint,
@@ -76,7 +82,9 @@ impl Caller {
     }
 
     fn client(&self, endpoint: &Endpoint) -> Result<Client, TransportError> {
-        let channel = self.channels.get(endpoint, || channel(endpoint))?;
+        let channel = self
+            .channels
+            .get(endpoint, |identity| channel(endpoint, identity))?;
         Ok(InsurerServiceClient::new(channel)
             .max_decoding_message_size(MAX_DECISION_BYTES)
             .max_encoding_message_size(MAX_DELIVERY_BYTES))
@@ -84,8 +92,7 @@ impl Caller {
 }
 
 /// A channel that connects when it is first used, and again whenever the connection is gone.
-fn channel(endpoint: &Endpoint) -> Result<Channel, TransportError> {
-    let unusable = |_| TransportError::endpoint("the url is not one of a gRPC service");
+fn channel(endpoint: &Endpoint, identity: Option<&Identity>) -> Result<Channel, TransportError> {
     let target = Channel::from_shared(endpoint.url.clone())
         .map_err(|_| TransportError::endpoint("the url is not one"))?;
     let scheme = target.uri().scheme_str().unwrap_or_default();
@@ -102,16 +109,20 @@ fn channel(endpoint: &Endpoint) -> Result<Channel, TransportError> {
     if plain {
         return Ok(target.connect_lazy());
     }
-    let secured = match &endpoint.ca_pem {
+    let (trust, fault) = match &endpoint.ca_pem {
         Some(ca_pem) => {
             tls::authorities(ca_pem)?;
             let trust = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca_pem));
-            target.tls_config(trust).map_err(unusable)?
+            (trust, "the url is not one of a gRPC service")
         }
-        None => target
-            .tls_config(ClientTlsConfig::new().with_native_roots())
-            .map_err(|_| TransportError::endpoint(tls::NO_ROOTS))?,
+        None => (ClientTlsConfig::new().with_native_roots(), tls::NO_ROOTS),
     };
+    let trust = match identity {
+        Some(identity) => trust.identity(identity.for_grpc()),
+        None => trust,
+    };
+    let secured = target.tls_config(trust);
+    let secured = secured.map_err(|_| TransportError::endpoint(fault))?;
     Ok(secured.connect_lazy())
 }
 

@@ -23,6 +23,7 @@ use takmil_proto::MAX_DECISION_BYTES;
 use crate::decision::StatedDecision;
 use crate::error::TransportError;
 use crate::pool::Pool;
+use crate::tls::{Identity, Shown};
 use crate::{Receipt, milliseconds, tls};
 
 /// How long a connection may take to be made; a call's own deadline may be shorter.
@@ -31,12 +32,17 @@ const CONNECT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The REST transport.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Caller {
     clients: Pool<Client>,
 }
 
 impl Caller {
+    pub(crate) fn showing(shown: Shown) -> Self {
+        let clients = Pool::showing(shown);
+        Self { clients }
+    }
+
     pub(crate) async fn decide(
         &self,
         endpoint: &Endpoint,
@@ -70,7 +76,9 @@ impl Caller {
         now: Instant,
     ) -> Result<Vec<u8>, TransportError> {
         let url = address(endpoint, action)?;
-        let client = self.clients.get(endpoint, || client(endpoint))?;
+        let client = self
+            .clients
+            .get(endpoint, |identity| client(endpoint, identity))?;
         let id = delivery.id.to_string();
         let seconds = now.0.div_euclid(1_000_000);
         let signature = sign(endpoint, &id, seconds, &body)?;
@@ -114,7 +122,7 @@ fn sign(
     signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
 }
 
-fn client(endpoint: &Endpoint) -> Result<Client, TransportError> {
+fn client(endpoint: &Endpoint, identity: Option<&Identity>) -> Result<Client, TransportError> {
     let builder = Client::builder()
         .user_agent(concat!("takmil/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -127,6 +135,10 @@ fn client(endpoint: &Endpoint) -> Result<Client, TransportError> {
         None if secured => (builder, tls::NO_ROOTS),
         // Nothing is trusted where nothing has to be, so that a machine without root certificates does.
         None => (builder.tls_certs_only([]), "no client can be made"),
+    };
+    let builder = match identity {
+        Some(identity) => builder.identity(identity.for_rest()?),
+        None => builder,
     };
     builder.build().map_err(|_| TransportError::endpoint(fault))
 }

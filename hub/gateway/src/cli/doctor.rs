@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
             reach: error.to_string(),
             next: "takmil config check".to_owned(),
         }],
-        Ok(config) if !config.store.path.is_file() => vec![Finding {
+        Ok(config) if config.store.is_missing() => vec![Finding {
             what: "there is no store",
             reach: format!("nothing was ever kept in {}", config.store.path.display()),
             next: "takmil serve".to_owned(),
@@ -52,11 +52,8 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
         Ok(config) => match open_store(&config).await {
             Err(error) => vec![Finding {
                 what: "the store does not open",
-                reach: format!(
-                    "the hub cannot start on {}: {error}",
-                    config.store.path.display()
-                ),
-                next: format!("ls -l {}", config.store.path.display()),
+                reach: format!("the hub cannot start: {error}"),
+                next: "takmil config check".to_owned(),
             }],
             Ok(store) => {
                 let found = examine(&store, clock::now()).await;

@@ -1,11 +1,13 @@
 //! The command line: what each command takes, and what its exit means. The commands themselves do the work.
 
 mod adjudicate;
+mod audit;
 mod config;
 mod convert;
 mod doctor;
 pub(crate) mod import;
 mod participant;
+mod sandbox;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -37,8 +39,13 @@ enum Command {
     Adjudicate(adjudicate::Arguments),
     /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
     Import(import::Arguments),
-    /// Adds participants and persons, and gives, renews and revokes their keys.
+    /// Adds participants and persons, and gives, renews and revokes their keys and certificates.
     Participant(participant::Arguments),
+    /// Makes certificates to try the partner port with.
+    Sandbox(sandbox::Arguments),
+    /// Verifies the tamper-evident log.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -97,6 +104,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Adjudicate(arguments) => wait_for(adjudicate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
+        Command::Sandbox(arguments) => sandbox::run(&arguments, json),
+        Command::Audit(command) => audit::run(&command, json),
         Command::Config(command) => config::run(&command, json),
         Command::Doctor(arguments) => wait_for(doctor::run(arguments, json)),
     };

@@ -1,18 +1,21 @@
-//! `takmil participant`: who talks to the hub, the people who work for them, and their keys. A key is shown once;
-//! the store has its hash alone.
+//! `takmil participant`: who talks to the hub, the people who work for them, and what they are known by. A key is
+//! shown once; of it and of a certificate the store has a hash alone.
 
 use clap::{Args, Subcommand};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde_json::{Value, json};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{Participant, Role};
 use takmil_store::{NewCredential, StaffId, StaffRole, Store};
 
 use super::{ConfigFile, Exit, Fatal};
+use crate::auth::{self, Credential};
+use crate::clock;
 use crate::documents::{self, Document};
 use crate::hub::open_store;
-use crate::{auth, clock};
 
 /// What to do with participants.
 #[derive(Debug, Args)]
@@ -61,13 +64,29 @@ enum Command {
         #[arg(long, default_value = "key")]
         label: String,
     },
+    /// Lets a participant in by a client certificate, whichever its authority renews on the same key.
+    Certificate {
+        /// The participant.
+        #[arg(value_parser = participant_id)]
+        participant: ParticipantId,
+        /// A PEM file with the certificate, or with its public key alone.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// What people call the certificate.
+        #[arg(long, default_value = "certificate")]
+        label: String,
+    },
     /// Closes the key that stands on standard input, and opens another in its place.
     Rotate,
-    /// Closes the key that stands on standard input, for good.
-    Revoke,
+    /// Closes a certificate for good, or the key that stands on standard input.
+    Revoke {
+        /// A PEM file with the certificate, or with its public key alone.
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
+    },
 }
 
-fn participant_id(text: &str) -> Result<ParticipantId, &'static str> {
+pub(super) fn participant_id(text: &str) -> Result<ParticipantId, &'static str> {
     ParticipantId::parse(text).ok_or("1 to 64 of a-z A-Z 0-9 . _ -")
 }
 
@@ -132,13 +151,37 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
         Command::Rotate => {
             let (key, hash) = auth::fresh_key();
             store
-                .rotate_credential(&auth::hash(&presented()?), hash, clock::now())
+                .rotate_credential(presented()?.hash(), hash, clock::now())
                 .await?;
             Ok(json!({"key": key}))
         }
-        Command::Revoke => {
+        Command::Certificate {
+            participant,
+            file,
+            label,
+        } => {
+            let public_key = *of_file(&file)?.hash();
+            let credential = NewCredential {
+                participant,
+                staff: None,
+                hash: public_key,
+                label,
+            };
+            store.add_credential(&credential, clock::now()).await?;
+            let NewCredential {
+                participant, label, ..
+            } = credential;
+            Ok(
+                json!({"participant": participant, "label": label, "public_key_sha256": hex(&public_key)}),
+            )
+        }
+        Command::Revoke { certificate } => {
+            let credential = match certificate {
+                Some(file) => of_file(&file)?,
+                None => presented()?,
+            };
             store
-                .revoke_credential(&auth::hash(&presented()?), clock::now())
+                .revoke_credential(credential.hash(), clock::now())
                 .await?;
             Ok(json!({"revoked": true}))
         }
@@ -189,14 +232,29 @@ async fn give(
 }
 
 /// The key on standard input: an argument would stand in the list of processes.
-fn presented() -> Result<String, Fatal> {
+fn presented() -> Result<Credential, Fatal> {
     let mut text = String::new();
     std::io::stdin().take(1_024).read_to_string(&mut text)?;
-    let key = text.trim();
-    if key.is_empty() {
-        return Err("the key is read from standard input, and nothing stands there".into());
+    let key = Credential::of_key(text.trim());
+    key.ok_or_else(|| "a key, tk_…, is read from standard input, and none stands there".into())
+}
+
+/// The certificate of a PEM file, the first where it holds a chain; or the public key that stands there alone.
+fn of_file(file: &Path) -> Result<Credential, Fatal> {
+    let pem = std::fs::read(file)?;
+    if let Ok(certificate) = CertificateDer::from_pem_slice(&pem) {
+        return Ok(Credential::of_certificate(&certificate)?);
     }
-    Ok(key.to_owned())
+    let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem);
+    let key = key.map_err(|_| {
+        let file = file.display();
+        format!("{file} holds neither a certificate nor a public key as PEM")
+    })?;
+    Ok(Credential::of_public_key(&key))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn print(shown: &Value, json: bool) {

@@ -1,6 +1,5 @@
 //! An insurer's decision on its way into the engine, whichever wire it came by.
 
-use takmil_domain::participant::Role;
 use takmil_engine::{DecisionReceipt, Record};
 use takmil_insurers::StatedDecision;
 
@@ -17,7 +16,7 @@ pub(crate) async fn decide(
     identity: &Identity,
     stated: StatedDecision,
 ) -> Result<DecisionReceipt, Failure> {
-    let insurer = identity.role(&[Role::Insurer])?;
+    let insurer = &identity.participant;
     let answer = app.store.answer(&identity.scope, stated.message()).await?;
     let record: Record = serde_json::from_str(&answer).map_err(Failure::internal)?;
     let decision = stated.fit(&record.answer)?;

@@ -21,9 +21,10 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::auth::{self, Keys, Rates};
+use crate::auth::{self, Holders, Rates};
 use crate::code::{Code, Failure};
 use crate::config::Config;
+use crate::listener::renewal::Renewal;
 use crate::telemetry::Metrics;
 use grpc::desks::Desks;
 use rest::Published;
@@ -44,14 +45,16 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// The hub's address as others see it, without a slash at the end.
     pub(crate) base: String,
-    /// The keys that were seen of late.
-    pub(crate) keys: Keys,
+    /// The holders of credentials that were seen of late.
+    pub(crate) holders: Holders,
     /// How many requests each participant may send.
     pub(crate) rates: Rates,
     /// What is on its way over insurers' own streams.
     pub(crate) desks: Arc<Desks>,
     /// What is given to all who ask.
     pub(crate) published: Published,
+    /// The certificates in force.
+    pub(crate) renewal: Arc<Renewal>,
     /// Whether the hub is stopping.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -92,5 +95,5 @@ pub(crate) async fn router(app: &App) -> Result<Router, tonic_reflection::server
     let all = grpc::add(tonic::service::Routes::from(rest), app)
         .await?
         .into_axum_router();
-    Ok(all.layer(from_fn_with_state(app.clone(), auth::identify)))
+    Ok(all.layer(from_fn_with_state(app.clone(), auth::admit)))
 }

@@ -19,6 +19,8 @@ const ABOUT: &str = "One gateway between those who treat and those who pay: a bi
 
 Amounts are whole numbers of the smallest unit of their currency. Days are Gregorian. Moments are microseconds since 1970. What is acknowledged is durable.
 
+A participant's system is known by an API key, or on the partner port by its client certificate; which of them the hub takes where is its own configuration.
+
 Every failure is a problem (RFC 9457) with a stable code, a pointer into the body that was sent, and the request's id; under /fhir it is an OperationOutcome.
 
 The same operations for insurers, with streams, are offered over gRPC on the same port; its services describe themselves by reflection.";
@@ -62,12 +64,16 @@ fn complete(document: &mut Map<String, Value>) {
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     let key = json!({"type": "http", "scheme": "bearer", "description": "An API key: tk_…"});
+    let certificate = json!({"type": "mutualTLS", "description": "A client certificate that the participant has registered, on the partner port."});
     document.insert("info".to_owned(), info);
     document.insert("tags".to_owned(), Value::Array(tags));
-    document.insert("security".to_owned(), json!([{"key": []}]));
+    document.insert(
+        "security".to_owned(),
+        json!([{"key": []}, {"certificate": []}]),
+    );
     document.insert(
         "components".to_owned(),
-        json!({"schemas": schemas(), "securitySchemes": {"key": key}}),
+        json!({"schemas": schemas(), "securitySchemes": {"key": key, "certificate": certificate}}),
     );
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, item) in paths.into_iter().flatten() {

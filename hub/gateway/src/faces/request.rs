@@ -15,6 +15,7 @@ use takmil_formats::{MAX_BODY_BYTES, Reply};
 
 use super::submit::Original;
 use super::{App, fhir};
+use crate::auth::Refused;
 use crate::code::{Chain, Code, Failure};
 
 /// The header of a request's id, in and out.
@@ -64,7 +65,10 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     let is_fhir = request.uri().path().starts_with("/fhir");
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    let mut response = match request.extensions_mut().remove::<Refused>() {
+        Some(Refused(failure)) => failure.into_response(),
+        None => next.run(request).await,
+    };
     if let Some(failure) = failure_of(&mut response) {
         if let Some(cause) = &failure.cause {
             tracing::error!(request.id = %id.0, http.route = route, error = %Chain(cause.as_ref()), "a request failed inside the hub");

@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use takmil_domain::message::Kind;
-use takmil_domain::participant::Role;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_engine::{Outcome, Refusal, Submission, Taken};
 use takmil_formats::{Answered, Format, Reply, native, recognise};
@@ -58,7 +57,7 @@ async fn attempt(
     kept: &[u8],
 ) -> Result<Response, Failure> {
     let submission = Submission {
-        sender: Arc::clone(identity.role(&[Role::Provider])?),
+        sender: Arc::clone(&identity.participant),
         format,
         expect,
         body,

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use takmil_conformance::tls::Identity;
 
 use crate::schemas::conforms;
 
@@ -130,6 +131,8 @@ pub(crate) struct Caller {
 pub(crate) struct Hub {
     pub(crate) place: Place,
     caller: Caller,
+    /// Where the partner port is, where there is one.
+    partners: Option<String>,
     child: Child,
 }
 
@@ -167,22 +170,54 @@ impl Hub {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = log
-            .find_map(|line| address(&line.unwrap()))
+        let ready = log
+            .find_map(|line| ready(&line.unwrap()))
             .expect("the hub says where it listens");
         // The log is read to its end, so that the hub never waits for a full pipe.
         std::thread::spawn(move || {
             log.for_each(|line| eprintln!("hub: {}", line.unwrap_or_default()))
         });
-        let port = address.rsplit(':').next().unwrap();
-        let base = format!("https://localhost:{port}");
+        let at = |name: &str| {
+            let port = ready[name].as_str()?.rsplit(':').next().unwrap();
+            Some(format!("https://localhost:{port}"))
+        };
+        let (base, partners) = (at("address").unwrap(), at("partners"));
         let client = client(&place).build().unwrap();
         let caller = Caller { base, client };
         Hub {
             place,
             caller,
+            partners,
             child,
         }
+    }
+
+    /// A caller of the port for all that trusts another authority.
+    pub(crate) fn trusting(&self, ca_pem: &str) -> Caller {
+        let client = partner(ca_pem, None).build().unwrap();
+        let base = self.base.clone();
+        Caller { base, client }
+    }
+
+    /// Where the partner port is.
+    pub(crate) fn partners(&self) -> &str {
+        self.partners
+            .as_deref()
+            .expect("the hub has a partner port")
+    }
+
+    /// A caller of the partner port, which trusts `ca_pem` and shows a certificate, where it has one.
+    pub(crate) fn at_partners(&self, ca_pem: &str, shown: Option<&Identity>) -> Caller {
+        let client = partner(ca_pem, shown).build().unwrap();
+        let base = self.partners().to_owned();
+        Caller { base, client }
+    }
+
+    /// The same, over HTTP/1.1 alone.
+    pub(crate) fn at_partners_over_http1(&self, ca_pem: &str, shown: &Identity) -> Caller {
+        let client = partner(ca_pem, Some(shown)).http1_only().build().unwrap();
+        let base = self.partners().to_owned();
+        Caller { base, client }
     }
 
     /// A caller that speaks HTTP/1.1 alone.
@@ -212,8 +247,17 @@ impl Hub {
 
     /// Tells the hub to stop.
     pub(crate) fn tell_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Tells the hub to look at its certificates.
+    pub(crate) fn tell_to_look(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        let told = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(told.success());
     }
 
@@ -228,7 +272,28 @@ fn client(place: &Place) -> reqwest::ClientBuilder {
     Client::builder().tls_certs_only([certificate])
 }
 
+fn partner(ca_pem: &str, shown: Option<&Identity>) -> reqwest::ClientBuilder {
+    let authorities = reqwest::Certificate::from_pem_bundle(ca_pem.as_bytes()).unwrap();
+    let client = Client::builder().tls_certs_only(authorities);
+    match shown {
+        Some(Identity {
+            certificate_pem,
+            key_pem,
+        }) => {
+            let pem = format!("{key_pem}{certificate_pem}");
+            client.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap())
+        }
+        None => client,
+    }
+}
+
 impl Caller {
+    /// Asks without a key, and gives the answer where one comes.
+    pub(crate) async fn attempt(&self, path: &str) -> Option<Answer> {
+        let response = self.client.get(format!("{}{path}", self.base)).send().await;
+        Some(Answer::of(response.ok()?).await)
+    }
+
     /// Sends a request with a key and a JSON body.
     pub(crate) async fn send(&self, method: Method, path: &str, key: &str, body: &Value) -> Answer {
         self.raw(
@@ -287,9 +352,10 @@ impl Drop for Hub {
     }
 }
 
-fn address(line: &str) -> Option<String> {
+/// The line of the log that says where a hub listens.
+fn ready(line: &str) -> Option<Value> {
     let line: Value = serde_json::from_str(line).ok()?;
-    Some(line["address"].as_str()?.to_owned())
+    line["address"].is_string().then_some(line)
 }
 
 /// What came back.

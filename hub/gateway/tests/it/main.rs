@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
 mod command_line;
 mod convert;
 mod demo;
@@ -15,6 +16,9 @@ mod hub;
 mod insurers;
 mod listener;
 mod messages;
+mod partners;
 mod published;
 mod refusals;
+mod rotation;
+mod sandbox;
 mod schemas;

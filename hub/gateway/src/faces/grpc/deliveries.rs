@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::desks::Desk;
-use crate::auth::Identity;
+use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
 use crate::faces::App;
 use crate::faces::decisions::decide;
@@ -65,6 +65,7 @@ impl DeliveryStream {
         let credit = self.credit().await?;
         let mut stopping = self.app.stopping.clone();
         loop {
+            auth::still(&self.app, &self.identity).await?;
             self.fill(credit).await?;
             tokio::select! {
                 request = self.requests.message() => match request? {

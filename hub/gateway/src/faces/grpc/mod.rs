@@ -4,7 +4,6 @@ mod deliveries;
 pub(crate) mod desks;
 
 use futures::StreamExt;
-use takmil_domain::participant::Role;
 use takmil_domain::problem::Problem;
 use takmil_insurers::grpc::{coverage, decision, delivery};
 use takmil_proto::v1::hub_service_server::{HubService, HubServiceServer};
@@ -62,12 +61,10 @@ struct Hub {
 }
 
 impl Hub {
-    /// The insurer that calls.
+    /// The insurer that calls, as it was let in.
     fn insurer<T>(&self, request: &Request<T>) -> Result<Identity, Failure> {
-        let extensions = request.extensions();
-        let identity = auth::admit(&self.app, extensions)?;
-        identity.role(&[Role::Insurer])?;
-        Ok(identity)
+        let admitted = request.extensions().get::<Identity>().cloned();
+        admitted.ok_or_else(|| Failure::from(Code::Credentials))
     }
 }
 
@@ -88,7 +85,11 @@ impl HubService for Hub {
             let mut batches = request.into_inner().ready_chunks(BATCH);
             let mut row = 0;
             while let Some(batch) = batches.next().await {
-                for answer in take_covers(&app, &identity, batch, &mut row).await {
+                let answers = match auth::still(&app, &identity).await {
+                    Ok(()) => take_covers(&app, &identity, batch, &mut row).await,
+                    Err(failure) => vec![Err(failure.into())],
+                };
+                for answer in answers {
                     let is_last = answer.is_err();
                     if tell.send(answer).await.is_err() || is_last {
                         return;
@@ -111,9 +112,10 @@ impl HubService for Hub {
             let mut row = 0;
             while let Some(received) = rows.next().await {
                 row += 1;
-                let answer = match received {
-                    Ok(received) => take_decision(&app, &identity, row, received).await,
-                    Err(status) => Err(status),
+                let answer = match (received, auth::still(&app, &identity).await) {
+                    (Ok(received), Ok(())) => take_decision(&app, &identity, row, received).await,
+                    (Err(status), _) => Err(status),
+                    (_, Err(failure)) => Err(failure.into()),
                 };
                 let is_last = answer.is_err();
                 if tell.send(answer).await.is_err() || is_last {

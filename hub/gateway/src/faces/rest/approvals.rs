@@ -7,18 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::PlanId;
-use takmil_domain::participant::Role;
 use takmil_domain::plan::Plan;
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_store::{
-    Approval, ApprovalId, ApprovalState, NewApproval, StaffId, StaffRole, StoreError,
-};
+use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, StaffId, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, Id, json};
 use crate::auth::Identity;
-use crate::code::{Code, Failure};
+use crate::code::Failure;
 use crate::documents::{self, Document};
 use crate::faces::request::Payload;
 
@@ -66,14 +63,6 @@ impl From<Approval> for Shown {
     }
 }
 
-/// The person who calls, where the person has the role.
-fn person(identity: &Identity, role: StaffRole) -> Result<StaffId, Failure> {
-    let person = identity.person()?;
-    let may = person.roles.contains(&role);
-    may.then_some(person.id)
-        .ok_or_else(|| Failure::new(Code::Forbidden, "this person's roles do not allow it"))
-}
-
 /// Proposes a version of a plan.
 ///
 /// It comes into force for services from its first day, once another person of the insurer has approved it. The
@@ -90,8 +79,8 @@ async fn propose_plan(
     Id(id): Id<PlanId>,
     payload: Payload,
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
-    let insurer = identity.role(&[Role::Insurer])?;
-    let by = person(&identity, StaffRole::PlanAuthor)?;
+    let insurer = &identity.participant;
+    let by = identity.person()?.id;
     let document = json(&payload)?;
     let plan: Plan = documents::read(Document::Plan, &document, "")?;
     let mut problems = plan_problems(&plan, "");
@@ -166,7 +155,7 @@ async fn approve(
     identity: Identity,
     Id(id): Id<ApprovalId>,
 ) -> Result<Json<Shown>, Failure> {
-    let by = person(&identity, StaffRole::Approver)?;
+    let by = identity.person()?.id;
     let approval = match app
         .store
         .approve(&identity.scope, id, by, app.engine.now())
@@ -198,7 +187,7 @@ async fn refuse(
     identity: Identity,
     Id(id): Id<ApprovalId>,
 ) -> Result<Json<Shown>, Failure> {
-    let by = person(&identity, StaffRole::Approver)?;
+    let by = identity.person()?.id;
     let approval = app
         .store
         .refuse(&identity.scope, id, by, app.engine.now())

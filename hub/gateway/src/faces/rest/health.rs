@@ -1,19 +1,16 @@
 //! For those who run the hub: does it live, is it ready, and how is it doing.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use takmil_domain::participant::Role;
 use takmil_store::Scope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use crate::auth;
 use crate::code::{Code, Failure};
-use crate::config::MetricsAccess;
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -30,13 +27,25 @@ async fn healthz() -> &'static str {
 }
 
 /// Says whether the hub takes messages: its store answers, its lanes are open, and it is not stopping.
+///
+/// What it does without meanwhile stands under `degraded`.
 #[utoipa::path(get, path = "/readyz", tag = "operation", security(()), responses((status = 200, description = "It takes messages.")))]
 async fn readyz(State(app): State<App>) -> Result<Json<Value>, Failure> {
     if *app.stopping.borrow() || !app.engine.status().open {
         return Err(Failure::from(Code::Busy));
     }
     app.store.backlogs(&Scope::Hub).await?;
-    Ok(Json(json!({"ready": true})))
+    let mut told = json!({"ready": true});
+    let degraded: Vec<Value> = app.renewal.stale().into_iter().map(stale).collect();
+    if !degraded.is_empty() {
+        told["degraded"] = Value::Array(degraded);
+    }
+    Ok(Json(told))
+}
+
+/// A port whose new certificates cannot be used. Which file, and why, stands in the log: this is open to all.
+fn stale(section: &str) -> Value {
+    json!({"part": section, "detail": "new certificates cannot be used; those before them are in force"})
 }
 
 /// Gives the metrics in the text form that collectors read.
@@ -46,10 +55,7 @@ async fn readyz(State(app): State<App>) -> Result<Json<Value>, Failure> {
     get, path = "/metrics", tag = "operation",
     responses((status = 200, description = "The metrics.", content_type = "text/plain; version=0.0.4")),
 )]
-async fn metrics(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    if app.config.telemetry.metrics == MetricsAccess::Operator {
-        auth::admit(&app, request.extensions())?.role(&[Role::Operator])?;
-    }
+async fn metrics(State(app): State<App>) -> Result<Response, Failure> {
     let backlogs = app.store.backlogs(&Scope::Hub).await?;
     app.metrics
         .engine(&app.engine.status(), &backlogs, app.engine.now());

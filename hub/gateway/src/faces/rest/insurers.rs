@@ -8,7 +8,6 @@ use takmil_domain::answer::State as MessageState;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::ids::{AccountId, MemberId};
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
-use takmil_domain::participant::Role;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_insurers::rest::json::decision;
@@ -53,7 +52,6 @@ async fn upsert_coverages(
     identity: Identity,
     payload: Payload,
 ) -> Result<Rows<CoverTaken>, Failure> {
-    identity.role(&[Role::Insurer])?;
     let rows = rows(&payload)?;
     let places = (0..).map(|index: usize| format!("/{index}"));
     let read: Vec<Result<Enrolment, Vec<Problem>>> = rows
@@ -182,7 +180,7 @@ async fn post_to_limits(
     identity: Identity,
     payload: Payload,
 ) -> Result<Rows<Posted>, Failure> {
-    let insurer = identity.role(&[Role::Insurer])?;
+    let insurer = &identity.participant;
     let rows = rows(&payload)?;
     let at = app.engine.now();
     let read = rows.iter().enumerate().map(|(index, row)| {

@@ -8,7 +8,6 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use takmil_domain::ids::MessageId;
 use takmil_domain::message::Kind;
-use takmil_domain::participant::Role;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -254,7 +253,7 @@ async fn cancel(
     headers: &HeaderMap,
     payload: &Payload,
 ) -> Result<Response, Failure> {
-    let sender = identity.role(&[Role::Provider])?;
+    let sender = &identity.participant;
     let value = match payload.bytes.is_empty() {
         true => json!({}),
         false => documents::json(&payload.bytes)?,

@@ -4,9 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
 use takmil_domain::message::Message;
-use takmil_domain::participant::Role;
 use takmil_domain::problem::Problem;
 use takmil_formats::Context;
 use utoipa_axum::router::OpenApiRouter;
@@ -64,7 +62,7 @@ async fn validate(
     identity: Identity,
     payload: Payload,
 ) -> Result<Json<Value>, Failure> {
-    let sender = Arc::clone(identity.role(&[Role::Provider])?);
+    let sender = &identity.participant;
     let format = format_of(&payload)?;
     let context = Context {
         default_currency: sender.currency,
