@@ -9,7 +9,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use takmil_benches::admission::Admissions;
+use takmil_benches::bodies::Bodies;
 use takmil_domain::answer::{Answer, State};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::MessageId;
@@ -85,7 +85,7 @@ fn main() {
 }
 
 fn samples() -> [Sample; 3] {
-    let admission = Admissions::new("bench", today(), 1).next().body;
+    let admission = Bodies::new("bench", today(), 1).admission().body;
     let sample = |name, format: &'static Format, body: String| {
         let message = message(format, &body);
         Sample {

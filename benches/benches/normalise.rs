@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion};
-use takmil_benches::admission::Admissions;
+use takmil_benches::bodies::Bodies;
 use takmil_domain::date::Date;
 use takmil_domain::message::Message;
 use takmil_mappings::{Lookup, Tables};
@@ -81,6 +81,6 @@ fn main() {
 
 fn admission() -> Message {
     let day = Date::parse("2026-11-21").expect("it is a day");
-    let body = Admissions::new("bench", day, 1).next().body;
+    let body = Bodies::new("bench", day, 1).admission().body;
     serde_json::from_str(&body).expect("it is a message")
 }

@@ -11,51 +11,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::admission::Admissions;
+use crate::bodies::Bodies;
+use crate::errand::{Ask, Desk, Errand};
 use crate::error::Error;
+use crate::hub::turns;
 use crate::latency::Latencies;
-use crate::process::Usage;
-use crate::wire::{Connection, Door, Reply};
+use crate::process::{Servers, Usage, Used};
+use crate::syncs::Counting;
+use crate::wire::{Connection, Door};
 
 /// How long answers are waited for after the end of a run.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The header that says that an answer was given before.
-const REPLAYED: &str = "idempotency-replayed";
-
-/// One admission's answer in so many is read as a whole: reading each would cost the generator more than sending.
-const READ_EVERY: usize = 256;
-
-/// How many limits every admission must at least have touched.
-const LEAST_LIMITS: usize = 3;
-
-/// What is asked of the hub with the bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
-    /// Admissions: decided, reserved, recorded.
-    Admission,
-    /// The same bodies, read and validated and nothing more.
-    Validation,
-    /// The same bodies, thrown away by a server that does nothing else.
-    Hello,
-}
-
-impl Errand {
-    /// Where it is asked for.
-    pub fn path(self) -> &'static str {
-        match self {
-            Errand::Admission => "/v1/admissions",
-            Errand::Validation => "/v1/messages/$validate",
-            Errand::Hello => "/",
-        }
-    }
-}
 
 /// How a run is made.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +57,9 @@ pub struct Figures {
     /// How long good answers took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<Latencies>,
+    /// The same for each kind of request, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<Ask, KindFigures>,
     /// Requests that were due and could not be sent before the run was over: the hub was too slow for the rate,
     /// and the latencies are better than the truth.
     #[serde(skip_serializing_if = "is_zero")]
@@ -94,16 +67,55 @@ pub struct Figures {
     /// Answers of any other status, by status.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub other_statuses: BTreeMap<u16, u64>,
-    /// Processor time of the server per good answer, in the program and in the kernel for it.
+    /// What the answers cost, where the servers are on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_cpu_us: Option<u64>,
+    pub cost: Option<Cost>,
     /// Processor time of this generator per good answer.
     pub generator_cpu_us: u64,
-    /// Resident memory of the server at the end, in KiB.
+    /// Good answers over the whole run, its warm-up and end included, by what they answer.
+    pub answers_in_all: BTreeMap<Ask, u64>,
+}
+
+/// What one kind of request among several saw.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct KindFigures {
+    /// Good answers.
+    pub answers: u64,
+    /// How long they took.
+    pub latency_us: Latencies,
+}
+
+/// What answers cost the servers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Cost {
+    /// Processor time per good answer, in programs and in the kernel for them: the hub and its database.
+    pub cpu_us: u64,
+    /// The hub's part of it.
+    pub hub_cpu_us: u64,
+    /// The database server's part, of all its processes, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_resident_kib: Option<u64>,
-    /// Good answers over the whole run, its warm-up and end included.
-    pub answers_in_all: u64,
+    pub database_cpu_us: Option<u64>,
+    /// Resident memory of the hub at the end, in KiB.
+    pub hub_resident_kib: u64,
+    /// The most that the hub ever had until then, in KiB.
+    pub hub_peak_kib: u64,
+    /// Memory of the database server's processes at the end, in KiB, what they share counted once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_resident_kib: Option<u64>,
+    /// Transactions of the hub's lanes per thousand good answers, over the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns_per_thousand: Option<u64>,
+    /// Calls of `fsync` and `fdatasync` by hub and database per thousand good answers, over the whole run; missing
+    /// where the kernel does not count for this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syncs_per_thousand: Option<u64>,
+}
+
+impl Figures {
+    /// Good answers of every kind over the whole run.
+    pub fn all_answers(&self) -> u64 {
+        self.answers_in_all.values().sum()
+    }
 }
 
 #[expect(
@@ -117,9 +129,9 @@ fn is_zero(count: &u64) -> bool {
 /// What one connection saw.
 #[derive(Debug, Default)]
 struct Tally {
-    latencies: Vec<u64>,
+    latencies: BTreeMap<Ask, Vec<u64>>,
     answers: u64,
-    answers_in_all: u64,
+    answers_in_all: BTreeMap<Ask, u64>,
     other_statuses: BTreeMap<u16, u64>,
 }
 
@@ -182,30 +194,32 @@ fn nth(at: u64, rate: u64) -> Duration {
     Duration::from_nanos(at.saturating_mul(1_000_000_000) / rate.max(1))
 }
 
-/// Sends to `door` at `pace`. `server` is the process whose time and memory are read, where it is on this machine.
+/// Sends to `door` at `pace`. `servers` are the processes whose time and memory are read, where they are on this
+/// machine.
 ///
 /// # Errors
-/// [`Error`] where the conversation breaks off, or an answer is not one to a real admission.
+/// [`Error`] where the conversation breaks off, or an answer is none to what was asked.
 pub async fn run(
     door: &Door,
     errand: Errand,
     pace: Pace,
-    admissions: &Arc<Admissions>,
-    server: Option<u32>,
+    bodies: &Arc<Bodies>,
+    servers: Option<Servers>,
 ) -> Result<Figures, Error> {
     let mut connections = Vec::with_capacity(pace.connections);
     for _ in 0..pace.connections {
         connections.push(door.connect().await?);
     }
+    let counted = Counted::start(door, servers).await;
     let clockwork = Arc::new(Clockwork::new(pace));
     let mut tasks = JoinSet::new();
     for connection in connections {
-        let (clockwork, admissions) = (Arc::clone(&clockwork), Arc::clone(admissions));
-        tasks.spawn(converse(connection, errand, clockwork, admissions));
+        let desk = Desk::new(errand, Arc::clone(bodies));
+        tasks.spawn(converse(connection, desk, Arc::clone(&clockwork)));
     }
-    let usage = || -> Result<_, Error> {
-        let server = server.map(Usage::of).transpose()?;
-        Ok((server, Usage::of(std::process::id())?))
+    let usage = || -> Result<Usages, Error> {
+        let servers = servers.map(Servers::usage).transpose()?;
+        Ok((servers, Usage::of(std::process::id())?))
     };
     sleep_until(clockwork.from).await;
     let before = usage()?;
@@ -220,7 +234,49 @@ pub async fn run(
     {
         whole.add(tally??);
     }
-    Ok(figures(pace, &clockwork, whole, before, after))
+    let (turns, syncs) = counted.stop(door).await;
+    let mut figures = figures(pace, &clockwork, whole, before, after);
+    let all = figures.all_answers().max(1);
+    let per_thousand = |count: u64| count.saturating_mul(1000) / all;
+    if let Some(cost) = &mut figures.cost {
+        cost.turns_per_thousand = turns.map(per_thousand);
+        cost.syncs_per_thousand = syncs.map(per_thousand);
+    }
+    Ok(figures)
+}
+
+/// What is counted from before the first request until after the last answer.
+struct Counted {
+    turns: Option<u64>,
+    syncs: Option<Counting>,
+}
+
+impl Counted {
+    async fn start(door: &Door, servers: Option<Servers>) -> Counted {
+        let Some(servers) = servers else {
+            return Counted {
+                turns: None,
+                syncs: None,
+            };
+        };
+        Counted {
+            turns: turns(door).await,
+            syncs: Counting::start(&servers.processes()).await,
+        }
+    }
+
+    /// Turns and waits for the disk since the start.
+    async fn stop(self, door: &Door) -> (Option<u64>, Option<u64>) {
+        let syncs = match self.syncs {
+            Some(counting) => counting.stop().await,
+            None => None,
+        };
+        let Some(before) = self.turns else {
+            return (None, syncs);
+        };
+        let after = turns(door).await;
+        (after.map(|after| after.saturating_sub(before)), syncs)
+    }
 }
 
 fn unanswered() -> Error {
@@ -229,7 +285,7 @@ fn unanswered() -> Error {
     }
 }
 
-type Usages = (Option<Usage>, Usage);
+type Usages = (Option<Used>, Usage);
 
 fn figures(
     pace: Pace,
@@ -238,24 +294,47 @@ fn figures(
     before: Usages,
     after: Usages,
 ) -> Figures {
-    let each = |before: Usage, after: Usage| {
-        let spent = after.cpu.saturating_sub(before.cpu).as_micros();
+    let each = |before: Duration, after: Duration| {
+        let spent = after.saturating_sub(before).as_micros();
         u64::try_from(spent).unwrap_or(u64::MAX) / tally.answers.max(1)
     };
+    let cost = |(before, after): (Used, Used)| {
+        let hub_cpu_us = each(before.hub.cpu, after.hub.cpu);
+        let both = before.database.zip(after.database);
+        let database_cpu_us = both.map(|(before, after)| each(before.cpu, after.cpu));
+        Cost {
+            cpu_us: hub_cpu_us.saturating_add(database_cpu_us.unwrap_or(0)),
+            hub_cpu_us,
+            database_cpu_us,
+            hub_resident_kib: after.hub.resident_kib,
+            hub_peak_kib: after.hub.peak_kib,
+            database_resident_kib: after.database.map(|family| family.resident_kib),
+            turns_per_thousand: None,
+            syncs_per_thousand: None,
+        }
+    };
     let window_ms = u64::try_from(pace.window.as_millis()).unwrap_or(u64::MAX);
+    let kind = |(ask, took): (&Ask, &Vec<u64>)| {
+        let figures = KindFigures {
+            answers: u64::try_from(took.len()).unwrap_or(u64::MAX),
+            latency_us: Latencies::of(took.clone())?,
+        };
+        Some((*ask, figures))
+    };
+    let kinds = match tally.latencies.len() {
+        0 | 1 => BTreeMap::new(),
+        _ => tally.latencies.iter().filter_map(kind).collect(),
+    };
     Figures {
         connections: pace.connections,
         rate: pace.rate,
         window_ms,
         answers: tally.answers,
         per_second: tally.answers.saturating_mul(1000) / window_ms.max(1),
-        server_cpu_us: before
-            .0
-            .zip(after.0)
-            .map(|(before, after)| each(before, after)),
-        generator_cpu_us: each(before.1, after.1),
-        server_resident_kib: after.0.map(|usage| usage.resident_kib),
-        latency_us: Latencies::of(tally.latencies),
+        cost: before.0.zip(after.0).map(cost),
+        generator_cpu_us: each(before.1.cpu, after.1.cpu),
+        latency_us: Latencies::of(tally.latencies.into_values().flatten().collect()),
+        kinds,
         unsent: clockwork.unsent(),
         other_statuses: tally.other_statuses,
         answers_in_all: tally.answers_in_all,
@@ -264,9 +343,13 @@ fn figures(
 
 impl Tally {
     fn add(&mut self, other: Tally) {
-        self.latencies.extend(other.latencies);
+        for (ask, latencies) in other.latencies {
+            self.latencies.entry(ask).or_default().extend(latencies);
+        }
         self.answers += other.answers;
-        self.answers_in_all += other.answers_in_all;
+        for (ask, count) in other.answers_in_all {
+            *self.answers_in_all.entry(ask).or_default() += count;
+        }
         for (status, count) in other.other_statuses {
             *self.other_statuses.entry(status).or_default() += count;
         }
@@ -276,75 +359,36 @@ impl Tally {
 /// One connection's part of a run.
 async fn converse(
     mut connection: Connection,
-    errand: Errand,
+    mut desk: Desk,
     clockwork: Arc<Clockwork>,
-    admissions: Arc<Admissions>,
 ) -> Result<Tally, Error> {
     let mut tally = Tally::default();
-    let mut sent = 0_usize;
     while let Some(due) = clockwork.due().await {
-        let admission = admissions.next();
-        let key = (errand == Errand::Admission).then_some(admission.number.as_str());
-        let reply = connection.post(errand.path(), key, admission.body).await?;
+        let request = desk.request();
+        let ask = request.ask;
+        let reply = connection.ask(request).await?;
         let ended = Instant::now();
-        if reply.status != StatusCode::OK {
-            *tally
-                .other_statuses
-                .entry(reply.status.as_u16())
-                .or_default() += 1;
+        if !desk.heard(ask, &reply)? {
+            let status = reply.status.as_u16();
+            *tally.other_statuses.entry(status).or_default() += 1;
             continue;
         }
-        if errand == Errand::Admission {
-            inspect(&reply, sent.is_multiple_of(READ_EVERY))?;
-        }
-        sent += 1;
-        tally.answers_in_all += 1;
+        *tally.answers_in_all.entry(ask).or_default() += 1;
         tally.answers += u64::from(clockwork.counts(ended));
         // At a rate it is the time at which a request was due that decides: else slow ones would drop out.
         let stands = if clockwork.rate.is_some() { due } else { ended };
         if clockwork.counts(stands) {
             let took = ended.saturating_duration_since(due).as_micros();
-            tally
-                .latencies
-                .push(u64::try_from(took).unwrap_or(u64::MAX));
+            let took = u64::try_from(took).unwrap_or(u64::MAX);
+            tally.latencies.entry(ask).or_default().push(took);
         }
     }
     Ok(tally)
 }
 
-/// Whether an answer is one to a fresh admission that was decided and for which limits were reserved.
-fn inspect(reply: &Reply, wholly: bool) -> Result<(), Error> {
-    let wrong = |what: &str| Err(Error::Answer(what.to_owned()));
-    if reply.headers.contains_key(REPLAYED) {
-        return wrong("an admission had been sent before");
-    }
-    if !wholly {
-        return Ok(());
-    }
-    let Ok(answer) = serde_json::from_slice::<Value>(&reply.body) else {
-        return wrong("it is no JSON");
-    };
-    if answer.get("state").and_then(Value::as_str) != Some("decided") {
-        return wrong("the admission was not decided");
-    }
-    let remainders = answer
-        .pointer("/decision/remainders")
-        .and_then(Value::as_array);
-    let number = |row: &Value, name: &str| row.get(name).and_then(Value::as_i64);
-    let drawn = |row: &&Value| number(row, "before") > number(row, "after");
-    match remainders.map_or(0, |rows| rows.iter().filter(drawn).count()) {
-        0..LEAST_LIMITS => wrong("the admission reserved too few limits"),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::{Clockwork, Pace, inspect, nth};
-    use crate::wire::Reply;
-    use hyper::header::{HeaderMap, HeaderValue};
-    use serde_json::{Value, json};
+    use super::{Clockwork, Pace, nth};
     use std::time::Duration;
 
     #[test]
@@ -370,31 +414,5 @@ mod tests {
             taken += 1;
         }
         assert_eq!(clockwork.unsent(), 8 - taken);
-    }
-
-    #[test]
-    fn only_a_fresh_decided_admission_with_reserved_limits_is_one() {
-        let reply = |answer: &Value, replayed: bool| {
-            let mut headers = HeaderMap::new();
-            if replayed {
-                headers.insert(super::REPLAYED, HeaderValue::from_static("true"));
-            }
-            Reply {
-                status: hyper::StatusCode::OK,
-                headers,
-                body: answer.to_string().into_bytes(),
-            }
-        };
-        let row = |after: i64| json!({"before": 10, "after": after});
-        let answer = |state: &str, rows: &[i64]| {
-            let remainders: Vec<Value> = rows.iter().map(|after| row(*after)).collect();
-            json!({"state": state, "decision": {"remainders": remainders}})
-        };
-        let good = answer("decided", &[4, 3, 2]);
-        assert!(inspect(&reply(&good, false), true).is_ok());
-        assert!(inspect(&reply(&good, true), false).is_err());
-        assert!(inspect(&reply(&answer("pended", &[4, 3, 2]), false), true).is_err());
-        assert!(inspect(&reply(&answer("decided", &[4, 3, 10]), false), true).is_err());
-        assert!(inspect(&reply(&json!("text"), false), true).is_err());
     }
 }

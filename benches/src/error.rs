@@ -24,8 +24,8 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// A command of the hub's binary failed.
-    #[error("`takmil {command}` failed: {said}")]
+    /// A command failed: of the hub's binary, or of the database.
+    #[error("`{command}` failed: {said}")]
     Command {
         /// Which.
         command: String,
@@ -40,6 +40,30 @@ pub enum Error {
         /// The last lines of its log.
         log: String,
     },
+    /// There is no PostgreSQL on this machine.
+    #[error(
+        "there is no PostgreSQL on this machine: install Debian's `postgresql` (the server, psql and pgbench)"
+    )]
+    NoPostgres,
+    /// The store that the hub is compared with is not on this machine.
+    #[error(
+        "{path} is not on this machine: `cargo install helios-hfs --version {version} --no-default-features --features R4,postgres` makes it"
+    )]
+    NoHelios {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The version that is compared with.
+        version: &'static str,
+    },
+    /// The bare database of a ceiling does not work.
+    #[error("the bare database does not work")]
+    Sqlite(#[from] sqlx::Error),
+    /// The hub's store cannot be filled.
+    #[error("the store cannot be filled")]
+    Store(#[from] takmil_store::StoreError),
+    /// What the store holds is not what history can be made of.
+    #[error("no history can be made of what the store holds: {0}")]
+    History(String),
     /// The conversation over HTTP broke off.
     #[error("the conversation with the hub broke off")]
     Http(#[from] hyper::Error),

@@ -1,6 +1,7 @@
 //! The hub under load: its own binary, filled by its own commands, started on a fresh database, stopped as an
 //! operator stops it, and its ledger checked by its own check.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use takmil_store::{DatabaseUrl, Place};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::disk;
 use crate::error::Error;
+use crate::postgres::Postgres;
+use crate::process::{Servers, Used};
 use crate::seed::{self, HOSPITAL, Webhook};
 use crate::wire::{Certificate, Door};
 
@@ -28,13 +33,35 @@ const KEY_PREFIX: &str = "tk_";
 /// How much of the hub's log is shown where it does not come up.
 const LOG_LINES: usize = 10;
 
-/// How a hub is started.
+/// The least that a hub is left alone before its memory counts as idle.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The database on a server of the run's own.
+const DATABASE: &str = "takmil";
+
+/// How many lanes decide at once on PostgreSQL, unless the run says otherwise: as the hub's own defaults advise.
+const LANES_ON_POSTGRES: u32 = 4;
+
+/// Where a hub keeps its database.
+#[derive(Debug, Clone, Copy)]
+pub enum Database<'a> {
+    /// In a file of the site's folder.
+    Sqlite,
+    /// On a server of the run's own.
+    Postgres(&'a Postgres),
+}
+
+/// How a hub is set up.
 #[derive(Debug)]
-pub struct Start<'a> {
+pub struct Setup<'a> {
     /// Its binary.
     pub binary: &'a Path,
     /// A folder for its database and files, which exists.
     pub folder: &'a Path,
+    /// Where it keeps its database.
+    pub database: Database<'a>,
+    /// How many lanes decide at once; as the hub advises for its database where it is not said.
+    pub lanes: Option<u32>,
     /// How many members it knows.
     pub members: u64,
     /// Whether it speaks TLS.
@@ -43,41 +70,51 @@ pub struct Start<'a> {
     pub webhook: Option<Webhook<'a>>,
 }
 
+/// A configuration and a filled database, on which hubs run one after the other.
+#[derive(Debug)]
+pub struct Site {
+    binary: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    door: Door,
+    database: Option<u32>,
+    place: Place,
+    /// Where the database's files are.
+    data: PathBuf,
+}
+
 /// A hub that runs. It ends with this at the latest.
 #[derive(Debug)]
 pub struct Hub {
     /// Where it listens, with the hospital's key.
     pub door: Door,
-    /// Its process.
-    pub pid: u32,
+    /// Its processes.
+    pub servers: Servers,
     process: Child,
-    binary: PathBuf,
-    config: PathBuf,
 }
 
-impl Hub {
-    /// Fills a fresh database and starts a hub on it; it is ready when this returns.
+impl Site {
+    /// Fills a fresh database with members, insurers, their documents and a hospital.
     ///
     /// # Errors
-    /// [`Error`] where a command fails, or the hub does not come up.
-    pub async fn start(start: &Start<'_>) -> Result<Hub, Error> {
-        let Start {
+    /// [`Error`] where a command fails.
+    pub async fn fill(setup: &Setup<'_>) -> Result<Site, Error> {
+        let Setup {
             binary,
             folder,
             members,
             tls,
             webhook,
-        } = start;
+            ..
+        } = setup;
         let address = free_address()?;
         let certificate = tls
             .then(|| Certificate::make(folder, &address.ip().to_string()))
             .transpose()?;
         let config = folder.join("takmil.toml");
-        fs::write(
-            &config,
-            configuration(address, folder, certificate.as_ref()),
-        )
-        .map_err(Error::file(&config))?;
+        let store = store(setup)?;
+        let text = configuration(address, &store.section, certificate.as_ref());
+        fs::write(&config, text).map_err(Error::file(&config))?;
         let seed = folder.join("seed");
         seed::write(&seed, *members, *webhook)?;
         let command = Commands {
@@ -94,50 +131,98 @@ impl Hub {
         let no_key = || Error::Answer("the hospital's entry shows no API key".to_owned());
         let key = key_in(&entry).ok_or_else(no_key)?;
         let client = certificate.map(|certificate| certificate.client);
-        let door = Door::new(address, client, Some(key))?;
-        let log = folder.join("hub.log");
-        let mut process = command.serve(&log)?;
-        let pid = process.id().ok_or(Error::NoProcess { pid: 0 })?;
-        ready(&mut process, &door, &log).await?;
-        Ok(Hub {
-            door,
-            pid,
-            process,
+        Ok(Site {
             binary: binary.to_path_buf(),
+            log: folder.join("hub.log"),
             config,
+            door: Door::new(address, client, Some(key))?,
+            database: store.server,
+            place: store.place,
+            data: store.data,
         })
     }
 
-    /// Asks the hub to stop, waits until it has, and checks its ledger.
+    /// Starts a hub; it is ready when this returns.
     ///
     /// # Errors
-    /// [`Error`] where it does not stop, or cannot be checked.
-    pub async fn stop(mut self) -> Result<Checkup, Error> {
+    /// [`Error`] where it does not come up.
+    pub async fn serve(&self) -> Result<Hub, Error> {
+        let mut process = self.commands().serve(&self.log)?;
+        let hub = process.id().ok_or(Error::NoProcess { pid: 0 })?;
+        ready(&mut process, &self.door, &self.log).await?;
+        Ok(Hub {
+            door: self.door.clone(),
+            servers: Servers {
+                hub,
+                database: self.database,
+            },
+            process,
+        })
+    }
+
+    /// Checks the ledger and the outbox by the hub's own check. No hub may run on SQLite meanwhile.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be checked.
+    pub async fn check(&self) -> Result<Checkup, Error> {
+        self.commands().doctor().await
+    }
+
+    /// Where the store is, for those who open it themselves.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How many bytes the database takes on the disk, with its logs.
+    pub fn disk_bytes(&self) -> u64 {
+        let logs = ["-wal", "-shm"].map(|end| {
+            let mut name = self.data.clone().into_os_string();
+            name.push(end);
+            disk::bytes(Path::new(&name))
+        });
+        disk::bytes(&self.data) + logs.iter().sum::<u64>()
+    }
+
+    fn commands(&self) -> Commands<'_> {
+        Commands {
+            binary: &self.binary,
+            config: &self.config,
+        }
+    }
+}
+
+impl Hub {
+    /// What hub and database hold in memory after the hub was left alone for a while.
+    ///
+    /// # Errors
+    /// [`Error::NoProcess`] where it has ended.
+    pub async fn idle(&self) -> Result<Used, Error> {
+        sleep(IDLE).await;
+        self.servers.usage()
+    }
+
+    /// Asks the hub to stop and waits until it has.
+    ///
+    /// # Errors
+    /// [`Error`] where it does not stop.
+    pub async fn stop(mut self) -> Result<(), Error> {
         // The standard library can only kill; a hub is asked to drain.
         let asked = Command::new("kill")
-            .args(["-TERM", &self.pid.to_string()])
+            .args(["-TERM", &self.servers.hub.to_string()])
             .status()
             .await;
         asked.map_err(Error::system("the hub cannot be asked to stop"))?;
         let stopped = timeout(PATIENCE, self.process.wait()).await;
         let said = match stopped {
-            Ok(Ok(status)) if status.success() => None,
-            Ok(Ok(status)) => Some(status.to_string()),
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("it did not stop within {} s", PATIENCE.as_secs())),
+            Ok(Ok(status)) if status.success() => return Ok(()),
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it did not stop within {} s", PATIENCE.as_secs()),
         };
-        if let Some(said) = said {
-            return Err(Error::Command {
-                command: "serve".to_owned(),
-                said,
-            });
-        }
-        Commands {
-            binary: &self.binary,
-            config: &self.config,
-        }
-        .doctor()
-        .await
+        Err(Error::Command {
+            command: "takmil serve".to_owned(),
+            said,
+        })
     }
 }
 
@@ -148,6 +233,19 @@ pub struct Checkup {
     pub is_well: bool,
     /// What it found, in its own words.
     pub findings: Vec<String>,
+}
+
+impl fmt::Display for Checkup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_well {
+            true => f.write_str("ledger: the sum of its entries; `takmil doctor` found nothing"),
+            false => write!(
+                f,
+                "`takmil doctor` found:\n  {}",
+                self.findings.join("\n  ")
+            ),
+        }
+    }
 }
 
 /// The hub's commands on one configuration.
@@ -210,7 +308,7 @@ fn failed(name: &str, output: &Output) -> Error {
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let said = text.join("\n").trim().to_owned();
     Error::Command {
-        command: name.to_owned(),
+        command: format!("takmil {name}"),
         said,
     }
 }
@@ -232,23 +330,67 @@ fn findings(json: &[u8]) -> Option<Vec<String>> {
 }
 
 /// A port that nobody listens on. Another process may take it before the hub does; then the hub says so.
-fn free_address() -> Result<SocketAddr, Error> {
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = TcpListener::bind(any).and_then(|listener| listener.local_addr());
     listener.map_err(Error::system("no socket can be had on loopback"))
 }
 
+/// A database that is there, or will be.
+struct Store {
+    /// What the hub's configuration says of it.
+    section: String,
+    place: Place,
+    server: Option<u32>,
+    data: PathBuf,
+}
+
+fn store(setup: &Setup<'_>) -> Result<Store, Error> {
+    let lanes = |count: u32| format!("[engine]\nlanes = {count}\n");
+    match setup.database {
+        Database::Sqlite => {
+            let file = setup.folder.join("takmil.db");
+            let engine = setup.lanes.map_or_else(String::new, lanes);
+            Ok(Store {
+                section: format!("[store]\npath = {}\n{engine}", quoted(&file)),
+                place: Place::File(file.clone()),
+                server: None,
+                data: file,
+            })
+        }
+        Database::Postgres(server) => {
+            server.create(DATABASE)?;
+            let text = server.url(DATABASE);
+            let file = setup.folder.join("database.url");
+            fs::write(&file, &text).map_err(Error::file(&file))?;
+            let engine = lanes(setup.lanes.unwrap_or(LANES_ON_POSTGRES));
+            let no_url = || Error::Answer("the database has no address".to_owned());
+            Ok(Store {
+                section: format!("[store]\nurl_file = {}\n{engine}", quoted(&file)),
+                place: Place::Postgres {
+                    url: DatabaseUrl::parse(&text).ok_or_else(no_url)?,
+                    writers: 2,
+                },
+                server: Some(server.pid()),
+                data: server.databases(),
+            })
+        }
+    }
+}
+
+/// A path in TOML, whose strings may be written as JSON's.
+fn quoted(path: &Path) -> String {
+    Value::from(path.to_string_lossy()).to_string()
+}
+
 /// The configuration of a run: the product's defaults, but for what would turn the load away.
-fn configuration(address: SocketAddr, folder: &Path, certificate: Option<&Certificate>) -> String {
-    // A TOML string may be written as a JSON one.
-    let quoted = |path: &Path| Value::from(path.to_string_lossy()).to_string();
+fn configuration(address: SocketAddr, store: &str, certificate: Option<&Certificate>) -> String {
     let tls = certificate.map_or_else(String::new, |own| {
         let (certificate, key) = (quoted(&own.certificate_file), quoted(&own.key_file));
         format!("[tls]\ncertificate_file = {certificate}\nkey_file = {key}\n")
     });
-    let database = quoted(&folder.join("takmil.db"));
     format!(
-        "[listen]\naddress = \"{address}\"\n{tls}[store]\npath = {database}\n\
+        "[listen]\naddress = \"{address}\"\n{tls}{store}\
          [limits]\nrequests_per_second = 1000000\nburst = 1000000\n\
          [telemetry]\nlog = \"warn\"\nmetrics = \"open\"\n"
     )
@@ -290,29 +432,48 @@ async fn ready(process: &mut Child, door: &Door, log: &Path) -> Result<(), Error
     })
 }
 
-/// How many admissions a hub has decided since it started, by its own count.
+/// How many admissions and claims a hub has decided since it started, by its own count.
 ///
 /// # Errors
 /// [`Error`] where it does not tell.
 pub async fn decided(door: &Door) -> Result<u64, Error> {
+    let text = metrics(door).await?;
+    counted(&text).ok_or_else(|| Error::Answer("the metrics do not count messages".to_owned()))
+}
+
+/// How many transactions a hub's lanes have done since it started, where it tells.
+pub async fn turns(door: &Door) -> Option<u64> {
+    let text = metrics(door).await.ok()?;
+    let name = "takmil_lanes{what=\"turns\"} ";
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().parse().ok()
+}
+
+async fn metrics(door: &Door) -> Result<String, Error> {
     let reply = door.connect().await?.get("/metrics").await?;
-    let text = String::from_utf8_lossy(&reply.body).into_owned();
-    counted(&text).ok_or_else(|| Error::Answer("the metrics do not count admissions".to_owned()))
+    Ok(String::from_utf8_lossy(&reply.body).into_owned())
 }
 
 fn counted(metrics: &str) -> Option<u64> {
-    let line = metrics.lines().find(|line| {
+    let is_one = |line: &&str| {
+        let kinds = ["kind=\"admission\"", "kind=\"claim\""];
         line.starts_with("takmil_messages_total{")
-            && line.contains("kind=\"admission\"")
+            && kinds.iter().any(|kind| line.contains(kind))
             && line.contains("outcome=\"decided\"")
-    })?;
-    line.rsplit_once(' ')?.1.parse().ok()
+    };
+    let counts = metrics.lines().filter(is_one);
+    let counts: Option<Vec<u64>> = counts
+        .map(|line| line.rsplit_once(' ')?.1.parse().ok())
+        .collect();
+    counts
+        .filter(|counts| !counts.is_empty())
+        .map(|counts| counts.iter().sum())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::{Hub, Start, configuration, counted, findings, key_in};
+    use super::{Database, Setup, Site, configuration, counted, findings, key_in, store};
     use crate::error::Error;
     use serde_json::json;
     use std::path::Path;
@@ -334,37 +495,42 @@ mod tests {
     }
 
     #[test]
-    fn decided_admissions_are_counted_among_other_messages() {
+    fn decided_messages_are_counted_among_others() {
         let metrics = "# TYPE takmil_messages_total counter\n\
             takmil_messages_total{format=\"native\",kind=\"claim\",outcome=\"decided\"} 3\n\
+            takmil_messages_total{format=\"fhir\",kind=\"claim\",outcome=\"decided\"} 20\n\
             takmil_messages_total{format=\"native\",kind=\"admission\",outcome=\"repeated\"} 4\n\
-            takmil_messages_total{format=\"native\",kind=\"admission\",outcome=\"decided\"} 51234\n";
-        assert_eq!(counted(metrics), Some(51_234));
+            takmil_messages_total{format=\"native\",kind=\"admission\",outcome=\"decided\"} 51200\n";
+        assert_eq!(counted(metrics), Some(51_223));
         assert_eq!(counted("takmil_connections 4\n"), None);
+    }
+
+    fn setup<'a>(binary: &'a Path, folder: &'a Path) -> Setup<'a> {
+        Setup {
+            binary,
+            folder,
+            database: Database::Sqlite,
+            lanes: Some(2),
+            members: 1,
+            tls: true,
+            webhook: None,
+        }
     }
 
     #[test]
     fn a_configuration_quotes_whatever_a_folder_is_called() {
-        let text = configuration(
-            "127.0.0.1:9".parse().unwrap(),
-            Path::new("/a \"b\"\\c"),
-            None,
-        );
+        let site = setup(Path::new("takmil"), Path::new("/a \"b\"\\c"));
+        let section = store(&site).unwrap().section;
+        let text = configuration("127.0.0.1:9".parse().unwrap(), &section, None);
         assert!(text.contains(r#"path = "/a \"b\"\\c/takmil.db""#), "{text}");
+        assert!(text.contains("[engine]\nlanes = 2\n"), "{text}");
     }
 
     #[tokio::test]
     async fn a_missing_binary_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let binary = Path::new("no/such/takmil");
-        let start = Start {
-            binary,
-            folder: folder.path(),
-            members: 1,
-            tls: true,
-            webhook: None,
-        };
-        let error = Hub::start(&start).await.unwrap_err();
+        let error = Site::fill(&setup(binary, folder.path())).await.unwrap_err();
         assert!(matches!(error, Error::File { path, .. } if path == binary));
     }
 }

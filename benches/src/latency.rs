@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How long answers took, in microseconds, by the nearest rank: p99 is the least latency that no more than one
 /// request in a hundred exceeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "they are the percentiles")]
 pub struct Latencies {
     pub p50: u64,

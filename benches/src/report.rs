@@ -1,26 +1,35 @@
-//! What a run is told as: one JSON object for machines, one table for people. Ratios are of whole numbers; it
-//! judges nothing.
+//! What the load found: one JSON object for machines, one table for people. It judges nothing.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
 
+use crate::disk::Syncs;
 use crate::drive::Figures;
 use crate::hub::Checkup;
 use crate::machine::Machine;
+use crate::postgres::PgBench;
+use crate::process::Used;
+use crate::sqlite::Commits;
+use crate::table::{ms, per_mille, percent, thousandths, write_faults, write_machine, write_runs};
 
-/// Everything that a run found.
+/// Everything that the load found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// On what it was made.
     pub machine: Machine,
     /// How it was made.
     pub setting: Setting,
-    /// The runs with admissions.
-    pub admissions: Vec<Figures>,
+    /// What hub and database held in memory before the load; missing for a hub that ran before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Idle>,
+    /// The runs.
+    pub runs: Vec<Run>,
     /// What nothing can be faster than.
     pub ceilings: Ceilings,
-    /// How many admissions got a good answer, in all runs together.
+    /// The runs beside the ceilings.
+    pub ratios: Ratios,
+    /// How many admissions and claims got a good answer, in all runs together.
     pub answered: u64,
     /// How many the hub itself says it decided; missing for a hub that ran before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,18 +39,79 @@ pub struct Report {
     pub checkup: Option<Checkup>,
 }
 
-/// How a run was made.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// One run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// Which.
+    pub what: What,
+    /// What came of it.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// Which run it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Admissions, each connection as fast as it is answered.
+    Admissions,
+    /// Admissions at half of the rate that they reached.
+    HalfRate,
+    /// Admissions at a rate that was asked for.
+    GivenRate,
+    /// Claims in FHIR.
+    Fhir,
+    /// Whole stays.
+    Stays,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            What::Admissions | What::GivenRate => "admissions",
+            What::HalfRate => "admissions, half of that",
+            What::Fhir => "FHIR claims",
+            What::Stays => "stays, all requests",
+        }
+    }
+}
+
+/// How the load was made.
+#[derive(Debug, Clone, Serialize)]
 pub struct Setting {
+    /// Where the hub keeps its database; missing for a hub that ran before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<&'static str>,
     /// How many members the hub knows.
     pub members: u64,
     /// How many bytes the body of an admission has.
     pub body_bytes: usize,
+    /// How many bytes the body of a claim in FHIR has.
+    pub fhir_body_bytes: usize,
     /// Whether the hub spoke TLS.
     pub tls: bool,
     /// Whether what was owed to insurers was delivered during the run; missing for a hub that ran before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver: Option<bool>,
+}
+
+/// Memory before the load, in KiB.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Idle {
+    /// Of the hub.
+    pub hub_kib: u64,
+    /// Of the database server's processes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_kib: Option<u64>,
+}
+
+impl From<Used> for Idle {
+    fn from(used: Used) -> Idle {
+        Idle {
+            hub_kib: used.hub.resident_kib,
+            database_kib: used.database.map(|family| family.resident_kib),
+        }
+    }
 }
 
 /// What nothing can be faster than, in the same run on the same machine.
@@ -53,148 +123,111 @@ pub struct Ceilings {
     pub validation: Option<Figures>,
     /// The same bodies, thrown away by a server that does nothing else.
     pub hello: Figures,
-    /// How often a second 4 KB appended to a file beside the database become durable, one after the other;
-    /// missing where the database is elsewhere.
+    /// What is beneath the database; missing where that is elsewhere.
+    #[serde(flatten)]
+    pub disk: Option<DiskCeilings>,
+}
+
+/// What is beneath the database.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiskCeilings {
+    /// How soon 4 KB appended to a file beside the database are durable, one after the other.
+    pub fdatasync: Syncs,
+    /// How fast bare SQLite commits small rows, one and several at a time.
+    pub sqlite: Vec<Commits>,
+    /// What PostgreSQL's own bench reaches on the same server, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub syncs_per_second: Option<u64>,
+    pub pgbench: Option<PgBench>,
+}
+
+/// Runs beside ceilings, in thousandths: 1000 is as much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Ratios {
+    /// The most admissions a second, in a closed loop.
+    pub best_per_second: u64,
+    /// The same beside reading and validating alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_validation: Option<u64>,
+    /// Beside hello alone.
+    pub of_hello: u64,
+    /// Beside the waits for the disk that fit in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_fdatasync: Option<u64>,
+    /// Beside the most rows that bare SQLite commits in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_sqlite: Option<u64>,
+    /// Beside PostgreSQL's own bench.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_pgbench: Option<u64>,
+    /// The median over one connection beside the median wait for the disk; missing where no run had one connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single_p50_of_fdatasync: Option<u64>,
+    /// The 99th percentile at half of the reached rate, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub half_rate_p99_us: Option<u64>,
+}
+
+impl Ratios {
+    /// The ratios of runs to ceilings.
+    pub fn of(runs: &[Run], ceilings: &Ceilings) -> Ratios {
+        let closed = || runs.iter().filter(|run| run.what == What::Admissions);
+        let best = closed()
+            .map(|run| run.figures.per_second)
+            .max()
+            .unwrap_or(0);
+        let disk = ceilings.disk.as_ref();
+        let beside = |ceiling: u64| per_mille(best, ceiling);
+        let rows = disk.and_then(|disk| disk.sqlite.iter().map(|own| own.rows_per_second).max());
+        let single = closed().find(|run| run.figures.connections == 1);
+        let single = single.and_then(|run| run.figures.latency_us);
+        let half = runs.iter().find(|run| run.what == What::HalfRate);
+        Ratios {
+            best_per_second: best,
+            of_validation: ceilings
+                .validation
+                .as_ref()
+                .map(|run| beside(run.per_second)),
+            of_hello: beside(ceilings.hello.per_second),
+            of_fdatasync: disk.map(|disk| beside(disk.fdatasync.per_second)),
+            of_sqlite: rows.map(beside),
+            of_pgbench: disk
+                .and_then(|disk| disk.pgbench)
+                .map(|bench| beside(bench.per_second)),
+            single_p50_of_fdatasync: single
+                .zip(disk)
+                .map(|(own, disk)| per_mille(own.p50, disk.fdatasync.latency_us.p50)),
+            half_rate_p99_us: half
+                .and_then(|run| run.figures.latency_us)
+                .map(|own| own.p99),
+        }
+    }
 }
 
 impl Report {
-    /// Whether every answer was good, every admission was decided, and the hub's own check found nothing.
+    /// Whether every answer was good, every message was decided, and the hub's own check found nothing.
     pub fn is_well(&self) -> bool {
-        let runs = self.admissions.iter().chain(&self.ceilings.validation);
+        let runs = self.runs.iter().map(|run| &run.figures);
         let good = runs
-            .into_iter()
+            .chain(&self.ceilings.validation)
             .all(|run| run.other_statuses.is_empty() && run.unsent == 0);
         let whole = self.decided.is_none_or(|decided| decided == self.answered);
         good && whole && self.checkup.as_ref().is_none_or(|checkup| checkup.is_well)
     }
 
-    fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEADS: [&str; 10] = [
-            "",
-            "conns",
-            "/s",
-            "p50 ms",
-            "p90 ms",
-            "p99 ms",
-            "p99.9 ms",
-            "max ms",
-            "hub CPU µs",
-            "hub MiB",
-        ];
-        let mut rows = vec![HEADS.map(str::to_owned)];
-        rows.extend(self.admissions.iter().map(|run| cells("admissions", run)));
-        rows.extend(
-            self.ceilings
-                .validation
-                .iter()
-                .map(|run| cells("read and validated alone", run)),
-        );
-        rows.push(cells("hello alone", &self.ceilings.hello));
-        write_table(f, &rows)
+    fn rows(&self) -> impl Iterator<Item = (String, &Figures)> {
+        let runs = self.runs.iter();
+        let runs = runs.map(|run| (run.what.name().to_owned(), &run.figures));
+        let validation = self.ceilings.validation.iter();
+        runs.chain(validation.map(|run| ("read and validated alone".to_owned(), run)))
+            .chain([("hello alone".to_owned(), &self.ceilings.hello)])
     }
 
-    fn write_ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let closed = self.admissions.iter().filter(|run| run.rate.is_none());
-        let Some(best) = closed.max_by_key(|run| run.per_second) else {
-            return Ok(());
-        };
-        writeln!(f, "The most admissions a second, {}, are", best.per_second)?;
-        if let Some(validation) = &self.ceilings.validation {
-            let share = percent(best.per_second, validation.per_second);
-            writeln!(
-                f,
-                "  {share} of reading and validating alone ({})",
-                validation.per_second
-            )?;
-        }
-        let hello = self.ceilings.hello.per_second;
-        writeln!(
-            f,
-            "  {} of hello alone ({hello})",
-            percent(best.per_second, hello)
-        )?;
-        if let Some(syncs) = self.ceilings.syncs_per_second {
-            writeln!(
-                f,
-                "  {} times the {syncs} waits for the disk that fit in a second",
-                times(best.per_second, syncs)
-            )?;
-        }
-        Ok(())
-    }
-
-    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for run in self.admissions.iter().chain(&self.ceilings.validation) {
-            let name = format!("{} connections{}", run.connections, rate(run));
-            for (status, count) in &run.other_statuses {
-                writeln!(f, "{name}: {count} answers had status {status}")?;
-            }
-            if run.unsent > 0 {
-                let unsent = run.unsent;
-                writeln!(
-                    f,
-                    "{name}: {unsent} requests were due and never sent: the true latencies are worse"
-                )?;
-            }
-        }
-        if self.ceilings.validation.is_none() {
-            writeln!(
-                f,
-                "reading and validating alone: not measured, the hub has no address for it"
-            )?;
-        }
-        match self.decided {
-            Some(decided) => writeln!(
-                f,
-                "{} admissions answered, {decided} decided by the hub's count",
-                self.answered
-            )?,
-            None => writeln!(f, "{} admissions answered", self.answered)?,
-        }
-        match &self.checkup {
-            Some(Checkup { is_well: true, .. }) => {
-                writeln!(
-                    f,
-                    "ledger: the sum of its entries; `takmil doctor` found nothing"
-                )
-            }
-            Some(Checkup { findings, .. }) => {
-                writeln!(f, "`takmil doctor` found:\n  {}", findings.join("\n  "))
-            }
-            None => writeln!(f, "ledger: not checked; run `takmil doctor` on that hub"),
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine {
-            processor,
-            cores,
-            kernel,
-            file_system,
-            hub,
-            commit,
-        } = &self.machine;
-        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
-        writeln!(
-            f,
-            "{}, {cores} cores shared with the generator, Linux {}",
-            known(processor),
-            known(kernel)
-        )?;
-        writeln!(
-            f,
-            "{}, commit {}, database on {}",
-            known(hub),
-            known(commit),
-            known(file_system)
-        )?;
+    fn write_setting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Setting {
+            store,
             members,
             body_bytes,
+            fhir_body_bytes,
             tls,
             deliver,
         } = self.setting;
@@ -206,97 +239,113 @@ impl fmt::Display for Report {
         };
         writeln!(
             f,
-            "{members} members, bodies of {body_bytes} bytes, {wire}, deliveries {owed}\n"
+            "{}, {members} members, bodies of {body_bytes} bytes ({fhir_body_bytes} in FHIR), {wire}, deliveries {owed}",
+            store.unwrap_or("a hub that ran before"),
         )?;
-        self.write_runs(f)?;
-        writeln!(f)?;
+        let Some(idle) = self.idle else {
+            return writeln!(f);
+        };
+        let peak = self.runs.iter().filter_map(|run| run.figures.cost);
+        let peak = peak.map(|cost| cost.hub_peak_kib).max().unwrap_or(0);
+        let database = idle
+            .database_kib
+            .map_or_else(String::new, |kib| format!(", database {} MiB", kib / 1024));
+        writeln!(
+            f,
+            "idle before the load: hub {} MiB{database}; the hub's most ever: {} MiB\n",
+            idle.hub_kib / 1024,
+            peak / 1024
+        )
+    }
+
+    fn write_ratios(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ratios = &self.ratios;
+        let best = ratios.best_per_second;
+        writeln!(f, "The most admissions a second, {best}, are")?;
+        if let (Some(ratio), Some(run)) = (ratios.of_validation, &self.ceilings.validation) {
+            let (ratio, of) = (percent(ratio), run.per_second);
+            writeln!(f, "  {ratio} of reading and validating alone ({of})")?;
+        }
+        let hello = self.ceilings.hello.per_second;
+        writeln!(f, "  {} of hello alone ({hello})", percent(ratios.of_hello))?;
+        let Some(disk) = &self.ceilings.disk else {
+            return Ok(());
+        };
+        let times = |ratio: Option<u64>| thousandths(ratio.unwrap_or(0));
+        let syncs = disk.fdatasync.per_second;
+        let ratio = times(ratios.of_fdatasync);
+        writeln!(
+            f,
+            "  {ratio} times the {syncs} waits for the disk that fit in a second"
+        )?;
+        for own in &disk.sqlite {
+            let ratio = thousandths(per_mille(best, own.rows_per_second));
+            let (rows, each) = (own.rows_per_second, own.rows_per_commit);
+            writeln!(
+                f,
+                "  {ratio} times the {rows} small rows that bare SQLite makes durable in a second, {each} in a commit"
+            )?;
+        }
+        if let Some(bench) = disk.pgbench {
+            let ratio = times(ratios.of_pgbench);
+            let (per_second, cpu) = (bench.per_second, bench.database_cpu_us);
+            writeln!(
+                f,
+                "  {ratio} times the {per_second} simple updates of pgbench ({cpu} µs of the server's time each)"
+            )?;
+        }
+        if let Some(ratio) = ratios.single_p50_of_fdatasync {
+            let (median, mean) = (disk.fdatasync.latency_us.p50, disk.fdatasync.mean_us);
+            writeln!(
+                f,
+                "Over one connection half are answered within {} median waits for the disk ({} ms; on average a wait takes {} ms)",
+                thousandths(ratio),
+                ms(median),
+                ms(mean)
+            )?;
+        }
+        if let Some(p99) = ratios.half_rate_p99_us {
+            writeln!(f, "At half of that rate p99 is {} ms", ms(p99))?;
+        }
+        Ok(())
+    }
+
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, run) in self.rows() {
+            write_faults(f, &name, run)?;
+        }
+        if self.ceilings.validation.is_none() {
+            writeln!(
+                f,
+                "reading and validating alone: not measured, the hub has no address for it"
+            )?;
+        }
+        match self.decided {
+            Some(decided) => writeln!(
+                f,
+                "{} admissions and claims answered, {decided} decided by the hub's count",
+                self.answered
+            )?,
+            None => writeln!(f, "{} admissions and claims answered", self.answered)?,
+        }
+        match &self.checkup {
+            Some(checkup) => writeln!(f, "{checkup}"),
+            None => writeln!(f, "ledger: not checked; run `takmil doctor` on that hub"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_machine(f, &self.machine)?;
+        self.write_setting(f)?;
+        write_runs(f, self.rows())?;
+        writeln!(
+            f,
+            "(CPU of hub and database, per good answer; turns and syncs per good answer)\n"
+        )?;
         self.write_ratios(f)?;
         writeln!(f)?;
         self.write_end(f)
-    }
-}
-
-fn cells(name: &str, run: &Figures) -> [String; 10] {
-    let latency = |of: fn(&crate::latency::Latencies) -> u64| {
-        run.latency_us.as_ref().map_or_else(none, |own| ms(of(own)))
-    };
-    [
-        format!("{name}{}", rate(run)),
-        run.connections.to_string(),
-        run.per_second.to_string(),
-        latency(|own| own.p50),
-        latency(|own| own.p90),
-        latency(|own| own.p99),
-        latency(|own| own.p99_9),
-        latency(|own| own.max),
-        run.server_cpu_us.map_or_else(none, |us| us.to_string()),
-        run.server_resident_kib
-            .map_or_else(none, |kib| (kib / 1024).to_string()),
-    ]
-}
-
-fn none() -> String {
-    "–".to_owned()
-}
-
-fn rate(run: &Figures) -> String {
-    run.rate
-        .map_or_else(String::new, |rate| format!(" at {rate}/s"))
-}
-
-/// Microseconds as milliseconds.
-fn ms(us: u64) -> String {
-    format!("{}.{:02}", us / 1000, us % 1000 / 10)
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    let per_mille = part.saturating_mul(1000) / whole.max(1);
-    format!("{}.{} %", per_mille / 10, per_mille % 10)
-}
-
-fn times(many: u64, one: u64) -> String {
-    let tenths = many.saturating_mul(10) / one.max(1);
-    format!("{}.{}", tenths / 10, tenths % 10)
-}
-
-/// Columns as wide as their widest cell: the first to the left, figures to the right.
-fn write_table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: &[[String; N]]) -> fmt::Result {
-    let mut widths = [0_usize; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in rows {
-        let mut line = String::new();
-        for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
-            match at {
-                0 => write!(line, "{cell:<width$}")?,
-                _ => write!(line, "  {cell:>width$}")?,
-            }
-        }
-        writeln!(f, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ms, percent, times};
-
-    #[test]
-    fn figures_are_shown_without_rounding_up() {
-        assert_eq!(
-            (ms(0).as_str(), ms(12_349).as_str(), ms(1_000_007).as_str()),
-            ("0.00", "12.34", "1000.00")
-        );
-        assert_eq!(
-            (percent(5_118, 16_500).as_str(), percent(1, 0).as_str()),
-            ("31.0 %", "100.0 %")
-        );
-        assert_eq!(
-            (times(3_853, 465).as_str(), times(0, 465).as_str()),
-            ("8.2", "0.0")
-        );
     }
 }

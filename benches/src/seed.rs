@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::admission::member_number;
+use crate::bodies::member_number;
 use crate::error::Error;
 
 /// The hospital that sends the admissions.

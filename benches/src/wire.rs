@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::errand::Request as Asked;
 use crate::error::Error;
 
 /// The header of the sender's own key of a request.
@@ -105,21 +106,19 @@ pub struct Reply {
 }
 
 impl Connection {
-    /// Posts `body` to `path`, under a key where there is one, and waits for the whole answer.
+    /// Sends a request and waits for the whole answer.
     ///
     /// # Errors
     /// [`Error::Http`] where the connection breaks off.
-    pub async fn post(
-        &mut self,
-        path: &str,
-        key: Option<&str>,
-        body: String,
-    ) -> Result<Reply, Error> {
+    pub async fn ask(&mut self, asked: Asked) -> Result<Reply, Error> {
+        let Some(body) = asked.body else {
+            return self.get(&asked.path).await;
+        };
         let mut request = Request::builder()
             .method(Method::POST)
-            .uri(path)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(key) = key {
+            .uri(asked.path.as_ref())
+            .header(CONTENT_TYPE, HeaderValue::from_static(asked.media_type));
+        if let Some(key) = asked.key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
         self.send(request.body(body)?).await

@@ -32,6 +32,12 @@ pub enum Error {
     /// A PostgreSQL server could not be started, or refused a statement.
     #[error("PostgreSQL: {0}")]
     Postgres(String),
+    /// Redis's program is not on this machine.
+    #[error("Redis is not installed; on Debian: apt-get install redis-server")]
+    NoRedis,
+    /// A Redis server could not be started, or refused what it was asked.
+    #[error("Redis: {0}")]
+    Redis(String),
     /// The hub's answer is larger than any that it gives.
     #[error("the hub's answer is larger than {most} bytes")]
     TooLarge {

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod insurer;
 pub mod postgres;
 pub mod provider;
+pub mod redis;
 mod server;
 pub mod tls;
 

@@ -57,12 +57,14 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("takmil-conformance", &["takmil-proto"]),
 ];
 
-/// Crates that only some may use: SQL stays in the store, faces stay in the gateway.
+/// Crates that only some may use: SQL stays in the store, faces stay in the gateway. The benches measure what a bare
+/// database can do.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("sqlx", &["takmil-store"]),
+    ("sqlx", &["takmil-store", "takmil-benches"]),
     ("jsonschema", &["takmil-formats", "takmil"]),
     ("quick-xml", &["takmil-formats"]),
     ("governor", &["takmil"]),
+    ("redis", &["takmil"]),
     ("utoipa", &["takmil"]),
 ];
 

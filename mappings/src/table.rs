@@ -18,11 +18,11 @@
 //! ingredients of a drug. Others are kept and can be asked for by name. The text is searched as it
 //! stands, so that what is shipped, imported, stored and digested is the same bytes.
 
-use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use takmil_domain::date::Date;
+use takmil_domain::digest::sha256;
 
 use crate::Error;
 
@@ -193,13 +193,12 @@ impl Table {
 
     /// The SHA-256 of [`Table::text`], in hexadecimal.
     pub fn digest(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().fold(
-            String::with_capacity(64),
-            |mut hex, byte| {
+        sha256(self.text.as_bytes())
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
                 let _ = write!(hex, "{byte:02x}");
                 hex
-            },
-        )
+            })
     }
 
     /// The row of exactly this code, in the table's own spelling.

@@ -1,5 +1,11 @@
 //! The load generator against servers of its own: what it counts, and from when.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod hub;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,9 +15,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use takmil_benches::admission::Admissions;
-use takmil_benches::drive::{Errand, Figures, Pace, run};
+use takmil_benches::bodies::Bodies;
+use takmil_benches::drive::{Figures, Pace, run};
+use takmil_benches::errand::{Ask, Errand};
 use takmil_benches::listen::Server;
+use takmil_benches::process::Servers;
 use takmil_benches::wire::Door;
 use takmil_domain::date::Date;
 
@@ -24,13 +32,10 @@ const PACE: Pace = Pace {
 
 async fn drive(address: SocketAddr, pace: Pace) -> Figures {
     let door = Door::new(address, None, Some("tk_key")).unwrap();
-    let admissions = Arc::new(Admissions::new(
-        "test",
-        Date::parse("2026-11-21").unwrap(),
-        10,
-    ));
-    let server = Some(std::process::id());
-    run(&door, Errand::Hello, pace, &admissions, server)
+    let day = Date::parse("2026-11-21").unwrap();
+    let bodies = Arc::new(Bodies::new("test", day, 10));
+    let own = Servers::alone(std::process::id());
+    run(&door, Errand::One(Ask::Hello), pace, &bodies, Some(own))
         .await
         .unwrap()
 }
@@ -47,17 +52,20 @@ async fn answers_within_the_window_are_counted_and_timed() {
     let hello = Server::hello().await.unwrap();
     let figures = drive(hello.address, PACE).await;
     let latency = figures.latency_us.unwrap();
-    assert!(figures.answers > 0 && figures.answers <= figures.answers_in_all);
+    assert!(figures.answers > 0 && figures.answers <= figures.all_answers());
     assert_eq!(figures.per_second, figures.answers * 5);
     assert!(latency.p50 > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.max);
-    assert!(figures.other_statuses.is_empty() && figures.server_resident_kib.unwrap() > 0);
+    assert!(figures.other_statuses.is_empty());
+    let cost = figures.cost.unwrap();
+    assert!(cost.hub_resident_kib > 0 && cost.hub_resident_kib <= cost.hub_peak_kib);
+    assert_eq!((cost.cpu_us, cost.database_cpu_us), (cost.hub_cpu_us, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_are_told_by_status_and_are_no_answers() {
     let address = serve(Router::new().route("/", post(StatusCode::TOO_MANY_REQUESTS))).await;
     let figures = drive(address, PACE).await;
-    assert_eq!((figures.answers_in_all, figures.latency_us), (0, None));
+    assert_eq!((figures.all_answers(), figures.latency_us), (0, None));
     assert!(
         figures
             .other_statuses
@@ -94,5 +102,5 @@ async fn a_stall_is_felt_by_every_request_that_was_due_during_it() {
         latency.p90 >= 150_000 && latency.max >= 200_000,
         "{latency:?}"
     );
-    assert_eq!(figures.unsent + figures.answers_in_all, 40);
+    assert_eq!(figures.unsent + figures.all_answers(), 40);
 }

@@ -71,6 +71,12 @@ enum Test {
         #[arg(long, default_value_t = 10_000)]
         claims: usize,
     },
+    /// A Redis that is killed, flushed and halted about every second, under the hubs that share it.
+    Redis {
+        /// How many times.
+        #[arg(long, default_value_t = 300)]
+        rounds: u64,
+    },
     /// Every request several times at once, also after a kill -9: one effect each.
     Repeats {
         /// How many different requests.
@@ -157,6 +163,7 @@ async fn run(command: &Command) -> Result<Report, Error> {
         Test::Power { rounds } => faults::power(&run, *rounds).await,
         Test::Disk { rounds } => faults::disk(&run, *rounds).await,
         Test::Race { clients, claims } => faults::race(&run, *clients, *claims).await,
+        Test::Redis { rounds } => faults::redis(&run, *rounds).await,
         Test::Repeats { requests, times } => faults::repeats(&run, *requests, *times).await,
         Test::Decisions { messages } => faults::decisions(&run, *messages).await,
         Test::Network { rounds } => faults::network(&run, *rounds).await,

@@ -279,6 +279,15 @@ impl Book {
         open.map(|(number, _)| number).collect()
     }
 
+    /// The hub's ids of what was answered.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let answers = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.answer.as_ref());
+        answers.map(|answer| answer.id.clone()).collect()
+    }
+
     /// How many were answered.
     pub(super) fn acknowledged(&self) -> usize {
         let answered = self.entries.iter().filter(|entry| entry.answer.is_some());

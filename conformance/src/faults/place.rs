@@ -13,10 +13,12 @@ use tokio::process::Command;
 use super::Error;
 use super::hub::Hub;
 use super::image::{self, Cut, Files};
+use super::log::{Export, Leaves};
 use super::shim::Shim;
 use super::world::{CLINIC, INSURER, SECRET, World};
 use crate::insurer::{Script, Setup, Simulator, Wire};
 use crate::postgres::Postgres;
+use crate::redis::Redis;
 
 /// Which store a hub is tested on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(super) struct Place {
     before: Files,
     /// The server of the database, where it has one.
     pub(super) server: Option<Arc<Postgres>>,
+    /// The Redis that hubs share, where they share one.
+    redis: Option<Arc<Redis>>,
 }
 
 /// How a place is made.
@@ -71,6 +75,8 @@ pub(super) struct Plan {
     pub(super) world: World,
     /// Whether the hub runs on a disk and clock that fail on demand.
     pub(super) shim: bool,
+    /// Whether hubs share a Redis.
+    pub(super) redis: bool,
     /// More lines of the configuration, in its section [listen] and after all.
     pub(super) listen: &'static str,
     pub(super) more: &'static str,
@@ -101,8 +107,13 @@ impl Place {
             StoreKind::Sqlite => None,
             StoreKind::Postgres => Some(Arc::new(serve(&data).await?)),
         };
+        let redis = match plan.redis {
+            true => Some(Arc::new(tokio::task::spawn_blocking(Redis::start).await??)),
+            false => None,
+        };
         let config = folder.path().join("takmil.toml");
-        let text = configuration(&data, &plan);
+        let url = redis.as_ref().map(|redis| redis.url()).unwrap_or_default();
+        let text = configuration(&data, &plan, &url);
         fs::write(&config, text).map_err(Error::at(&config))?;
         let shim = match plan.shim {
             true => Some(Shim::build(folder.path(), &data)?),
@@ -117,6 +128,7 @@ impl Place {
             shim,
             before: Files::new(),
             server,
+            redis,
         };
         place
             .command(&["import", "folder", &seed.to_string_lossy()])
@@ -201,6 +213,17 @@ impl Place {
         Ok(tokio::task::spawn_blocking(move || order(&server)).await??)
     }
 
+    /// Tells the Redis that hubs share something; where they share none nothing happens.
+    pub(super) async fn tell_redis(
+        &self,
+        order: fn(&Redis) -> Result<(), crate::Error>,
+    ) -> Result<(), Error> {
+        let Some(redis) = self.redis.clone() else {
+            return Ok(());
+        };
+        Ok(tokio::task::spawn_blocking(move || order(&redis)).await??)
+    }
+
     /// What the hub's own check finds, one sentence each.
     pub(super) async fn doctor(&self) -> Result<Vec<String>, Error> {
         let output = self.output(&["doctor", "--json"]).await?;
@@ -214,6 +237,33 @@ impl Place {
         };
         let sentence = |row: &Value| format!("{}: {}", text(row, "what"), text(row, "reach"));
         Ok(findings.iter().map(sentence).collect())
+    }
+
+    /// Exports the hub's log and has it verified, as the continuation of the export before.
+    pub(super) async fn log_export(&self) -> Result<Export, Error> {
+        let folder = self.folder().join("export");
+        let (to, keys) = (folder.to_string_lossy(), folder.join("policy"));
+        let (latest, seen) = (folder.join("checkpoint"), self.folder().join("seen"));
+        let keys = keys.to_string_lossy();
+        self.command(&["audit", "export", "--to", &to]).await?;
+        let mut verify = vec!["audit", "verify", &to, "--key", &keys, "--json"];
+        let since = seen.to_string_lossy();
+        if seen.is_file() {
+            verify.extend(["--since", &since]);
+        }
+        let mut command = Command::new(&self.binary);
+        let output = command.args(verify).stdin(Stdio::null()).output().await;
+        let output = output.map_err(Error::at(&self.binary))?;
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let sound = told
+            .get("verdict")
+            .is_some_and(|verdict| verdict == "sound");
+        fs::copy(&latest, &seen).map_err(Error::at(&latest))?;
+        let said = || String::from_utf8_lossy(&output.stderr).into_owned() + &told.to_string();
+        Ok(Export {
+            fault: (!sound).then(said),
+            leaves: Leaves::read(&folder)?,
+        })
     }
 
     async fn key(&self, participant: &str) -> Result<String, Error> {
@@ -287,7 +337,7 @@ fn failed(command: &str, output: &Output) -> Error {
 }
 
 /// The product's defaults, but for what would turn the load away.
-fn configuration(data: &Path, plan: &Plan) -> String {
+fn configuration(data: &Path, plan: &Plan, redis: &str) -> String {
     // A TOML string may be written as a JSON one.
     let store = match plan.store {
         StoreKind::Sqlite => {
@@ -300,7 +350,7 @@ fn configuration(data: &Path, plan: &Plan) -> String {
         }
     };
     format!(
-        "[listen]\naddress = \"127.0.0.1:0\"\n{listen}[store]\n{store}\n\
+        "[listen]\naddress = \"127.0.0.1:0\"\n{listen}[store]\n{store}\n[redis]\nurl = \"{redis}\"\n\
          [limits]\nrequests_per_second = 1000000\nburst = 1000000\n\
          [telemetry]\nformat = \"json\"\nmetrics = \"open\"\n{more}",
         listen = plan.listen,

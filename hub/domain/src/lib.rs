@@ -9,6 +9,7 @@ pub mod concepts;
 pub mod coverage;
 pub mod date;
 pub mod decision;
+pub mod digest;
 pub mod ids;
 pub mod limit;
 pub mod message;

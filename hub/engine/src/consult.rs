@@ -33,7 +33,7 @@ pub(crate) async fn ask(
                 return (insurer, Heard::Pends);
             };
             let seen = document::seen_by(proposal, &insurer);
-            let Ok(text) = document::for_insurer(message, proposal, &insurer) else {
+            let Ok(text) = document::for_insurer(message.clone(), proposal, &insurer) else {
                 return (insurer, Heard::Invalid);
             };
             let now = (inner.clock)();

@@ -1,43 +1,80 @@
 //! The document that an insurer gets: the message, and the answer as far as it is that insurer's business.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use takmil_domain::answer::Answer;
 use takmil_domain::decision::{Decision, LineShare, Totals};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::message::Message;
+use takmil_domain::participant::Delivery;
+use takmil_store::Owed;
 
 use crate::error::Error;
 
 /// How a document names every supplementary insurer but its reader: what they pay counts, who they are does not.
 const ANOTHER: &str = "another-insurer";
 
-#[derive(Serialize)]
-struct Document<'a> {
-    message: &'a Message,
-    answer: &'a Answer,
+/// What is kept of a turn, as far as a document needs it.
+#[derive(Deserialize)]
+struct Kept<'a> {
+    #[serde(borrow)]
+    answer: &'a RawValue,
 }
 
-/// `{"message": …, "answer": …}` for one insurer.
+#[derive(Serialize)]
+struct Document<M, A> {
+    message: M,
+    answer: A,
+}
+
+/// What an insurer is handed: `{"message": …, "answer": …}`.
 ///
 /// Other supplementary insurers stay without a name, and their covers, limits and reasons stay out.
+pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
+    let document = document(&owed).map_err(|_| Error::Unreadable {
+        message: owed.message,
+    })?;
+    Ok(Delivery {
+        id: owed.id,
+        insurer: owed.insurer,
+        purpose: owed.purpose,
+        message: owed.message,
+        kind: owed.kind,
+        sequence: owed.sequence,
+        created_at: owed.created_at,
+        document,
+    })
+}
+
+fn document(owed: &Owed) -> Result<String, serde_json::Error> {
+    let kept: Kept<'_> = serde_json::from_str(&owed.answer)?;
+    let answer: Answer = serde_json::from_str(kept.answer.get())?;
+    if is_alone(&answer, &owed.insurer) {
+        let message: &RawValue = serde_json::from_slice(&owed.canonical)?;
+        let answer = kept.answer;
+        return serde_json::to_string(&Document { message, answer });
+    }
+    let message = serde_json::from_slice(&owed.canonical)?;
+    for_insurer(message, &answer, &owed.insurer)
+}
+
+/// The document of an answer that is not kept yet.
 pub(crate) fn for_insurer(
-    message: &Message,
+    mut message: Message,
     answer: &Answer,
     insurer: &ParticipantId,
-) -> Result<String, Error> {
-    let alone = answer.covers.iter().all(|cover| cover.insurer == *insurer);
-    let written = if alone {
-        serde_json::to_string(&Document { message, answer })
-    } else {
-        let mut message = message.clone();
+) -> Result<String, serde_json::Error> {
+    if !is_alone(answer, insurer) {
         // The sender's own naming of covers cannot be told apart by insurer with certainty.
         message.head.coverages.clear();
-        serde_json::to_string(&Document {
-            message: &message,
-            answer: &seen_by(answer, insurer),
-        })
-    };
-    written.map_err(|_| Error::Unwritable)
+    }
+    let answer = seen_by(answer, insurer);
+    serde_json::to_string(&Document { message, answer })
+}
+
+/// Whether no other supplementary insurer has to do with it.
+fn is_alone(answer: &Answer, insurer: &ParticipantId) -> bool {
+    answer.covers.iter().all(|cover| cover.insurer == *insurer)
 }
 
 /// An answer as one insurer sees it.

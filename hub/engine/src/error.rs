@@ -44,6 +44,20 @@ pub enum Error {
         /// Which.
         message: MessageId,
     },
+    /// The log was begun with another key.
+    #[error("the log was begun with the key {begun}, and this hub has {own}")]
+    LogKey {
+        /// The log's.
+        begun: String,
+        /// The hub's.
+        own: String,
+    },
+    /// The log's tiles are not those of its head: it does not grow any more.
+    #[error("the log of {size} entries is broken: its tiles are not those of its head")]
+    LogBroken {
+        /// How many entries the head says.
+        size: u64,
+    },
     /// A document cannot be written as JSON: a defect.
     #[error("a document cannot be written")]
     Unwritable,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use takmil_domain::bill::EncounterClass;
 use takmil_domain::date::Date;
+use takmil_domain::digest::sha256;
 use takmil_domain::ids::{Identifier, MessageId};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -117,7 +117,7 @@ fn fresh(
 ) -> Result<Fresh, Error> {
     let id = MessageId::new(submission.received_at, (inner.random)());
     // What was sent is compared, not what this version of the code tables makes of it.
-    let digest = Sha256::digest(takmil_formats::native::write(&message)).into();
+    let digest = sha256(&takmil_formats::native::write(&message));
     let unmapped = normalise(&mut message, &inner.tables);
     let canonical = takmil_formats::native::write(&message);
     let bill = message.bill();

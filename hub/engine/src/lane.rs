@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::error::Error;
+use crate::reads::Reads;
 use crate::recognise::Recogniser;
 use crate::together::{self, Coming, Waiting};
-use crate::turn::{self, Done, Order};
+use crate::turn::{self, Decided, Done, Order};
 
 /// When a sender that was turned away should come back: a few turns later.
 const RETRY_AFTER_MS: u64 = 1_000;
@@ -22,13 +23,15 @@ const RETRY_AFTER_MS: u64 = 1_000;
 /// How often a turn is tried where other hubs are faster: each time one of them has gone on, so all do.
 const MOST_TRIES: u32 = 8;
 
-type Outcome = Result<Done, Error>;
+type Outcome = Result<Decided, Error>;
 
 /// The lanes of an engine.
 pub(crate) struct Lanes {
     senders: Vec<mpsc::Sender<Waiting<Order, Outcome>>>,
     /// Looks members up before an order is made.
     pub(crate) recogniser: Recogniser,
+    /// Records who reads what.
+    pub(crate) reads: Reads,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -55,8 +58,9 @@ impl Lanes {
     pub(crate) fn start(inner: &Arc<Inner>) -> (Lanes, Vec<JoinHandle<()>>) {
         let counts = Arc::new(Counts::default());
         let (recogniser, recognises) = Recogniser::start(inner);
+        let (reads, records) = Reads::start(inner);
         let mut senders = Vec::new();
-        let mut tasks = vec![recognises];
+        let mut tasks = vec![recognises, records];
         for _ in 0..inner.config.lanes.max(1) {
             let (sender, receiver) = mpsc::channel(inner.config.queue_orders.max(1));
             senders.push(sender);
@@ -69,6 +73,7 @@ impl Lanes {
         let lanes = Lanes {
             senders,
             recogniser,
+            reads,
             counts,
         };
         (lanes, tasks)
@@ -126,7 +131,7 @@ async fn run(
             let results = do_all(inner, &orders).await;
             if results
                 .iter()
-                .any(|result| matches!(result, Ok(Done::Answered { .. })))
+                .any(|result| matches!(result, Ok((Done::Answered { .. }, _))))
             {
                 inner.owed.notify_waiters();
             }
@@ -165,7 +170,7 @@ async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
 }
 
 /// One turn, begun anew where another hub was faster: its rows are there then.
-async fn turn(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
+async fn turn(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>, Error> {
     let mut tries = MOST_TRIES;
     loop {
         tries -= 1;

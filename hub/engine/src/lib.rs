@@ -4,9 +4,11 @@
 //! consulted insurers, answer. Nothing but a lane moves limits. What is acknowledged is durable, and recorded
 //! before it is sent on. Clock and random bits come from outside.
 
+mod audit;
 mod basis;
 mod catalog;
 mod clocks;
+mod commits;
 mod config;
 mod consult;
 mod derive;
@@ -17,9 +19,11 @@ mod judge;
 mod lane;
 mod ledger;
 mod normalise;
+mod reads;
 mod recognise;
 mod record;
 mod route;
+mod sequencer;
 mod submission;
 mod together;
 mod turn;
@@ -29,31 +33,34 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use takmil_domain::answer::{Answer, State};
+use takmil_domain::audit::{Leaf, Receipt, Signer, VerifierKey};
 use takmil_domain::code::Coded;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::message::{Body, Cancel, Correlate, Head, Message, Relation};
-use takmil_domain::participant::{InsurerDecision, Participant};
+use takmil_domain::participant::{Delivery, InsurerDecision, Participant};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
 use takmil_store::{
     DeliveryWay, Leg, MessageEnvelope, MessageTurn, MessageWay, Random, Scope, Store,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
 pub use basis::{Basis, MissingDocument};
 pub use catalog::Catalog;
+pub use commits::{Committed, Step};
 pub use config::Config;
 pub use derive::{Derived, derive};
 pub use error::Error;
+pub use reads::Reading;
 pub use record::Record;
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::MESSAGE_SYSTEM;
 
 use intake::Arrival;
 use lane::Lanes;
-use turn::{Done, Order};
+use turn::{Decided, Done, Order};
 
 /// The hub's clock, passed in.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -65,10 +72,13 @@ pub(crate) struct Inner {
     pub(crate) transports: Transports,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
+    pub(crate) audit: audit::Audit,
     pub(crate) config: Config,
     catalog: RwLock<Arc<Catalog>>,
     /// Something became owed to insurers.
     pub(crate) owed: Notify,
+    /// What the lanes have committed.
+    pub(crate) commits: commits::Commits,
     /// True once the engine is to stop.
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -109,6 +119,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Random bits, for ids and for the jitter of retries.
     pub random: Random,
+    /// The key of the tamper-evident log.
+    pub log: Signer,
     /// The settings.
     pub config: Config,
 }
@@ -144,6 +156,8 @@ pub struct DecisionReceipt {
     pub repeated: bool,
     /// Whether it came after the message was decided: recorded for review by people, without moving money.
     pub under_review: bool,
+    /// The log's promise to have it; none of a repeat, which the log has.
+    pub receipt: Option<Arc<Receipt>>,
 }
 
 /// A message's whole way.
@@ -184,8 +198,10 @@ impl Engine {
             transports,
             clock,
             random,
+            log,
             config,
         } = parts;
+        let audit = audit::Audit::open(log, &store).await?;
         let catalog = catalog::load(&store, None).await?.unwrap_or_default();
         let inner = Arc::new(Inner {
             store,
@@ -193,15 +209,18 @@ impl Engine {
             transports,
             clock,
             random,
+            audit,
             config,
             catalog: RwLock::new(Arc::new(catalog)),
             owed: Notify::new(),
+            commits: commits::Commits::default(),
             stop: watch::channel(false).0,
         });
         let (lanes, mut tasks) = Lanes::start(&inner);
         let counts = Arc::clone(&lanes.counts);
         let lanes = Arc::new(lanes);
         tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),
@@ -243,6 +262,8 @@ impl Engine {
     /// the same body may be sent again.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Error> {
         let lanes = self.lanes()?;
+        let (audit, store) = (&self.inner.audit, &self.inner.store);
+        audit.know(store, &submission.sender.id).await?;
         let submission = Arc::new(submission);
         let arrivals = intake::arrive(&self.inner, &lanes.recogniser, &submission).await?;
         let mut waiting = Vec::with_capacity(arrivals.len());
@@ -292,31 +313,38 @@ impl Engine {
         &self,
         lanes: &Lanes,
         message: &Message,
-        done: Done,
+        (done, receipt): Decided,
     ) -> Result<Result<Taken, Refusal>, Error> {
         Ok(match done {
             Done::Repeated(answer) => Ok(Taken {
                 answer,
                 repeated: true,
+                receipt,
             }),
             Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
             Done::Answered { answer, asks, .. } if asks.is_empty() => Ok(Taken {
                 answer,
                 repeated: false,
+                receipt,
             }),
             Done::Answered { answer, asks } => {
+                for insurer in &asks {
+                    self.inner.audit.know(&self.inner.store, insurer).await?;
+                }
                 let heard = consult::ask(&self.inner, &asks, message, &answer).await;
                 let order = Order::Hear {
                     message: answer.id,
                     heard,
                     decision: None,
                 };
-                match lanes.wait_in(answer.id, order).await?.done().await? {
+                let (done, receipt) = lanes.wait_in(answer.id, order).await?.done().await?;
+                match done {
                     Done::Answered { answer, .. }
                     | Done::Late { answer, .. }
                     | Done::Repeated(answer) => Ok(Taken {
                         answer,
                         repeated: false,
+                        receipt,
                     }),
                     Done::Changed { .. } | Done::Nothing => {
                         Err(Refusal::Changed { earlier: answer.id })
@@ -326,9 +354,20 @@ impl Engine {
             Done::Late { answer, .. } => Ok(Taken {
                 answer,
                 repeated: true,
+                receipt,
             }),
             Done::Nothing => return Err(Error::NotFound),
         })
+    }
+
+    /// What an insurer is to get now, the longest due first, so many at most: of each claim the earliest that it
+    /// has not had.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn due(&self, insurer: &ParticipantId, most: u32) -> Result<Vec<Delivery>, Error> {
+        let due = self.inner.store.due(insurer, self.now(), most).await?;
+        due.into_iter().map(document::delivery).collect()
     }
 
     /// Takes back an earlier message of the same sender, by the hub's id of it.
@@ -390,17 +429,20 @@ impl Engine {
         decision: InsurerDecision,
     ) -> Result<DecisionReceipt, Error> {
         let message = decision.message;
+        self.inner.audit.know(&self.inner.store, insurer).await?;
         let heard = vec![(insurer.clone(), consult::heard(decision.clone()))];
         let order = Order::Hear {
             message,
             heard,
             decision: Some((insurer.clone(), decision)),
         };
-        match self.lanes()?.wait_in(message, order).await?.done().await? {
+        let (done, receipt) = self.lanes()?.wait_in(message, order).await?.done().await?;
+        match done {
             Done::Answered { answer, .. } => Ok(DecisionReceipt {
                 answer,
                 repeated: false,
                 under_review: false,
+                receipt,
             }),
             Done::Late {
                 answer,
@@ -410,6 +452,7 @@ impl Engine {
                 under_review: objects && answer.state == State::Decided,
                 answer,
                 repeated,
+                receipt,
             }),
             Done::Repeated(_) | Done::Changed { .. } | Done::Nothing => Err(Error::NotFound),
         }
@@ -448,6 +491,25 @@ impl Engine {
         })
     }
 
+    /// Records that somebody reads personal data. When this returns, it is durable: not before is anything to be
+    /// given away.
+    ///
+    /// # Errors
+    /// If it could not be recorded.
+    pub async fn read(&self, reading: &Reading) -> Result<(), Error> {
+        self.lanes()?.reads.record(&self.inner, reading).await
+    }
+
+    /// The log's promise to have leaves that are durable, anew.
+    pub fn promise(&self, leaves: &[Leaf]) -> Vec<Arc<Receipt>> {
+        self.inner.audit.promise(leaves, self.now())
+    }
+
+    /// The public key of the tamper-evident log.
+    pub fn log_key(&self) -> &VerifierKey {
+        self.inner.audit.log.key()
+    }
+
     /// Shows in decisions from now on what the store holds of participants, plans and tariffs.
     ///
     /// # Errors
@@ -469,6 +531,16 @@ impl Engine {
     /// Resolves when something became owed to insurers since the call.
     pub async fn owed(&self) {
         self.inner.owed.notified().await;
+    }
+
+    /// Lets routers and streams look at once whether something is owed: another hub has committed deliveries.
+    pub fn wake(&self) {
+        self.inner.owed.notify_waiters();
+    }
+
+    /// What lanes commit from now on. Whoever does not read it soon loses the oldest.
+    pub fn commits(&self) -> broadcast::Receiver<Arc<Committed>> {
+        self.inner.commits.watch()
     }
 
     /// Takes no more orders, does those that wait, ends routers and clocks, and closes the store.

@@ -17,6 +17,7 @@ use takmil_store::{Attempt, MOST_WAIT_MS, Outcome, Scope};
 use tokio::task::JoinHandle;
 
 use crate::Inner;
+use crate::document;
 
 /// How long a worker rests where nothing wakes it: deliveries become due by the clock, too.
 const REST: Duration = Duration::from_millis(250);
@@ -53,6 +54,10 @@ async fn work(inner: Arc<Inner>, insurer: ParticipantId) {
     let mut stop = inner.stop.subscribe();
     let mut failures: u32 = 0;
     loop {
+        // What becomes owed while it works is not to wait for the end of a rest.
+        let owed = inner.owed.notified();
+        tokio::pin!(owed);
+        owed.as_mut().enable();
         let rest = match round(&inner, &insurer, &mut failures).await {
             Round::Idle => REST,
             Round::Done => Duration::ZERO,
@@ -65,7 +70,7 @@ async fn work(inner: Arc<Inner>, insurer: ParticipantId) {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(rest) => {}
-            () = inner.owed.notified(), if failures == 0 => {}
+            () = owed, if failures == 0 => {}
         }
     }
 }
@@ -102,6 +107,13 @@ async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Ro
         Ok(due) => due,
         Err(error) => {
             tracing::error!(insurer.id = %insurer, %error, "the outbox cannot be read");
+            return Round::Idle;
+        }
+    };
+    let due: Vec<Delivery> = match due.into_iter().map(document::delivery).collect() {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(insurer.id = %insurer, %error, "a delivery cannot be read");
             return Round::Idle;
         }
     };

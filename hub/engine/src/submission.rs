@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use takmil_domain::answer::Answer;
+use takmil_domain::audit::Receipt;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::MessageId;
 use takmil_domain::message::{Kind, Message};
@@ -45,6 +46,8 @@ pub struct Taken {
     pub answer: Arc<Answer>,
     /// Whether the message had been taken before, and this is the answer that was given then.
     pub repeated: bool,
+    /// The log's promise to have this answer; none of a repeat, which the log has.
+    pub receipt: Option<Arc<Receipt>>,
 }
 
 /// Why a message was not taken. Nothing of it was recorded.

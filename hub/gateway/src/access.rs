@@ -38,6 +38,8 @@ enum Callers {
 
 const PROVIDERS: &[Role] = &[Role::Provider];
 const INSURERS: &[Role] = &[Role::Insurer];
+/// Who may read entries of the log; of insurers, those that witness it.
+const WITNESSES: &[Role] = &[Role::Regulator, Role::Insurer];
 const OPERATORS: &[Role] = &[Role::Operator];
 const ALL: &[Role] = &[
     Role::Provider,
@@ -87,6 +89,15 @@ const OPERATIONS: &[Operation] = &[
     // Where is my message?
     row("GET", "/v1/messages", Systems(ALL)),
     row("GET", "/v1/messages/{id}", Systems(ALL)),
+    row("GET", "/v1/feed", Systems(ALL)),
+    row("GET", "/v1/messages/{id}/receipt", Systems(ALL)),
+    // The tamper-evident log.
+    row("GET", "/v1/audit/checkpoint", People(ALL)),
+    row("GET", "/v1/audit/policy", People(ALL)),
+    row("GET", "/v1/audit/tile/{level}/{*index}", People(ALL)),
+    row("GET", "/v1/audit/tile/entries/{*index}", People(WITNESSES)),
+    row("GET", "/v1/audit/inclusion/{leaf}", People(ALL)),
+    row("GET", "/v1/audit/consistency", People(ALL)),
     // What insurers tell the hub, and what it owes them.
     row("PUT", "/v1/coverages", Systems(INSURERS)),
     row("POST", "/v1/decisions", Systems(INSURERS)),

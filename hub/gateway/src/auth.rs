@@ -8,24 +8,20 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::server::ParsedCertificate;
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use takmil_domain::ids::ParticipantId;
+use takmil_domain::digest::sha256;
 use takmil_domain::participant::{Participant, Role};
 use takmil_store::{Caller, Scope, Staff, Store, StoreError};
 use tonic::Status;
 
 use crate::access::{self, Operation};
 use crate::code::{Code, Failure};
-use crate::config::{ApiKeys, Limits};
+use crate::config::ApiKeys;
 use crate::faces::App;
 use crate::listener::Peer;
 
@@ -36,7 +32,7 @@ const KEY_PREFIX: &str = "tk_";
 pub(crate) fn fresh_key() -> (String, [u8; 32]) {
     let bits: [u8; 32] = rand::random();
     let key = format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bits));
-    let hash = Sha256::digest(&key).into();
+    let hash = sha256(key.as_bytes());
     (key, hash)
 }
 
@@ -57,7 +53,7 @@ impl Credential {
     /// with 0x30, can pass for an API key of the same hash.
     pub(crate) fn of_key(key: &str) -> Option<Credential> {
         let is_key = key.starts_with(KEY_PREFIX);
-        is_key.then(|| Credential::ApiKey(Sha256::digest(key).into()))
+        is_key.then(|| Credential::ApiKey(sha256(key.as_bytes())))
     }
 
     /// A client certificate, known by its public key: that is what a handshake proves the possession of, while
@@ -75,7 +71,7 @@ impl Credential {
 
     /// A public key, as certificates hold it.
     pub(crate) fn of_public_key(key: &SubjectPublicKeyInfoDer<'_>) -> Credential {
-        Credential::Certificate(Sha256::digest(key.as_ref()).into())
+        Credential::Certificate(sha256(key.as_ref()))
     }
 
     /// What the store keeps of it.
@@ -120,6 +116,20 @@ impl Identity {
             person: caller.staff.map(Arc::new),
             scope,
             credential,
+        }
+    }
+
+    /// A participant of this name that sees so much, for tests.
+    #[cfg(test)]
+    pub(crate) fn sample(name: &str, scope: Scope) -> Identity {
+        let participant = serde_json::json!({"id": name, "title": name, "role": "operator"});
+        #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+        let participant = serde_json::from_value(participant).expect("a participant");
+        Identity {
+            participant: Arc::new(participant),
+            person: None,
+            scope,
+            credential: Credential::ApiKey([0; 32]),
         }
     }
 
@@ -244,7 +254,7 @@ async fn enter(
             }
         }
     };
-    app.rates.take(&identity.participant.id)?;
+    app.rates.take(&identity.participant.id).await?;
     operation.admit(&identity)?;
     let by_key = matches!(identity.credential, Credential::ApiKey(_));
     let lets_keys_in = lets_keys_in(app.config.listen.api_keys, presented.address);
@@ -325,39 +335,18 @@ impl Holders {
         Ok(identity)
     }
 
+    /// Forgets all: another hub or a command may have changed what they may open.
+    pub(crate) fn forget(&self) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     fn remembered(&self, credential: Credential) -> Option<Identity> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (identity, since) = seen.get(&credential)?;
         (since.elapsed() < REMEMBERED).then(|| identity.clone())
-    }
-}
-
-/// How many requests each participant may send.
-pub(crate) struct Rates {
-    limiter: DefaultKeyedRateLimiter<ParticipantId>,
-    clock: DefaultClock,
-}
-
-impl Rates {
-    /// The rates that a configuration allows.
-    pub(crate) fn new(limits: &Limits) -> Rates {
-        let count = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        let quota =
-            Quota::per_second(count(limits.requests_per_second)).allow_burst(count(limits.burst));
-        Rates {
-            limiter: RateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
-        }
-    }
-
-    fn take(&self, participant: &ParticipantId) -> Result<(), Failure> {
-        self.limiter.check_key(participant).map_err(|later| {
-            let wait = later.wait_time_from(self.clock.now());
-            Failure {
-                retry_after_s: Some(wait.as_secs().saturating_add(1)),
-                ..Failure::from(Code::Rate)
-            }
-        })
     }
 }
 
@@ -414,19 +403,5 @@ mod tests {
         check("bearer  tk_x ", Some("tk_x"));
         check("Basic dGs=", None);
         check("tk_x", None);
-    }
-
-    #[test]
-    fn one_participants_haste_leaves_the_others_alone() {
-        let rates = Rates::new(&Limits {
-            requests_per_second: 1,
-            burst: 2,
-            streams_per_insurer: 1,
-        });
-        let id = |text| ParticipantId::parse(text).unwrap();
-        assert!(rates.take(&id("a")).is_ok() && rates.take(&id("a")).is_ok());
-        let failure = rates.take(&id("a")).unwrap_err();
-        assert_eq!((failure.code, failure.retry_after_s), (Code::Rate, Some(1)));
-        assert!(rates.take(&id("b")).is_ok());
     }
 }

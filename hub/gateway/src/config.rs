@@ -1,7 +1,9 @@
 //! The hub's configuration: defaults, then one file, then the environment. It reads no secret but by the name
 //! of its file, and changes nothing.
 
+mod audit;
 mod partners;
+mod redis;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -13,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 use takmil_store::{DatabaseUrl, Place};
 
+pub(crate) use audit::Audit;
 pub(crate) use partners::Partners;
+pub(crate) use redis::Redis;
 
 /// The commented defaults.
 pub(crate) const DEFAULTS: &str = include_str!("../takmil.default.toml");
@@ -29,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     pub(crate) partners: Partners,
     pub(crate) store: Store,
+    pub(crate) audit: Audit,
+    pub(crate) redis: Redis,
     pub(crate) engine: takmil_engine::Config,
     pub(crate) limits: Limits,
     pub(crate) telemetry: Telemetry,
@@ -118,6 +124,14 @@ impl Store {
         Ok(Place::Postgres { url, writers })
     }
 
+    /// The file that is the database, or has its address.
+    pub(crate) fn file(&self) -> &Path {
+        match is_named(&self.url_file) {
+            true => &self.url_file,
+            false => &self.path,
+        }
+    }
+
     /// Whether it is a file that does not exist.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self.place(), Ok(Place::File(path)) if !path.is_file())
@@ -181,12 +195,15 @@ pub(crate) enum ConfigError {
     /// The file or the environment cannot be read as this configuration.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(#[from] Box<figment::Error>),
-    /// The file with the database's address cannot be read.
-    #[error("the file with the database's address cannot be read: {0}")]
+    /// The file with an address cannot be read.
+    #[error("the file with the address of the database or of Redis cannot be read: {0}")]
     UrlFile(std::io::Error),
     /// What should be the database's address is none. It is not shown: it may hold a password.
     #[error("the database's address is not postgres://user:password@host:port/database")]
     NoUrl,
+    /// What should be Redis's address is none. It is not shown: it may hold a password.
+    #[error("Redis's address is not redis://user:password@host:port or rediss://…")]
+    NoRedisUrl,
     /// It was read, and makes no sense.
     #[error("the configuration is wrong: {}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
     Wrong(Vec<Fault>),
@@ -230,6 +247,14 @@ impl Config {
             faults if faults.is_empty() => Ok(config),
             faults => Err(ConfigError::Wrong(faults)),
         }
+    }
+
+    /// The defaults, for tests.
+    #[cfg(test)]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub(crate) fn defaults() -> Config {
+        let defaults = Figment::from(Toml::string(DEFAULTS));
+        defaults.extract().expect("the defaults can be read")
     }
 
     /// Everything that makes no sense, though each value is of its type.
@@ -310,7 +335,9 @@ impl Config {
             let found = folder.named().is_none_or(Path::is_dir);
             check(found, key, "there is no such folder");
         }
+        faults.extend(self.redis.faults());
         faults.extend(self.partners.faults(tls, listen.api_keys));
+        faults.extend(self.audit.faults());
         faults
     }
 
@@ -378,7 +405,7 @@ mod tests {
     use super::*;
 
     pub(super) fn defaults() -> Config {
-        Figment::from(Toml::string(DEFAULTS)).extract().unwrap()
+        Config::defaults()
     }
 
     pub(super) fn keys(config: &Config) -> Vec<&'static str> {

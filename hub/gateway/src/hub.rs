@@ -9,17 +9,22 @@ use takmil_insurers::Transports;
 use takmil_mappings::{Table, Tables};
 use takmil_store::{Store, StoreConfig};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::auth::{Holders, Rates};
+use crate::audit;
+use crate::auth::Holders;
 use crate::cli::Fatal;
 use crate::clock;
 use crate::config::Config;
 use crate::faces::grpc::desks::Desks;
 use crate::faces::rest::Published;
 use crate::faces::{self, App, Shared};
+use crate::feed::{self, Feed};
 use crate::listener::Listener;
 use crate::listener::renewal::{Current, Renewal};
 use crate::listener::tls::{Clients, Files, TlsError};
+use crate::neighbours::Neighbours;
+use crate::rates::Rates;
 use crate::telemetry::Metrics;
 
 /// A hub that listens.
@@ -30,6 +35,8 @@ pub(crate) struct Hub {
     partners: Option<Listener>,
     router: axum::Router,
     stop: watch::Sender<bool>,
+    /// What tells the feed and the other hubs, and hears them.
+    telling: JoinSet<()>,
 }
 
 impl Hub {
@@ -51,6 +58,7 @@ impl Hub {
             transports,
             clock: Arc::new(clock::now),
             random: Arc::new(rand::random),
+            log: audit::log_key(&config)?,
             config: config.engine.clone(),
         });
         let engine = engine.await?;
@@ -69,6 +77,10 @@ impl Hub {
             "" => format!("{scheme}://{}", listener.address()?),
             named => named.trim_end_matches('/').to_owned(),
         };
+        let neighbours = Neighbours::of(&config)?;
+        let feed = Feed::new();
+        let mut telling = JoinSet::new();
+        telling.spawn(feed::follow(&engine, Arc::clone(&feed), neighbours.clone()));
         let (stop, stopping) = watch::channel(false);
         let app = App::new(Shared {
             engine,
@@ -76,13 +88,18 @@ impl Hub {
             metrics,
             base,
             holders: Holders::default(),
-            rates: Rates::new(&config.limits),
+            rates: Rates::new(&config, neighbours.as_ref()),
+            feed,
+            neighbours: neighbours.clone(),
             desks: Desks::new(config.limits.streams_per_insurer),
             published: Published::new()?,
             renewal: Arc::new(renewal),
             stopping,
             config,
         });
+        if let Some(neighbours) = neighbours {
+            telling.spawn(neighbours.hear(app.clone()));
+        }
         let router = faces::router(&app).await?;
         Ok(Hub {
             app,
@@ -90,6 +107,7 @@ impl Hub {
             partners,
             router,
             stop,
+            telling,
         })
     }
 
@@ -126,6 +144,7 @@ impl Hub {
             partners,
             router,
             stop,
+            mut telling,
         } = self;
         let renewing = tokio::spawn(Arc::clone(&app.renewal).keep_looking());
         let mut stopping = stop.subscribe();
@@ -147,6 +166,7 @@ impl Hub {
         renewing.abort();
         let deadline = Duration::from_millis(app.config.listen.drain_ms);
         app.engine.drain(deadline).await;
+        telling.shutdown().await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod adjudicate;
+mod audit;
 mod auth;
 mod cli;
 mod clock;
@@ -10,8 +11,11 @@ mod config;
 mod demo;
 mod documents;
 mod faces;
+mod feed;
 mod hub;
 mod listener;
+mod neighbours;
+mod rates;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 use takmil_domain::date::Instant;
 use takmil_engine::Status;
-use takmil_store::Backlog;
+use takmil_store::{Backlog, LogState};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -58,6 +58,11 @@ pub(crate) struct Metrics {
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
     oldest: IntGaugeVec,
+    log_pending: IntGauge,
+    log_size: IntGauge,
+    log_age: IntGauge,
+    redis: IntGauge,
+    heard: IntCounterVec,
 }
 
 impl Metrics {
@@ -99,6 +104,24 @@ impl Metrics {
                 "How long the oldest delivery has been owed to an insurer, in milliseconds.",
                 &["insurer"],
             )?,
+            log_pending: IntGauge::new(
+                "takmil_audit_pending",
+                "Leaves that wait for their number in the tamper-evident log.",
+            )?,
+            log_size: IntGauge::new("takmil_audit_size", "Entries of the tamper-evident log.")?,
+            log_age: IntGauge::new(
+                "takmil_audit_head_age_ms",
+                "How long ago the head of the tamper-evident log was signed, in milliseconds.",
+            )?,
+            redis: IntGauge::new(
+                "takmil_redis_up",
+                "Whether Redis answers; told where there is one.",
+            )?,
+            heard: counters(
+                "takmil_neighbours_heard_total",
+                "What was heard of other hubs over Redis: steps of messages, deliveries that are owed, changes.",
+                &["what"],
+            )?,
         };
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.requests.clone()))?;
@@ -108,6 +131,9 @@ impl Metrics {
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
+        registry.register(Box::new(metrics.log_pending.clone()))?;
+        registry.register(Box::new(metrics.log_size.clone()))?;
+        registry.register(Box::new(metrics.log_age.clone()))?;
         Ok(metrics)
     }
 
@@ -129,6 +155,19 @@ impl Metrics {
             .inc();
     }
 
+    /// Notes whether Redis answers. Of a hub that has none nothing is told.
+    pub(crate) fn redis(&self, is_up: bool) {
+        // Another change has registered it already.
+        let _ = self.registry.register(Box::new(self.redis.clone()));
+        let _ = self.registry.register(Box::new(self.heard.clone()));
+        self.redis.set(i64::from(is_up));
+    }
+
+    /// Counts what was heard of another hub.
+    pub(crate) fn heard(&self, what: &str, count: u64) {
+        self.heard.with_label_values(&[what]).inc_by(count);
+    }
+
     /// Notes how the engine is doing, and what is owed to each insurer.
     pub(crate) fn engine(&self, status: &Status, backlogs: &[Backlog], now: Instant) {
         let lanes =
@@ -146,6 +185,17 @@ impl Metrics {
                 .set(signed(backlog.waiting));
             self.oldest.with_label_values(insurer).set(age_ms);
         }
+    }
+
+    /// Notes how the tamper-evident log is doing.
+    pub(crate) fn log(&self, state: &LogState, now: Instant) {
+        self.log_pending.set(signed(state.waiting));
+        self.log_size.set(signed(state.head.size));
+        let age_ms = state
+            .head
+            .signed_at
+            .map_or(0, |at| now.0.saturating_sub(at.0) / 1_000);
+        self.log_age.set(age_ms);
     }
 
     /// Everything in the text form that collectors read.

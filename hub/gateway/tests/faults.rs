@@ -117,6 +117,17 @@ async fn on_postgresql_two_hubs_promise_one_limit_exactly() {
 }
 
 #[tokio::test]
+async fn a_redis_that_is_killed_flushed_and_halted_is_missed_by_nobody() {
+    for store in [StoreKind::Sqlite, StoreKind::Postgres] {
+        let report = faults::redis(&run(store), 6).await.unwrap();
+        check(&report);
+        assert_eq!(report.rounds, 6);
+        let hubs = counted(&report, "hubs");
+        assert_eq!(hubs, if store == StoreKind::Sqlite { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
 async fn on_postgresql_a_request_to_two_hubs_has_one_effect() {
     check(
         &faults::repeats(&run(StoreKind::Postgres), 200, 5)

@@ -9,7 +9,7 @@ use crate::column::Row;
 use crate::db::Db;
 use crate::enrol::named;
 use crate::error::StoreError;
-use crate::rows::{Id, Over, over};
+use crate::rows::{Id, over};
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -87,7 +87,7 @@ impl Store {
         members: &[MemberId],
     ) -> Result<Vec<KnownMember>, StoreError> {
         // One statement, and so one moment, without the cost of a transaction on the way of every message.
-        const SQL: Over = over!(
+        let sql = over!(
             member id;
             "select m.id, m.birth_date, m.sex, c.member, c.account, c.plan, c.start_on, c.end_on,
                  c.insurer, c.role, c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size
@@ -98,7 +98,7 @@ impl Store {
         let distinct: BTreeSet<_> = members.iter().copied().collect();
         let rows: Vec<_> = distinct.into_iter().map(|id| (Id::from(id),)).collect();
         let mut known: Vec<KnownMember> = Vec::with_capacity(rows.len());
-        for row in self.readers.acquire().await?.db().ask(SQL, &rows).await? {
+        for row in self.readers.acquire().await?.db().ask(sql, &rows).await? {
             let id = MemberId(row.uuid("id")?);
             if known.last().is_none_or(|last| last.id != id) {
                 known.push(KnownMember {
@@ -159,13 +159,13 @@ pub(crate) async fn members_named(
     db: &mut Db<'_>,
     identifiers: &[(String, String)],
 ) -> Result<HashMap<(String, String), MemberId>, StoreError> {
-    const SQL: Over = over!(
+    let sql = over!(
         system text, value text;
         "select batch.place, i.member
          from batch join member_identifier i on i.system = batch.system and i.value = batch.value"
     );
     let mut members = HashMap::new();
-    for row in db.ask(SQL, identifiers).await? {
+    for row in db.ask(sql, identifiers).await? {
         if let Some(identifier) = identifiers.get(row.number::<usize>("place")?) {
             members.insert(identifier.clone(), MemberId(row.uuid("member")?));
         }

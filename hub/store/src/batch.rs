@@ -11,6 +11,7 @@ use takmil_domain::message::Kind;
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
+use crate::audit::NewLeaf;
 use crate::compressed::Compressed;
 use crate::turn::{Authorised, ReservationState};
 
@@ -37,6 +38,8 @@ pub struct Batch {
     pub outbox: Vec<NewDelivery>,
     /// Codes that the common scheme does not know, to be counted.
     pub unmapped: Vec<UnmappedCode>,
+    /// What the tamper-evident log is to have of it: a leaf for each turn of a message.
+    pub leaves: Vec<NewLeaf>,
 }
 
 /// A message that the hub takes, with its first answer.
@@ -200,6 +203,8 @@ pub struct NewDelivery {
     pub claim: MessageId,
     /// The message it is about.
     pub message: MessageId,
+    /// The turn of the message that it tells of.
+    pub turn: u32,
     /// The kind of the message.
     pub kind: Kind,
     /// What is to be done with it.
@@ -208,8 +213,6 @@ pub struct NewDelivery {
     pub created_at: Instant,
     /// Not to be tried before.
     pub due_at: Instant,
-    /// The document, as JSON.
-    pub document: String,
 }
 
 /// A code that the common scheme does not know.

@@ -31,6 +31,11 @@ impl Row {
         Ok(get!(self, name))
     }
 
+    /// Bytes that may be missing.
+    pub(crate) fn bytes_maybe(&self, name: &'static str) -> Result<Option<&[u8]>, StoreError> {
+        Ok(get!(self, name))
+    }
+
     /// An id.
     pub(crate) fn uuid(&self, name: &'static str) -> Result<Uuid, StoreError> {
         Ok(get!(self, name))

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
+use serde::{Serialize, Serializer};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
@@ -36,6 +37,12 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
+impl Serialize for Compressed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
 impl Compressed {
     /// Compresses a body.
     ///
@@ -57,6 +64,12 @@ impl Compressed {
     /// The compressed bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The text of compressed bytes.
+    pub(crate) fn unfold_text(bytes: &[u8]) -> Result<String, StoreError> {
+        let text = String::from_utf8(Compressed::unfold(bytes)?);
+        text.map_err(|_| StoreError::Unreadable { what: "a text" })
     }
 
     /// The body of compressed bytes.

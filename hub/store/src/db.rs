@@ -3,25 +3,31 @@
 //! Statements are static texts. Most are one text for both databases; where the dialects differ, a statement
 //! holds two. Nothing beyond this file, [`crate::arrays`] and the two openings knows which database it is.
 
+use std::fmt::Display;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::ser::Error as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgPool};
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
-use sqlx::{Acquire, PgConnection, Postgres, Sqlite, SqliteConnection, query::Query};
+use sqlx::{
+    Arguments as _, Encode, PgConnection, Postgres, Sqlite, SqliteConnection, Type, query::Query,
+};
 use takmil_domain::date::Instant;
 use uuid::Uuid;
 
 use crate::arrays::{arrays, without_nul};
+use crate::cells::{Column, Fault, fill, too_many};
 use crate::column::Row;
 use crate::error::StoreError;
-use crate::rows::{Cells, Heap, Over, json};
+use crate::rows::{Cells, Kind, Over, SIZES, Sink};
 
 /// How long a caller waits for a connection. A turn holds one for milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every static statement of the crate fits, so that none is prepared twice.
-pub(crate) const STATEMENTS: usize = 256;
+pub(crate) const STATEMENTS: usize = 512;
 
 /// A static statement.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +90,7 @@ pub(crate) enum Connection {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// A transaction, or a savepoint within one. Dropped, it leaves nothing behind.
+/// A transaction. Dropped, it leaves nothing behind.
 pub(crate) enum Transaction<'c> {
     Sqlite(sqlx::Transaction<'c, Sqlite>),
     Postgres(sqlx::Transaction<'c, Postgres>),
@@ -175,20 +181,11 @@ impl Transaction<'_> {
         }
     }
 
-    /// Keeps what was done; of a whole transaction, durably.
+    /// Keeps what was done, durably.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Transaction::Sqlite(transaction) => transaction.commit().await?,
             Transaction::Postgres(transaction) => transaction.commit().await?,
-        }
-        Ok(())
-    }
-
-    /// Undoes what was done.
-    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
-        match self {
-            Transaction::Sqlite(transaction) => transaction.rollback().await?,
-            Transaction::Postgres(transaction) => transaction.rollback().await?,
         }
         Ok(())
     }
@@ -198,14 +195,6 @@ impl Db<'_> {
     /// Whether other hubs may be at work in the same database.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Db::Postgres(_))
-    }
-
-    /// A savepoint within the transaction.
-    pub(crate) async fn savepoint(&mut self) -> Result<Transaction<'_>, StoreError> {
-        Ok(match self {
-            Db::Sqlite(connection) => Transaction::Sqlite(connection.begin().await?),
-            Db::Postgres(connection) => Transaction::Postgres(connection.begin().await?),
-        })
     }
 
     /// All rows.
@@ -281,7 +270,7 @@ impl Db<'_> {
     /// Asks one statement about many rows.
     pub(crate) async fn ask<R: Cells>(
         &mut self,
-        over: Over,
+        over: &'static Over,
         rows: &[R],
     ) -> Result<Vec<Row>, StoreError> {
         if rows.is_empty() {
@@ -289,35 +278,37 @@ impl Db<'_> {
         }
         Ok(match self {
             Db::Sqlite(connection) => {
-                let query = sqlx::query(over.sqlite).bind(json(rows)?);
-                let found = query.fetch_all(&mut **connection).await?;
-                found.into_iter().map(Row::Sqlite).collect()
+                let mut found = Vec::new();
+                for query in over_values(over, rows) {
+                    let rows = query?.fetch_all(&mut **connection).await?;
+                    found.extend(rows.into_iter().map(Row::Sqlite));
+                }
+                found
             }
             Db::Postgres(connection) => {
-                let query = over_arrays(over, rows, &Heap::default())?;
+                let query = over_arrays(over, rows)?;
                 let found = query.fetch_all(&mut **connection).await?;
                 found.into_iter().map(Row::Postgres).collect()
             }
         })
     }
 
-    /// Writes many rows, of which the heavy cells lie on a heap, and counts those that it touched.
+    /// Writes many rows, and counts those that it touched.
     pub(crate) async fn write<R: Cells>(
         &mut self,
-        over: Over,
+        over: &'static Over,
         rows: &[R],
-        heap: &Heap,
     ) -> Result<u64, StoreError> {
         Ok(match self {
             Db::Sqlite(connection) => {
-                let mut query = sqlx::query(over.sqlite).bind(json(rows)?);
-                if over.is_heavy() {
-                    query = query.bind(heap.as_bytes());
+                let mut touched = 0;
+                for query in over_values(over, rows) {
+                    touched += query?.execute(&mut **connection).await?.rows_affected();
                 }
-                query.execute(&mut **connection).await?.rows_affected()
+                touched
             }
             Db::Postgres(connection) => {
-                let query = over_arrays(over, rows, heap)?;
+                let query = over_arrays(over, rows)?;
                 query.execute(&mut **connection).await?.rows_affected()
             }
         })
@@ -346,12 +337,87 @@ fn in_postgres(sql: Sql, values: &[Value<'_>]) -> Query<'static, Postgres, PgArg
         })
 }
 
-fn over_arrays<R: Cells>(
-    over: Over,
+/// The statements that take all rows, so many at once as a statement takes.
+fn over_values<R: Cells>(
+    over: &'static Over,
     rows: &[R],
-    heap: &Heap,
+) -> impl Iterator<Item = Result<Query<'static, Sqlite, SqliteArguments>, sqlx::Error>> {
+    let most = SIZES.last().copied().unwrap_or(1);
+    let mut place = 0;
+    rows.chunks(most).map(move |rows| {
+        let mut values = Values {
+            arguments: SqliteArguments::default(),
+            kinds: over.kinds.iter(),
+            kind: Kind::Integer,
+        };
+        values
+            .arguments
+            .reserve(rows.len() * (over.kinds.len() + 1), 0);
+        for row in rows {
+            values.kinds = over.kinds.iter();
+            values.add(place)?;
+            place += 1;
+            row.each(&mut values)?;
+        }
+        Ok(sqlx::query_with(over.of_rows(rows.len()), values.arguments))
+    })
+}
+
+/// Rows as SQLite takes them: cell after cell.
+struct Values {
+    arguments: SqliteArguments,
+    kinds: std::slice::Iter<'static, Kind>,
+    /// Of the cell that is being bound.
+    kind: Kind,
+}
+
+impl Values {
+    fn add<'v, T: Encode<'v, Sqlite> + Type<Sqlite>>(
+        &mut self,
+        value: T,
+    ) -> Result<(), sqlx::Error> {
+        self.arguments.add(value).map_err(sqlx::Error::Encode)
+    }
+}
+
+impl Sink for Values {
+    fn cell<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), sqlx::Error> {
+        self.kind = *self.kinds.next().ok_or_else(too_many)?;
+        fill(self, value)
+    }
+}
+
+impl Column for Values {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn null(&mut self) -> Result<(), Fault> {
+        self.add(None::<i64>).map_err(Fault::custom)
+    }
+
+    fn integer(&mut self, number: i64) -> Result<(), Fault> {
+        self.add(number).map_err(Fault::custom)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Fault> {
+        self.add(text).map_err(Fault::custom)
+    }
+
+    fn shown(&mut self, value: &dyn Display) -> Result<(), Fault> {
+        self.add(value.to_string()).map_err(Fault::custom)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.add(bytes).map_err(Fault::custom)
+    }
+}
+
+fn over_arrays<R: Cells>(
+    over: &'static Over,
+    rows: &[R],
 ) -> Result<Query<'static, Postgres, PgArguments>, sqlx::Error> {
-    let arrays = arrays(over.kinds, rows, heap)?;
+    let arrays = arrays(over.kinds, rows)?;
     Ok(arrays
         .into_iter()
         .fold(sqlx::query(over.postgres), |query, array| query.bind(array)))

@@ -14,8 +14,8 @@ use crate::db::Db;
 use crate::enrol_rows::{AccountRow, CoverRow, IdentifierRow, PersonRow};
 use crate::error::StoreError;
 use crate::message_rows::spelled;
-use crate::put::{Pace, put};
-use crate::rows::{Over, over};
+use crate::put::put;
+use crate::rows::over;
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -182,10 +182,10 @@ impl<'a> Desk<'a> {
     async fn write(self, to: &mut Db<'_>) -> Result<(), StoreError> {
         let persons: Vec<_> = self.persons.into_values().collect();
         let covers: Vec<_> = self.covers.into_values().collect();
-        put(to, &persons.into(), Pace::Together).await?;
-        put(to, &self.new_identifiers.into(), Pace::Together).await?;
-        put(to, &self.new_accounts.into(), Pace::Together).await?;
-        put(to, &covers.into(), Pace::Together).await
+        put(to, &persons).await?;
+        put(to, &self.new_identifiers).await?;
+        put(to, &self.new_accounts).await?;
+        put(to, &covers).await
     }
 }
 
@@ -230,7 +230,7 @@ async fn known_accounts<'a>(
     db: &mut Db<'_>,
     enrolments: &'a [Enrolment],
 ) -> Result<HashMap<Certificate<'a>, AccountId>, StoreError> {
-    const SQL: Over = over!(
+    let sql = over!(
         insurer text, policy text, certificate text;
         "select batch.place, account.id
          from batch
@@ -240,7 +240,7 @@ async fn known_accounts<'a>(
     let distinct: BTreeSet<_> = enrolments.iter().map(certificate).collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
     let mut accounts = HashMap::new();
-    for row in db.ask(SQL, &distinct).await? {
+    for row in db.ask(sql, &distinct).await? {
         if let Some(certificate) = distinct.get(row.number::<usize>("place")?) {
             accounts.insert(*certificate, AccountId(row.uuid("id")?));
         }

@@ -30,7 +30,6 @@ row! {
 impl<'a> PersonRow<'a> {
     pub(crate) fn unknown(member: MemberId, at: Instant) -> Self {
         PersonRow {
-            by: None,
             id: member.into(),
             name: None,
             birth_date: None,
@@ -62,7 +61,6 @@ row! {
 impl IdentifierRow {
     pub(crate) fn of(system: String, value: String, member: MemberId) -> Self {
         IdentifierRow {
-            by: None,
             system,
             value,
             member: member.into(),
@@ -87,7 +85,6 @@ row! {
 impl<'a> AccountRow<'a> {
     pub(crate) fn of(account: AccountId, enrolment: &'a Enrolment, at: Instant) -> Self {
         AccountRow {
-            by: None,
             id: account.into(),
             insurer: &enrolment.insurer,
             policy: &enrolment.policy,
@@ -136,7 +133,6 @@ impl<'a> CoverRow<'a> {
         at: Instant,
     ) -> Self {
         CoverRow {
-            by: None,
             member: member.into(),
             account: account.into(),
             plan: &enrolment.plan,

@@ -1,7 +1,7 @@
 //! What can go wrong, by cause and object.
 
 use sqlx::postgres::PgDatabaseError;
-use takmil_domain::ids::{MessageId, PlanId, TariffId};
+use takmil_domain::ids::{PlanId, TariffId};
 
 use crate::ids::ApprovalId;
 
@@ -12,12 +12,10 @@ pub enum StoreError {
     #[error("not found")]
     NotFound,
     /// A constraint would be broken. Nothing of the batch was written.
-    #[error("{constraint:?} would be broken{}", by(.message))]
+    #[error("{constraint:?} would be broken")]
     Broken {
         /// Which.
         constraint: Constraint,
-        /// The first message that breaks it, where it is a message.
-        message: Option<MessageId>,
     },
     /// A version of a plan is kept already, with other contents.
     #[error("version {version} of plan {plan} is kept already, and differs")]
@@ -92,23 +90,6 @@ pub enum StoreError {
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
-impl StoreError {
-    /// The same, with the message whose row broke the constraint.
-    pub(crate) fn blamed_on(self, message: Option<MessageId>) -> StoreError {
-        match self {
-            StoreError::Broken { constraint, .. } => StoreError::Broken {
-                constraint,
-                message,
-            },
-            other => other,
-        }
-    }
-}
-
-fn by(message: &Option<MessageId>) -> String {
-    message.map_or_else(String::new, |message| format!(" by message {message}"))
-}
-
 /// Result codes of SQLite (their low byte) that pass, or that an operator has to mend: busy, locked, out of
 /// memory, read-only, input or output error, full, cannot open.
 const UNAVAILABLE_SQLITE: &[i32] = &[5, 6, 7, 8, 10, 13, 14];
@@ -123,10 +104,7 @@ const CONTENDED: &[&str] = &["40001", "40P01", "55P03"];
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let Some(constraint) = Constraint::of(&error) {
-            return StoreError::Broken {
-                constraint,
-                message: None,
-            };
+            return StoreError::Broken { constraint };
         }
         let passes = match &error {
             sqlx::Error::Database(refusal) => {
@@ -196,7 +174,6 @@ constraints! {
     AccountCertificate "account_certificate" "account.insurer, account.policy, account.certificate" "A certificate is one account."
     Cover "cover_pk" "cover.member, cover.account, cover.plan, cover.start_on" "A cover is kept once."
     Message "message_pk" "message.id" "A message is taken once."
-    Body "body_pk" "body.message" "A message has one body."
     Turn "turn_pk" "turn.message, turn.number" "A message's turns are counted."
     MessageIdentifier "message_identifier_pk" "message_identifier.sender, message_identifier.system, message_identifier.value, message_identifier.message" "A message bears an identifier once."
     Idempotency "idempotency_pk" "idempotency.sender, idempotency.key" "A sender's key stands for one message."
@@ -211,7 +188,7 @@ constraints! {
     LimitConsumed "standing_consumed" "" "Not more is taken back than was consumed."
     LimitReserved "standing_reserved" "" "Not more is released than was reserved."
     LimitOverdraft "standing_overdraft" "" "An overdraft is not below 0."
-    Entry "entry_pk" "entry.account, entry.standing, entry.message, entry.turn, entry.line, entry.kind" "A line moves a limit once in a turn, in one way."
+    Entry "entry_pk" "entry.message, entry.turn, entry.line, entry.account, entry.standing, entry.kind" "A line moves a limit once in a turn, in one way."
     EntryAmount "entry_amount" "" "An entry moves something."
     Posting "posting_pk" "posting.insurer, posting.reference" "An insurer's posting counts once."
     PostingKind "posting_kind" "" "Insurers post facts and ceilings only."
@@ -221,11 +198,18 @@ constraints! {
     ReservationOpen "reservation_part_open" "" "Not more is used of a reservation than it holds."
     DeliverySequence "delivery_pk" "delivery.sequence" "Deliveries are counted."
     Delivery "delivery_id" "delivery.id" "A delivery is owed once."
-    DeliveryDocument "delivery_document_pk" "delivery_document.delivery" "A delivery has one document."
     Attempt "attempt_pk" "attempt.delivery, attempt.number" "Attempts are counted."
     OnlyRevision "revision_pk" "revision.only" "There is one revision."
     OneRevision "revision_only" "" "The revision is a single row."
     Lease "lease_pk" "lease.name" "A lease is held once."
+    AuditPending "audit_pending_pk" "audit_pending.id" "Leaves that wait are counted."
+    AuditEntry "audit_entry_pk" "audit_entry.place" "A place of the log has one entry."
+    AuditNumber "audit_number_pk" "audit_number.participant" "A participant's entries are counted in one place."
+    AuditTile "audit_tile_pk" "audit_tile.level, audit_tile.tile" "A tile of the log is kept once."
+    AuditHead "audit_head_pk" "audit_head.only" "The log has one head."
+    OneAuditHead "audit_head_only" "" "The log's head is a single row."
+    AuditCheckpoint "audit_checkpoint_pk" "audit_checkpoint.number" "Checkpoints are counted."
+    AuditRead "audit_read_pk" "audit_read.id" "A read is recorded once."
 }
 
 impl Constraint {
@@ -296,10 +280,7 @@ mod tests {
     fn a_partitions_key_is_its_tables() {
         let table = [
             ("message_2025_10_pkey", Some(Constraint::Message)),
-            (
-                "delivery_document_rest_pkey",
-                Some(Constraint::DeliveryDocument),
-            ),
+            ("decision_rest_pkey", Some(Constraint::Decision)),
             ("idempotency_pk", Some(Constraint::Idempotency)),
             ("standing_room", Some(Constraint::LimitRoom)),
             ("something_else", None),

@@ -1,22 +1,21 @@
 //! The rows that movements of limits leave. Standings and reservations move by what the entries say, so that
 //! the sums agree whatever the caller believes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use sha2::{Digest, Sha256};
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::digest::sha256;
+use takmil_domain::ids::ParticipantId;
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::batch::{NewEntry, NewLimit, ReservationChange, RevisedLimit};
 use crate::error::{Constraint, StoreError};
-use crate::put::{Pace, Rows};
-use crate::rows::{Hex, Id, row};
+use crate::rows::{Bytes, Id, row};
 use crate::turn::ReservationState;
 
 /// Where a limit is kept: its account, and a digest of its whole key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) account: Id,
     pub(crate) standing: Id,
@@ -31,15 +30,50 @@ impl Place {
 
 impl From<&LimitKey> for Place {
     fn from(key: &LimitKey) -> Place {
-        let digest: [u8; 32] = Sha256::digest(key.to_string().as_bytes()).into();
+        let digest = sha256(key.to_string().as_bytes());
         let mut id = [0; 16];
         for (to, from) in id.iter_mut().zip(digest) {
             *to = from;
         }
         Place {
             account: key.account.into(),
-            standing: Hex(id),
+            standing: Bytes(id),
         }
+    }
+}
+
+/// The places of the limits that a turn works on: each key is digested once.
+#[derive(Debug, Default)]
+pub(crate) struct Places(HashMap<LimitKey, Place>);
+
+impl Places {
+    /// The place of a limit, to be known from now on.
+    pub(crate) fn note(&mut self, key: &LimitKey) -> Place {
+        let place = self.of(key);
+        self.0.insert(key.clone(), place);
+        place
+    }
+
+    pub(crate) fn of(&self, key: &LimitKey) -> Place {
+        self.0.get(key).copied().unwrap_or_else(|| Place::from(key))
+    }
+}
+
+/// An entry with the place of its limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move<'a> {
+    pub(crate) place: Place,
+    pub(crate) entry: &'a NewEntry,
+}
+
+impl<'a> Move<'a> {
+    pub(crate) fn of(entry: &'a NewEntry, places: &Places) -> Move<'a> {
+        let place = places.of(&entry.key);
+        Move { place, entry }
+    }
+
+    fn change(&self) -> Change {
+        Change::of(self.entry.kind, self.entry.amount)
     }
 }
 
@@ -93,27 +127,8 @@ impl Change {
     }
 }
 
-macro_rules! new_limits {
-    () => {
-        "insert into standing
-             (account, id, member, insurer, code, stretch, kind, unit, per,
-              first_ceiling, ceiling, consumed, reserved, overdraft, version)
-         select account, standing, member, insurer, code, stretch, kind, unit, per,
-             ceiling, ceiling, 0, 0, 0, version
-         from batch"
-    };
-}
-
-macro_rules! new_entries {
-    () => {
-        "insert into entry
-             (account, standing, message, turn, line, kind, amount, reservation, at)
-         select account, standing, message, turn, line, kind, amount, reservation, at from batch"
-    };
-}
-
 row! {
-    /// A limit that is made.
+    /// A limit that is made, with what its first batch changes of it.
     #[derive(Debug)]
     struct LimitRow<'a> {
         account: Id as id,
@@ -125,32 +140,46 @@ row! {
         kind: LimitKind as text,
         unit: LimitUnit as text,
         per: LimitPer as text,
+        first_ceiling: i64 as integer,
         ceiling: i64 as integer,
+        consumed: i64 as integer,
+        reserved: i64 as integer,
+        overdraft: i64 as integer,
         version: u32 as integer,
     }
     Some(Constraint::Reference);
-    sqlite(new_limits!())
-    postgres(
-        new_limits!(),
-        " where exists (select from account where account.id = batch.account)
-            and (batch.member is null or batch.member = (
-                select m.id from member m where m.id = batch.member))"
-    )
+    "insert into standing
+         (account, id, member, insurer, code, stretch, kind, unit, per,
+          first_ceiling, ceiling, consumed, reserved, overdraft, version)
+     select account, standing, member, insurer, code, stretch, kind, unit, per,
+         first_ceiling, ceiling, consumed, reserved, overdraft, version
+     from batch
+     where exists (select 1 from account where account.id = batch.account)
+         and (batch.member is null or batch.member = (
+             select m.id from member m where m.id = batch.member))"
 }
 
 impl<'a> LimitRow<'a> {
-    pub(crate) fn of(limits: &'a [NewLimit], pace: Pace) -> Rows<Self> {
-        let row = |new: &'a NewLimit| LimitRow {
-            by: Some(new.message),
-            version: new.version,
-            ..LimitRow::new(&new.key, (new.kind, new.unit, new.per), new.ceiling)
+    pub(crate) fn of(limits: &'a [NewLimit], places: &Places, deltas: &mut Deltas) -> Vec<Self> {
+        let mut row = |new: &'a NewLimit| {
+            let place = places.of(&new.key);
+            let change = deltas.of_new(place);
+            let row = LimitRow::new(&new.key, (new.kind, new.unit, new.per), new.ceiling);
+            LimitRow {
+                account: place.account,
+                standing: place.standing,
+                ceiling: new.ceiling.saturating_add(change.ceiling),
+                consumed: change.consumed,
+                reserved: change.reserved,
+                overdraft: change.overdraft,
+                version: new.version,
+                ..row
+            }
         };
-        let mut rows: Vec<_> = limits.iter().map(row).collect();
-        if pace == Pace::Together {
-            // Another hub may make the same limits, in its own batch's order.
-            rows.sort_by(|a, b| (&a.account, &a.standing).cmp(&(&b.account, &b.standing)));
-        }
-        rows.into()
+        let mut rows: Vec<_> = limits.iter().map(&mut row).collect();
+        // Another hub may make the same limits, in its own batch's order.
+        rows.sort_by_key(|row| (row.account, row.standing));
+        rows
     }
 
     /// A limit that is made for no message.
@@ -161,7 +190,6 @@ impl<'a> LimitRow<'a> {
     ) -> Self {
         let Place { account, standing } = Place::from(key);
         LimitRow {
-            by: None,
             account,
             standing,
             member: key.member.map(Id::from),
@@ -171,7 +199,11 @@ impl<'a> LimitRow<'a> {
             kind,
             unit,
             per,
+            first_ceiling: ceiling,
             ceiling,
+            consumed: 0,
+            reserved: 0,
+            overdraft: 0,
             version: 0,
         }
     }
@@ -192,17 +224,16 @@ row! {
 }
 
 impl RevisedRow {
-    pub(crate) fn of(revised: &[RevisedLimit]) -> Rows<Self> {
+    pub(crate) fn of(revised: &[RevisedLimit], places: &Places) -> Vec<Self> {
         let row = |one: &RevisedLimit| {
-            let Place { account, standing } = Place::from(&one.key);
+            let Place { account, standing } = places.of(&one.key);
             RevisedRow {
-                by: Some(one.message),
                 account,
                 standing,
                 version: one.version,
             }
         };
-        revised.iter().map(row).collect::<Vec<_>>().into()
+        revised.iter().map(row).collect()
     }
 }
 
@@ -220,29 +251,25 @@ row! {
         at: Instant as integer,
     }
     Some(Constraint::Reference);
-    sqlite(new_entries!())
-    postgres(
-        new_entries!(),
-        " where reservation is null or reservation = (
-             select r.message from reservation r where r.message = batch.reservation)"
-    )
+    "insert into entry
+         (account, standing, message, turn, line, kind, amount, reservation, at)
+     select account, standing, message, turn, line, kind, amount, reservation, at from batch
+     where reservation is null or reservation = (
+         select r.message from reservation r where r.message = batch.reservation)"
 }
 
 impl EntryRow {
-    pub(crate) fn of(entries: &[NewEntry]) -> Result<Rows<Self>, StoreError> {
-        let row = |new: &NewEntry| {
+    pub(crate) fn of(moves: &[Move<'_>]) -> Result<Vec<Self>, StoreError> {
+        let row = |&Move { place, entry: new }: &Move<'_>| {
             let moves_reservation = matches!(new.kind, EntryKind::Reserve | EntryKind::Release);
             if moves_reservation != new.reservation.is_some() {
                 return Err(StoreError::Broken {
                     constraint: Constraint::EntryReservation,
-                    message: Some(new.message),
                 });
             }
-            let Place { account, standing } = Place::from(&new.key);
             Ok(EntryRow {
-                by: Some(new.message),
-                account,
-                standing,
+                account: place.account,
+                standing: place.standing,
                 message: new.message.into(),
                 turn: new.turn,
                 line: new.line,
@@ -252,11 +279,7 @@ impl EntryRow {
                 at: new.at,
             })
         };
-        Ok(entries
-            .iter()
-            .map(row)
-            .collect::<Result<Vec<_>, _>>()?
-            .into())
+        moves.iter().map(row).collect()
     }
 }
 
@@ -281,53 +304,43 @@ row! {
      where standing.account = batch.account and standing.id = batch.standing"
 }
 
-impl DeltaRow {
-    /// That there is such a limit is found out here, whatever wrote the entries.
-    ///
-    /// One row a limit; one a message and limit where the fault of one message is looked for. Within a
-    /// message only the sum counts: what it releases makes room for what it consumes.
-    pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
-        let sums = sums(entries, pace, |entry| {
-            Some((
-                Place::from(&entry.key),
-                Change::of(entry.kind, entry.amount),
-            ))
-        });
-        let row =
-            |((_, Place { account, standing }), (by, change)): (_, (MessageId, Change))| DeltaRow {
-                by: Some(by),
-                account,
-                standing,
-                ceiling: change.ceiling,
-                consumed: change.consumed,
-                reserved: change.reserved,
-                overdraft: change.overdraft,
-            };
-        sums.into_iter().map(row).collect::<Vec<_>>().into()
+/// What a batch changes of each standing. Only the sum counts: what it releases makes room for what it consumes.
+#[derive(Debug)]
+pub(crate) struct Deltas(BTreeMap<Place, Change>);
+
+impl Deltas {
+    pub(crate) fn of(moves: &[Move<'_>]) -> Deltas {
+        Deltas(sums(moves, |one| Some((one.place, one.change()))))
+    }
+
+    /// What the batch changes of a limit that it makes: the limit begins with it.
+    fn of_new(&mut self, place: Place) -> Change {
+        self.0.remove(&place).unwrap_or_default()
+    }
+
+    /// That there are such limits is found out here, whatever wrote the entries.
+    pub(crate) fn rows(self) -> Vec<DeltaRow> {
+        let row = |(Place { account, standing }, change): (Place, Change)| DeltaRow {
+            account,
+            standing,
+            ceiling: change.ceiling,
+            consumed: change.consumed,
+            reserved: change.reserved,
+            overdraft: change.overdraft,
+        };
+        self.0.into_iter().map(row).collect()
     }
 }
 
-/// Sums what entries change, by place; and, one by one, by message in the order of their first entries.
+/// Sums what entries change, by place.
 fn sums<P: Ord>(
-    entries: &[NewEntry],
-    pace: Pace,
-    change: impl Fn(&NewEntry) -> Option<(P, Change)>,
-) -> BTreeMap<(usize, P), (MessageId, Change)> {
-    let mut turns: BTreeMap<MessageId, usize> = BTreeMap::new();
-    let mut sums: BTreeMap<(usize, P), (MessageId, Change)> = BTreeMap::new();
-    for entry in entries {
-        let Some((place, change)) = change(entry) else {
-            continue;
-        };
-        let count = turns.len();
-        let turn = match pace {
-            Pace::Together => 0,
-            Pace::OneByOne => *turns.entry(entry.message).or_insert(count),
-        };
-        let sum = sums
-            .entry((turn, place))
-            .or_insert((entry.message, Change::default()));
-        sum.1 = sum.1.and(change);
+    moves: &[Move<'_>],
+    change: impl Fn(&Move<'_>) -> Option<(P, Change)>,
+) -> BTreeMap<P, Change> {
+    let mut sums: BTreeMap<P, Change> = BTreeMap::new();
+    for (place, change) in moves.iter().filter_map(change) {
+        let sum = sums.entry(place).or_default();
+        *sum = sum.and(change);
     }
     sums
 }
@@ -347,10 +360,9 @@ row! {
 }
 
 impl ReservationRow {
-    pub(crate) fn of(changes: &[ReservationChange]) -> Rows<Self> {
+    pub(crate) fn of(changes: &[ReservationChange]) -> Vec<Self> {
         // One that changes twice in a batch is written once, as it is left.
         let row = |change: &ReservationChange| ReservationRow {
-            by: Some(change.message),
             message: change.message.into(),
             expires_on: change.expires_on,
             state: change.state,
@@ -359,7 +371,7 @@ impl ReservationRow {
             .iter()
             .map(|change| (change.message, row(change)))
             .collect();
-        last.into_values().collect::<Vec<_>>().into()
+        last.into_values().collect()
     }
 }
 
@@ -380,18 +392,14 @@ row! {
 }
 
 impl ReservedRow {
-    pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
-        let row = |(by, (reservation, Place { account, standing }), amount)| ReservedRow {
-            by,
+    pub(crate) fn of(moves: &[Move<'_>]) -> Vec<Self> {
+        let row = |((reservation, Place { account, standing }), amount)| ReservedRow {
             reservation,
             account,
             standing,
             amount,
         };
-        part_sums(entries, pace, EntryKind::Reserve)
-            .map(row)
-            .collect::<Vec<_>>()
-            .into()
+        part_sums(moves, EntryKind::Reserve).map(row).collect()
     }
 }
 
@@ -414,34 +422,25 @@ row! {
 }
 
 impl ReleasedRow {
-    pub(crate) fn of(entries: &[NewEntry], pace: Pace) -> Rows<Self> {
-        let row = |(by, (reservation, Place { account, standing }), amount)| ReleasedRow {
-            by,
+    pub(crate) fn of(moves: &[Move<'_>]) -> Vec<Self> {
+        let row = |((reservation, Place { account, standing }), amount)| ReleasedRow {
             reservation,
             account,
             standing,
             amount,
         };
-        part_sums(entries, pace, EntryKind::Release)
-            .map(row)
-            .collect::<Vec<_>>()
-            .into()
+        part_sums(moves, EntryKind::Release).map(row).collect()
     }
 }
 
 /// What entries of a kind change of each part of a reservation.
-fn part_sums(
-    entries: &[NewEntry],
-    pace: Pace,
-    kind: EntryKind,
-) -> impl Iterator<Item = (Option<MessageId>, (Id, Place), i64)> {
-    let sums = sums(entries, pace, |entry| {
-        let reservation = entry.reservation.filter(|_| entry.kind == kind)?;
-        let change = Change::of(entry.kind, entry.amount);
-        Some(((reservation.into(), Place::from(&entry.key)), change))
+fn part_sums(moves: &[Move<'_>], kind: EntryKind) -> impl Iterator<Item = ((Id, Place), i64)> {
+    let sums = sums(moves, |one| {
+        let reservation = one.entry.reservation.filter(|_| one.entry.kind == kind)?;
+        Some(((reservation.into(), one.place), one.change()))
     });
     sums.into_iter()
-        .map(|((_, part), (by, change))| (Some(by), part, change.reserved))
+        .map(|(part, change)| (part, change.reserved))
 }
 
 #[cfg(test)]

@@ -11,8 +11,12 @@
 mod accounts;
 mod approvals;
 mod arrays;
+mod audit;
+mod audit_log;
+mod audit_rows;
 mod batch;
 mod catalogue;
+mod cells;
 mod column;
 mod compressed;
 mod db;
@@ -43,6 +47,8 @@ mod unmapped;
 
 pub use accounts::{KnownMember, Resolution};
 pub use approvals::{Approval, ApprovalState, NewApproval};
+pub use audit::{Growth, LogHead, LogTurn, NewLeaf, NewRead, WaitingLeaf};
+pub use audit_log::{FoundLeaf, LogDifference, LogState};
 pub use batch::{
     Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
     ReservationChange, RevisedLimit, UnmappedCode,
@@ -56,7 +62,7 @@ pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
 pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };
-pub use outbox::{Attempt, AttemptRecord, Backlog, MOST_WAIT_MS, Outcome};
+pub use outbox::{Attempt, AttemptRecord, Backlog, MOST_WAIT_MS, Outcome, Owed};
 pub use participants::{Caller, NewCredential};
 pub use postgres::DatabaseUrl;
 pub use postings::{Posting, PostingRefusal};

@@ -10,9 +10,9 @@ use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::InsurerDecision;
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
+use crate::compressed::Compressed;
 use crate::error::{Constraint, StoreError};
-use crate::put::{Pace, Rows};
-use crate::rows::{Heap, Hex, Id, Slice, row};
+use crate::rows::{Bytes, Id, row};
 use crate::turn::Authorised;
 
 /// An identifier as it is compared: one spelling for what is read as the same.
@@ -24,22 +24,6 @@ pub(crate) fn spelled(identifier: &Identifier) -> (String, String) {
 /// A deadline holds while somebody has still to speak.
 fn deadline(state: State, deadline: Option<Instant>) -> Option<Instant> {
     deadline.filter(|_| matches!(state, State::Consulting | State::Pended))
-}
-
-macro_rules! new_messages {
-    () => {
-        "insert into message
-             (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
-         select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
-         from batch"
-    };
-}
-
-macro_rules! new_decisions {
-    () => {
-        "insert into decision (message, insurer, reference, at, document)
-         select message, insurer, reference, at, document from batch"
-    };
 }
 
 row! {
@@ -54,24 +38,23 @@ row! {
         updated_at: Instant as integer,
         deadline: Option<Instant> as integer,
         member: Option<Id> as id,
-        digest: Hex<32> as bytes,
+        digest: Bytes<32> as bytes,
     }
     // A message that is there already is refused by its key; what is left out names a sender or a member who
     // is not there. (A scalar question for what may be missing: of "exists" beside "or" PostgreSQL would make a
     // hash of all members.)
     Some(Constraint::Reference);
-    sqlite(new_messages!())
-    postgres(
-        new_messages!(),
-        " where exists (select from participant where participant.id = batch.sender)
-            and (member is null or member = (select m.id from member m where m.id = batch.member))"
-    )
+    "insert into message
+         (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
+     select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
+     from batch
+     where exists (select 1 from participant where participant.id = batch.sender)
+         and (member is null or member = (select m.id from member m where m.id = batch.member))"
 }
 
 impl<'a> MessageRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
         let row = |new: &'a NewMessage| MessageRow {
-            by: Some(new.id),
             id: new.id.into(),
             sender: &new.sender,
             kind: new.kind,
@@ -81,34 +64,9 @@ impl<'a> MessageRow<'a> {
             updated_at: new.answered_at,
             deadline: deadline(new.state, new.deadline),
             member: new.member.map(Id::from),
-            digest: Hex(new.digest),
+            digest: Bytes(new.digest),
         };
-        messages.iter().map(row).collect::<Vec<_>>().into()
-    }
-}
-
-row! {
-    #[derive(Debug)]
-    struct BodyRow {
-        message: Id as id,
-        original: Slice as heavy_bytes,
-        canonical: Slice as heavy_bytes,
-    }
-    Some(Constraint::Body);
-    "insert into body (message, original, canonical) select message, original, canonical from batch"
-}
-
-impl BodyRow {
-    pub(crate) fn of(messages: &[NewMessage]) -> Rows<Self> {
-        let mut heap = Heap::default();
-        let row = |new: &NewMessage| BodyRow {
-            by: Some(new.id),
-            message: new.id.into(),
-            original: heap.lay(new.original.as_bytes()),
-            canonical: heap.lay(new.canonical.as_bytes()),
-        };
-        let rows = messages.iter().map(row).collect();
-        Rows { rows, heap }
+        messages.iter().map(row).collect()
     }
 }
 
@@ -124,21 +82,18 @@ row! {
 }
 
 impl<'a> IdempotencyRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage], pace: Pace) -> Rows<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
         let rows = messages.iter().flat_map(|new| {
             new.keys.iter().map(|key| IdempotencyRow {
-                by: Some(new.id),
                 sender: &new.sender,
                 key,
                 message: new.id.into(),
             })
         });
         let mut rows: Vec<_> = rows.collect();
-        if pace == Pace::Together {
-            // Another hub may write the same keys, in its own batch's order.
-            rows.sort_by_key(|row| (row.sender, row.key));
-        }
-        rows.into()
+        // Another hub may write the same keys, in its own batch's order.
+        rows.sort_by_key(|row| (row.sender, row.key));
+        rows
     }
 }
 
@@ -156,19 +111,18 @@ row! {
 }
 
 impl<'a> IdentifierRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
         let rows = messages.iter().flat_map(|new| {
             // A message may name the same identifier twice.
             let named: BTreeSet<_> = new.identifiers.iter().map(spelled).collect();
             named.into_iter().map(|(system, value)| IdentifierRow {
-                by: Some(new.id),
                 sender: &new.sender,
                 system,
                 value,
                 message: new.id.into(),
             })
         });
-        rows.collect::<Vec<_>>().into()
+        rows.collect()
     }
 }
 
@@ -183,17 +137,16 @@ row! {
 }
 
 impl<'a> PayerRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Rows<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
         let rows = messages.iter().flat_map(|new| {
             // One insurer may have several covers of a member.
             let insurers: BTreeSet<_> = new.insurers.iter().collect();
             insurers.into_iter().map(|insurer| PayerRow {
-                by: Some(new.id),
                 insurer,
                 message: new.id.into(),
             })
         });
-        rows.collect::<Vec<_>>().into()
+        rows.collect()
     }
 }
 
@@ -219,11 +172,10 @@ row! {
 }
 
 impl UpdateRow {
-    pub(crate) fn of(updates: &[MessageUpdate]) -> Result<Rows<Self>, StoreError> {
+    pub(crate) fn of(updates: &[MessageUpdate]) -> Result<Vec<Self>, StoreError> {
         let mut rows: BTreeMap<MessageId, UpdateRow> = BTreeMap::new();
         for update in updates {
             let next = UpdateRow {
-                by: Some(update.id),
                 id: update.id.into(),
                 state_before: update.from,
                 turn_before: update.turn.saturating_sub(1),
@@ -239,7 +191,6 @@ impl UpdateRow {
             if !follows || !(update.from == update.to || update.from.may_become(update.to)) {
                 return Err(StoreError::Broken {
                     constraint: Constraint::MessageState,
-                    message: Some(update.id),
                 });
             }
             let (state_before, turn_before) = last
@@ -255,63 +206,59 @@ impl UpdateRow {
                 },
             );
         }
-        Ok(rows.into_values().collect::<Vec<_>>().into())
+        Ok(rows.into_values().collect())
     }
 }
 
 row! {
     #[derive(Debug)]
-    struct TurnRow {
+    struct TurnRow<'a> {
         message: Id as id,
         number: u32 as integer,
         at: Instant as integer,
         state: State as text,
-        answer: Option<Slice> as heavy_text,
-        legs: Slice as heavy_text,
+        answer: Option<Compressed> as bytes,
+        legs: &'a [Leg] as document,
+        original: Option<&'a Compressed> as bytes,
+        canonical: Option<&'a Compressed> as bytes,
     }
     Some(Constraint::Turn);
-    "insert into turn (message, number, at, state, answer, legs)
-     select message, number, at, state, answer, legs from batch"
+    "insert into turn (message, number, at, state, answer, legs, original, canonical)
+     select message, number, at, state, answer, legs, original, canonical from batch"
 }
 
-impl TurnRow {
+impl<'a> TurnRow<'a> {
     pub(crate) fn of(
-        messages: &[NewMessage],
-        updates: &[MessageUpdate],
-    ) -> Result<Rows<Self>, StoreError> {
-        let mut rows = Vec::with_capacity(messages.len() + updates.len());
-        let mut heap = Heap::default();
-        for new in messages {
-            rows.push(TurnRow {
-                by: Some(new.id),
+        messages: &'a [NewMessage],
+        updates: &'a [MessageUpdate],
+    ) -> Result<Vec<Self>, StoreError> {
+        let kept = |answer: &String| Compressed::new(answer.as_bytes());
+        let first = messages.iter().map(|new| {
+            Ok(TurnRow {
                 message: new.id.into(),
                 number: 1,
                 at: new.answered_at,
                 state: new.state,
-                answer: Some(heap.lay(new.answer.as_bytes())),
-                legs: lay_legs(&mut heap, &new.legs)?,
-            });
-        }
-        for update in updates {
-            rows.push(TurnRow {
-                by: Some(update.id),
+                answer: Some(kept(&new.answer)?),
+                legs: &new.legs,
+                original: Some(&new.original),
+                canonical: Some(&new.canonical),
+            })
+        });
+        let later = updates.iter().map(|update| {
+            Ok(TurnRow {
                 message: update.id.into(),
                 number: update.turn,
                 at: update.at,
                 state: update.to,
-                answer: update
-                    .answer
-                    .as_ref()
-                    .map(|answer| heap.lay(answer.as_bytes())),
-                legs: lay_legs(&mut heap, &update.legs)?,
-            });
-        }
-        Ok(Rows { rows, heap })
+                answer: update.answer.as_ref().map(kept).transpose()?,
+                legs: &update.legs,
+                original: None,
+                canonical: None,
+            })
+        });
+        first.chain(later).collect()
     }
-}
-
-fn lay_legs(heap: &mut Heap, legs: &[Leg]) -> Result<Slice, StoreError> {
-    Ok(heap.lay(crate::catalogue::rendered(&legs)?.as_bytes()))
 }
 
 row! {
@@ -324,25 +271,22 @@ row! {
         document: &'a InsurerDecision as document,
     }
     Some(Constraint::Reference);
-    sqlite(new_decisions!())
-    postgres(
-        new_decisions!(),
-        " where exists (select from message where message.id = batch.message)
-            and exists (select from participant where participant.id = batch.insurer)"
-    )
+    "insert into decision (message, insurer, reference, at, document)
+     select message, insurer, reference, at, document from batch
+     where exists (select 1 from message where message.id = batch.message)
+         and exists (select 1 from participant where participant.id = batch.insurer)"
 }
 
 impl<'a> DecisionRow<'a> {
-    pub(crate) fn of(decisions: &'a [NewDecision]) -> Rows<Self> {
+    pub(crate) fn of(decisions: &'a [NewDecision]) -> Vec<Self> {
         let row = |new: &'a NewDecision| DecisionRow {
-            by: Some(new.decision.message),
             message: new.decision.message.into(),
             insurer: &new.insurer,
             reference: &new.decision.reference,
             at: new.at,
             document: &new.decision,
         };
-        decisions.iter().map(row).collect::<Vec<_>>().into()
+        decisions.iter().map(row).collect()
     }
 }
 
@@ -371,13 +315,12 @@ row! {
 }
 
 impl<'a> AuthorisationRow<'a> {
-    pub(crate) fn of(lines: &'a [Authorised]) -> Rows<Self> {
+    pub(crate) fn of(lines: &'a [Authorised]) -> Vec<Self> {
         // A line that changes twice in a batch is written once, as it is left.
         let mut rows = BTreeMap::new();
         for line in lines {
             let key = (line.member, &line.number, &line.insurer, line.seq);
             let row = AuthorisationRow {
-                by: Some(line.message),
                 member: line.member.into(),
                 number: &line.number,
                 insurer: &line.insurer,
@@ -391,7 +334,7 @@ impl<'a> AuthorisationRow<'a> {
             };
             rows.insert(key, row);
         }
-        rows.into_values().collect::<Vec<_>>().into()
+        rows.into_values().collect()
     }
 }
 
@@ -418,13 +361,12 @@ row! {
 }
 
 impl<'a> UnmappedRow<'a> {
-    pub(crate) fn of(codes: &'a [UnmappedCode]) -> Rows<Self> {
+    pub(crate) fn of(codes: &'a [UnmappedCode]) -> Vec<Self> {
         let mut rows: BTreeMap<_, UnmappedRow<'a>> = BTreeMap::new();
         for seen in codes {
             let key = (&seen.system, &seen.code, &seen.sender);
             let before = rows.get(&key).map_or(0, |row| row.times);
             let row = UnmappedRow {
-                by: Some(seen.message),
                 system: &seen.system,
                 code: &seen.code,
                 sender: &seen.sender,
@@ -435,6 +377,6 @@ impl<'a> UnmappedRow<'a> {
             };
             rows.insert(key, row);
         }
-        rows.into_values().collect::<Vec<_>>().into()
+        rows.into_values().collect()
     }
 }

@@ -199,7 +199,7 @@ impl Store {
             .part(
                 scope,
                 id,
-                "select original as part from body where message = $1",
+                "select original as part from turn where message = $1 and number = 1",
             )
             .await?;
         Compressed::unfold(row.bytes("part")?)
@@ -214,7 +214,7 @@ impl Store {
             .part(
                 scope,
                 id,
-                "select canonical as part from body where message = $1",
+                "select canonical as part from turn where message = $1 and number = 1",
             )
             .await?;
         Compressed::unfold(row.bytes("part")?)
@@ -233,7 +233,7 @@ impl Store {
                  order by number desc limit 1",
             )
             .await?;
-        Ok(row.text("part")?.to_owned())
+        Compressed::unfold_text(row.bytes("part")?)
     }
 
     async fn part(
@@ -397,7 +397,10 @@ fn turn(scope: &Scope, row: &Row) -> Result<MessageTurn, StoreError> {
         number: row.number("number")?,
         at: row.moment("at")?,
         state: row.named("state")?,
-        answer: row.text_maybe("answer")?.map(str::to_owned),
+        answer: row
+            .bytes_maybe("answer")?
+            .map(Compressed::unfold_text)
+            .transpose()?,
         legs,
     })
 }

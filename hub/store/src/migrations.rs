@@ -34,6 +34,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     4 "0004" "ledger"
     5 "0005" "outbox"
     6 "0006" "nodes"
+    7 "0007" "audit"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -43,6 +44,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     4 "0004" "ledger"
     5 "0005" "outbox"
     6 "0006" "nodes"
+    7 "0007" "audit"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -4,18 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
-use takmil_domain::participant::Delivery;
+use takmil_domain::message::Kind;
+use takmil_domain::participant::Purpose;
 
 use crate::column::Row;
+use crate::compressed::Compressed;
 use crate::db::{Db, Sql};
 use crate::error::{Constraint, StoreError};
-use crate::put::{Pace, put};
-use crate::rows::{Id, Over, over, row};
+use crate::put::put;
+use crate::rows::{Id, over, row};
 use crate::scope::Scope;
 use crate::store::Store;
+use crate::turn::answer;
 
 /// The most deliveries that are offered at once.
 const MOST_OFFERED: u32 = 10_000;
+
+/// Something owed to an insurer: what was sent, and what was answered in the turn that it tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The delivery's id; the same at every attempt.
+    pub id: DeliveryId,
+    /// To whom.
+    pub insurer: ParticipantId,
+    /// What is to be done with it.
+    pub purpose: Purpose,
+    /// The message it is about.
+    pub message: MessageId,
+    /// The kind of the message.
+    pub kind: Kind,
+    /// Deliveries of one claim go in this order, one after the other.
+    pub sequence: i64,
+    /// When it became owed.
+    pub created_at: Instant,
+    /// The canonical message, as JSON.
+    pub canonical: Vec<u8>,
+    /// The answer, as JSON.
+    pub answer: String,
+}
 
 /// What came of an attempt to hand a delivery over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +139,10 @@ pub const MOST_WAIT_MS: u64 = 300_000;
 macro_rules! due {
     () => {
         "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
-             document.document
-         from delivery d join delivery_document document on document.delivery = d.id
+             first.canonical, told.answer
+         from delivery d
+         join turn first on first.message = d.message and first.number = 1
+         join turn told on told.message = d.message and told.number = d.turn
          where d.insurer = $1 and d.delivered_at is null and (d.due_at <= $2 or d.due_at > $4)
              and (d.claimed_until is null or d.claimed_until <= $2 or d.claimed_until > $4)
              and not exists (
@@ -144,7 +172,7 @@ impl Store {
         insurer: &ParticipantId,
         now: Instant,
         most: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Vec<Owed>, StoreError> {
         let values = [
             insurer.as_str().into(),
             now.into(),
@@ -152,7 +180,7 @@ impl Store {
             now.plus_ms(MOST_WAIT_MS).into(),
         ];
         let rows = self.readers.fetch_all(due!(), &values).await?;
-        rows.iter().map(delivery).collect()
+        rows.iter().map(owed).collect()
     }
 
     /// Claims what an insurer is to get now, as [`Store::due`] offers it: nobody else is offered it, nor what
@@ -170,7 +198,7 @@ impl Store {
         now: Instant,
         until: Instant,
         most: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Vec<Owed>, StoreError> {
         const RIPE: Sql = Sql {
             sqlite: due!(),
             postgres: concat!(due!(), " for no key update of d skip locked"),
@@ -189,19 +217,15 @@ impl Store {
         let mut transaction = self.writers.begin(BEGIN).await?;
         let mut db = transaction.db();
         let rows = db.fetch_all(RIPE, &values).await?;
-        let claimed: Vec<Delivery> = rows.iter().map(delivery).collect::<Result<_, _>>()?;
+        let claimed: Vec<Owed> = rows.iter().map(owed).collect::<Result<_, _>>()?;
         let mut claims: Vec<_> = rows
             .iter()
             .map(|row| row.number("sequence"))
             .collect::<Result<_, _>>()?;
         claims.sort_unstable();
-        let claim = |sequence| ClaimRow {
-            by: None,
-            sequence,
-            until,
-        };
+        let claim = |sequence| ClaimRow { sequence, until };
         let claims: Vec<_> = claims.into_iter().map(claim).collect();
-        put(&mut db, &claims.into(), Pace::Together).await?;
+        put(&mut db, &claims).await?;
         transaction.commit().await?;
         Ok(claimed)
     }
@@ -239,17 +263,16 @@ impl Store {
                 }
             };
             rows.push(AttemptRow {
-                by: None,
                 delivery: left.sequence,
                 number: left.attempts,
                 at: attempt.at,
                 error,
             });
         }
-        put(&mut db, &rows.into(), Pace::Together).await?;
+        put(&mut db, &rows).await?;
         let mut left: Vec<_> = left.into_values().collect();
         left.sort_unstable_by_key(|left| left.sequence);
-        put(&mut db, &left.into(), Pace::Together).await?;
+        put(&mut db, &left).await?;
         transaction.commit().await
     }
 
@@ -340,7 +363,7 @@ async fn left(
     scope: &Scope,
     attempts: &[Attempt],
 ) -> Result<BTreeMap<DeliveryId, LeftRow>, StoreError> {
-    const SQL: Over = over!(
+    let sql = over!(
         id id;
         sqlite(left!())
         postgres(left!(), " order by d.sequence for no key update of d")
@@ -348,11 +371,10 @@ async fn left(
     let distinct: BTreeSet<_> = attempts.iter().map(|attempt| attempt.delivery).collect();
     let keys: Vec<_> = distinct.into_iter().map(|id| (Id::from(id),)).collect();
     let mut left = BTreeMap::new();
-    for row in db.ask(SQL, &keys).await? {
+    for row in db.ask(sql, &keys).await? {
         let insurer: ParticipantId = row.named("insurer")?;
         if scope.sees_insurer(&insurer) {
             let delivery = LeftRow {
-                by: None,
                 sequence: row.number("sequence")?,
                 attempts: row.number("attempts")?,
                 due_at: row.moment("due_at")?,
@@ -364,8 +386,8 @@ async fn left(
     Ok(left)
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
-    Ok(Delivery {
+fn owed(row: &Row) -> Result<Owed, StoreError> {
+    Ok(Owed {
         id: DeliveryId(row.uuid("id")?),
         insurer: row.named("insurer")?,
         purpose: row.named("purpose")?,
@@ -373,7 +395,8 @@ fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         kind: row.named("kind")?,
         sequence: row.number("sequence")?,
         created_at: row.moment("created_at")?,
-        document: row.text("document")?.to_owned(),
+        canonical: Compressed::unfold(row.bytes("canonical")?)?,
+        answer: answer(row)?,
     })
 }
 

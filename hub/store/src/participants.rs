@@ -10,7 +10,7 @@ use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
 use crate::message_rows::spelled;
-use crate::put::{Pace, put};
+use crate::put::put;
 use crate::rows::row;
 use crate::scope::Scope;
 use crate::staff::{Staff, staff};
@@ -72,7 +72,7 @@ impl Store {
         }
         let revision = next_revision(&mut db).await?;
         db.execute(
-            "insert into participant (id, role, document, revision) values ($1, $2, $3, $4)
+            "insert into participant (id, role, document, revision, pseudonym) values ($1, $2, $3, $4, $5)
              on conflict (id) do update
              set role = excluded.role, document = excluded.document, revision = excluded.revision",
             &[
@@ -80,6 +80,7 @@ impl Store {
                 participant.role.as_str().into(),
                 (&document).into(),
                 revision.0.into(),
+                self.random_id().into(),
             ],
         )
         .await?;
@@ -244,13 +245,12 @@ async fn name(db: &mut Db<'_>, participant: &Participant) -> Result<(), StoreErr
     let rows: Vec<_> = spelled
         .into_iter()
         .map(|(system, value)| OwnIdentifier {
-            by: None,
             system,
             value,
             participant: &participant.id,
         })
         .collect();
-    put(db, &rows.into(), Pace::Together).await
+    put(db, &rows).await
 }
 
 async fn add(db: &mut Db<'_>, new: &NewCredential, at: Instant) -> Result<(), StoreError> {

@@ -11,8 +11,8 @@ use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ledger::standing;
 use crate::ledger_rows::{Change, LimitRow, Place};
-use crate::put::{Pace, put};
-use crate::rows::{Over, over};
+use crate::put::put;
+use crate::rows::over;
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -197,7 +197,7 @@ async fn repeated(
 async fn make(db: &mut Db<'_>, posting: &Posting) -> Result<(), StoreError> {
     let terms = (posting.limit, posting.unit, posting.per);
     let row = LimitRow::new(&posting.key, terms, posting.ceiling);
-    match put(db, &vec![row].into(), Pace::Together).await {
+    match put(db, std::slice::from_ref(&row)).await {
         Err(StoreError::Broken {
             constraint: Constraint::Limit,
             ..
@@ -247,7 +247,7 @@ async fn write(
 
 /// Locks what the postings will move, in the order in which turns do it.
 async fn lock(db: &mut Db<'_>, postings: &[Posting]) -> Result<(), StoreError> {
-    const SQL: Over = over!(
+    let sql = over!(
         account id, standing id;
         "select s.id from batch join standing s on s.account = batch.account and s.id = batch.standing
          order by s.account, s.id for no key update of s"
@@ -255,7 +255,7 @@ async fn lock(db: &mut Db<'_>, postings: &[Posting]) -> Result<(), StoreError> {
     if db.is_shared() {
         let places = postings.iter().map(|posting| Place::from(&posting.key));
         let rows: Vec<_> = places.map(Place::into_row).collect();
-        db.ask(SQL, &rows).await?;
+        db.ask(sql, &rows).await?;
     }
     Ok(())
 }

@@ -148,6 +148,16 @@ impl Store {
         Ok(snapshot)
     }
 
+    /// An id that tells nothing, not even when it was made.
+    pub(crate) fn random_id(&self) -> Uuid {
+        let mut bits = [0; 16];
+        let random = (self.random)().into_iter().chain((self.random)());
+        bits.iter_mut()
+            .zip(random)
+            .for_each(|(to, from)| *to = from);
+        uuid::Builder::from_random_bytes(bits).into_uuid()
+    }
+
     /// A fresh id.
     pub(crate) fn fresh_id(&self, at: Instant) -> Uuid {
         ids::uuid(at, (self.random)())

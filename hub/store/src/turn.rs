@@ -17,10 +17,10 @@ use crate::compressed::Compressed;
 use crate::db::{Db, Transaction};
 use crate::error::{Constraint, StoreError};
 use crate::ledger::{limit_columns, limit_key, standing};
-use crate::ledger_rows::Place;
+use crate::ledger_rows::{Place, Places};
 use crate::message_rows::spelled;
 use crate::put;
-use crate::rows::{Id, Over, over};
+use crate::rows::{Id, over};
 
 /// A lane's transaction. Dropped without [`Turn::commit`], it leaves nothing behind.
 ///
@@ -34,6 +34,7 @@ pub struct Turn {
     transaction: Transaction<'static>,
     /// Of what the turn has asked whether it is there.
     asked: Asked,
+    places: Places,
 }
 
 /// Of what a turn has asked whether it is there: made by another since, it is no fault of the turn's.
@@ -201,6 +202,7 @@ impl Turn {
         Turn {
             transaction,
             asked: Asked::default(),
+            places: Places::default(),
         }
     }
 
@@ -217,12 +219,12 @@ impl Turn {
         keys: &[(ParticipantId, String)],
     ) -> Result<Vec<Option<StoredAnswer>>, StoreError> {
         // Nearly all keys are new: what was answered is only looked up where there is something.
-        const KEYS: Over = over!(
+        let of_keys = over!(
             sender text, key text;
             "select batch.place, i.message
              from batch join idempotency i on i.sender = batch.sender and i.key = batch.key"
         );
-        const ANSWERS: Over = over!(
+        let of_answers = over!(
             message id;
             "select batch.place, m.id, m.digest, m.state, last.answer
              from batch
@@ -234,17 +236,17 @@ impl Turn {
         self.asked.keys = true;
         let rows: Vec<_> = keys.iter().map(|(sender, key)| (sender, key)).collect();
         let mut taken: Vec<(usize, MessageId)> = Vec::new();
-        for row in self.db().ask(KEYS, &rows).await? {
+        for row in self.db().ask(of_keys, &rows).await? {
             taken.push((row.number("place")?, MessageId(row.uuid("message")?)));
         }
         let messages = message_keys(taken.iter().map(|(_, message)| *message));
-        let found = self.db().ask(ANSWERS, &messages).await?;
+        let found = self.db().ask(of_answers, &messages).await?;
         let answers = placed(taken.len(), &found, |row| {
             Ok(StoredAnswer {
                 message: MessageId(row.uuid("id")?),
                 digest: digest(row)?,
                 state: row.named("state")?,
-                answer: row.text("answer")?.to_owned(),
+                answer: answer(row)?,
             })
         })?;
         let mut places: Vec<Option<StoredAnswer>> = keys.iter().map(|_| None).collect();
@@ -265,14 +267,15 @@ impl Turn {
         &mut self,
         keys: &[LimitKey],
     ) -> Result<Vec<Option<Standing>>, StoreError> {
-        const SQL: Over = over!(
+        let sql = over!(
             account id, standing id;
             sqlite(standings!())
             postgres(standings!(), " order by s.account, s.id for no key update of s")
         );
         self.asked.limits = true;
-        let rows: Vec<_> = keys.iter().map(|key| Place::from(key).into_row()).collect();
-        let found = self.db().ask(SQL, &rows).await?;
+        let places = keys.iter().map(|key| self.places.note(key));
+        let rows: Vec<_> = places.map(Place::into_row).collect();
+        let found = self.db().ask(sql, &rows).await?;
         placed(keys.len(), &found, standing)
     }
 
@@ -285,12 +288,12 @@ impl Turn {
         &mut self,
         messages: &[MessageId],
     ) -> Result<Vec<Reservation>, StoreError> {
-        const HEADS: Over = over!(
+        let of_heads = over!(
             message id;
             sqlite(reservations!())
             postgres(reservations!(), " for no key update of r")
         );
-        const PARTS: Over = over!(
+        let of_parts = over!(
             message id;
             "select p.reservation, p.open, ", limit_columns!(), "
              from batch
@@ -303,7 +306,7 @@ impl Turn {
         let messages: BTreeSet<_> = messages.iter().copied().collect();
         let rows = message_keys(messages);
         let mut reservations = Vec::new();
-        for row in self.db().ask(HEADS, &rows).await? {
+        for row in self.db().ask(of_heads, &rows).await? {
             reservations.push(Reservation {
                 message: MessageId(row.uuid("message")?),
                 expires_on: row.named("expires_on")?,
@@ -312,7 +315,7 @@ impl Turn {
             });
         }
         let made: Vec<_> = message_keys(reservations.iter().map(|head: &Reservation| head.message));
-        for row in self.db().ask(PARTS, &made).await? {
+        for row in self.db().ask(of_parts, &made).await? {
             let message = MessageId(row.uuid("reservation")?);
             if let Ok(at) = reservations.binary_search_by_key(&message, |head| head.message)
                 && let Some(head) = reservations.get_mut(at)
@@ -331,7 +334,7 @@ impl Turn {
         &mut self,
         numbers: &[(MemberId, String)],
     ) -> Result<Vec<Authorised>, StoreError> {
-        const SQL: Over = over!(
+        let sql = over!(
             member id, number text;
             sqlite(authorisations!())
             postgres(authorisations!(), " for no key update of a")
@@ -341,7 +344,7 @@ impl Turn {
             .into_iter()
             .map(|(member, number)| (Id::from(*member), number))
             .collect();
-        let found = self.db().ask(SQL, &rows).await?;
+        let found = self.db().ask(sql, &rows).await?;
         found.iter().map(authorised).collect()
     }
 
@@ -353,7 +356,7 @@ impl Turn {
         &mut self,
         wanted: &[(ParticipantId, Identifier)],
     ) -> Result<Vec<Vec<FoundMessage>>, StoreError> {
-        const SQL: Over = over!(
+        let sql = over!(
             sender text, system text, value text;
             "select batch.place, message.id, message.kind, message.state
              from batch
@@ -368,7 +371,7 @@ impl Turn {
         };
         let rows: Vec<_> = wanted.iter().map(row).collect();
         let mut found: Vec<Vec<FoundMessage>> = wanted.iter().map(|_| Vec::new()).collect();
-        for row in self.db().ask(SQL, &rows).await? {
+        for row in self.db().ask(sql, &rows).await? {
             if let Some(place) = found.get_mut(row.number::<usize>("place")?) {
                 place.push(FoundMessage {
                     id: MessageId(row.uuid("id")?),
@@ -389,23 +392,23 @@ impl Turn {
         messages: &[MessageId],
     ) -> Result<Vec<Option<LoadedMessage>>, StoreError> {
         // Locked before anything of them is read: what is read then is what the last turn has left.
-        const LOCKS: Over = over!(
+        let of_locks = over!(
             message id;
             "select m.id from batch join message m on m.id = batch.message
              order by m.id for no key update of m"
         );
-        const HEADS: Over = over!(
+        let of_heads = over!(
             message id;
             "select batch.place, m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at,
-                 m.deadline, m.member, body.canonical, last.answer
+                 m.deadline, m.member, first.canonical, last.answer
              from batch
              join message m on m.id = batch.message
-             join body on body.message = m.id
+             join turn first on first.message = m.id and first.number = 1
              join turn last on last.message = m.id
                  and last.number = (select max(number) from turn
                      where turn.message = m.id and turn.answer is not null)"
         );
-        const ENTRIES: Over = over!(
+        let of_entries = over!(
             message id;
             "select batch.place, e.turn, e.line, e.kind as entry_kind, e.amount, e.reservation, e.at, ",
             limit_columns!(), "
@@ -414,7 +417,7 @@ impl Turn {
              join standing s on s.account = e.account and s.id = e.standing
              order by batch.place, e.turn, e.line, e.account, e.standing, e.kind"
         );
-        const DECISIONS: Over = over!(
+        let of_decisions = over!(
             message id;
             "select batch.place, d.insurer, d.document
              from batch join decision d on d.message = batch.message
@@ -423,16 +426,16 @@ impl Turn {
         let rows = message_keys(messages.iter().copied());
         let mut db = self.db();
         if db.is_shared() {
-            db.ask(LOCKS, &rows).await?;
+            db.ask(of_locks, &rows).await?;
         }
-        let heads = db.ask(HEADS, &rows).await?;
+        let heads = db.ask(of_heads, &rows).await?;
         let mut loaded = placed(messages.len(), &heads, loaded_head)?;
-        for row in db.ask(ENTRIES, &rows).await? {
+        for row in db.ask(of_entries, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
                 message.entries.push(entry(&row)?);
             }
         }
-        for row in db.ask(DECISIONS, &rows).await? {
+        for row in db.ask(of_decisions, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
                 let document = row.text("document")?.to_owned();
                 message.decisions.push((row.named("insurer")?, document));
@@ -441,12 +444,10 @@ impl Turn {
         Ok(loaded)
     }
 
-    /// Writes all of the batch, or nothing of it. After an error the turn can go on: without the message that
-    /// the error names, for one.
+    /// Writes all of the batch. After an error the turn is to be dropped.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] with the constraint and, where it is one message's fault, the first such message;
-    /// [`StoreError::Contended`] where the turn has to be done again.
+    /// [`StoreError::Broken`] with the constraint; [`StoreError::Contended`] where the turn has to be done again.
     pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let asked = &self.asked;
         let made_since = |constraint| match constraint {
@@ -454,7 +455,7 @@ impl Turn {
             Constraint::Limit => asked.limits,
             _ => false,
         };
-        put::batch(&mut self.transaction.db(), batch, &made_since).await
+        put::batch(&mut self.transaction.db(), batch, &self.places, made_since).await
     }
 
     /// Makes the turn durable: when this returns, it is synced to disk.
@@ -484,6 +485,11 @@ pub(crate) fn placed<T>(
 /// Rows of one message each.
 fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<(Id,)> {
     messages.into_iter().map(|id| (id.into(),)).collect()
+}
+
+/// The answer of a row that has one.
+pub(crate) fn answer(row: &Row) -> Result<String, StoreError> {
+    Compressed::unfold_text(row.bytes("answer")?)
 }
 
 pub(crate) fn digest(row: &Row) -> Result<[u8; 32], StoreError> {
@@ -525,7 +531,7 @@ fn loaded_head(row: &Row) -> Result<LoadedMessage, StoreError> {
         deadline: row.moment_maybe("deadline")?,
         member: row.uuid_maybe("member")?.map(MemberId),
         canonical: Compressed::unfold(row.bytes("canonical")?)?,
-        answer: row.text("answer")?.to_owned(),
+        answer: answer(row)?,
         entries: Vec::new(),
         decisions: Vec::new(),
     })

@@ -485,6 +485,19 @@ mod tests {
     }
 
     #[test]
+    fn the_plain_part_of_a_string_ends_at_the_first_byte_that_is_not() {
+        let neighbours = [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff];
+        for length in 0..40 {
+            let plain: Vec<u8> = neighbours.into_iter().cycle().take(length).collect();
+            assert_eq!(plain_length(&plain), length);
+            for end in [b'"', b'\\', 0, 1, 0x1f] {
+                let ended = [&plain[..], &[end], &[end; 9]].concat();
+                assert_eq!(plain_length(&ended), length, "{end}");
+            }
+        }
+    }
+
+    #[test]
     fn a_broken_body_is_refused_with_the_place_where_it_broke() {
         let table: &[(&[u8], ProblemCode, &str, &str)] = &[
             (b"", ProblemCode::Malformed, "", "byte 1)"),

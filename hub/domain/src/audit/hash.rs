@@ -2,9 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+
+pub(super) use crate::digest::sha256;
 
 /// Bytes of a hash.
 pub const HASH_BYTES: usize = 32;
@@ -72,15 +73,6 @@ impl<'de> Deserialize<'de> for TreeHash {
         let text = String::deserialize(deserializer)?;
         TreeHash::parse(&text).ok_or_else(|| de::Error::custom("expected 32 bytes in base64"))
     }
-}
-
-/// SHA-256 of `data`.
-pub(super) fn sha256(data: &[u8]) -> [u8; HASH_BYTES] {
-    // The library's type is for digests of any length; this one's is that of its algorithm.
-    digest(&SHA256, data)
-        .as_ref()
-        .try_into()
-        .unwrap_or([0; HASH_BYTES])
 }
 
 /// Standard base64 with padding (RFC 4648, section 4).

@@ -60,7 +60,7 @@ impl Bench<'_> {
         if spent || !earlier.state.may_become(State::Cancelled) {
             return Ok(Reason::NotCancellable);
         }
-        let (canonical, mut record) = read_back(earlier)?;
+        let mut record = read_record(earlier)?;
         let (from, turn) = (earlier.state, earlier.turn + 1);
         let cause = Cause {
             message: target,
@@ -94,7 +94,7 @@ impl Bench<'_> {
             .into_iter()
             .map(|insurer| (insurer.clone(), Purpose::Cancelled))
             .collect();
-        self.owe(&canonical, &record.answer, record.claim, &owed)?;
+        self.owe(&record.answer, turn, record.claim, &owed);
         self.close_reservation(target, ReservationState::Released);
         let legs = vec![leg(self.now, "cancelled", None, None)];
         self.update(
@@ -192,7 +192,7 @@ impl Bench<'_> {
         record.answer.reasons = judged.reasons;
         record.answer.decision = judged.decision;
         record.answer.letter = judged.letter;
-        self.owe(&canonical, &record.answer, record.claim, &judged.owed)?;
+        self.owe(&record.answer, turn, record.claim, &judged.owed);
         self.reserve(message, &record.basis.uses.clone());
         let answer = Arc::new(record.answer.clone());
         self.authorise(message, &canonical, &record.basis, &answer);
@@ -219,7 +219,7 @@ impl Bench<'_> {
         else {
             return Ok(Done::Nothing);
         };
-        let (_, record) = read_back(loaded)?;
+        let record = read_record(loaded)?;
         let consulted = record
             .basis
             .covers
@@ -310,10 +310,16 @@ fn word(heard: &Heard) -> String {
 
 /// A stored message and its record.
 pub(super) fn read_back(message: &LoadedMessage) -> Result<(Message, Record), Error> {
+    let canonical = serde_json::from_slice(&message.canonical);
     let unreadable = |_| Error::Unreadable {
         message: message.id,
     };
-    let canonical = serde_json::from_slice(&message.canonical).map_err(unreadable)?;
-    let record = serde_json::from_str(&message.answer).map_err(unreadable)?;
-    Ok((canonical, record))
+    Ok((canonical.map_err(unreadable)?, read_record(message)?))
+}
+
+/// The record of a stored message.
+fn read_record(message: &LoadedMessage) -> Result<Record, Error> {
+    serde_json::from_str(&message.answer).map_err(|_| Error::Unreadable {
+        message: message.id,
+    })
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use takmil_domain::answer::{Answer, State};
+use takmil_domain::audit::Receipt;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
 use takmil_domain::limit::EntryKind;
@@ -23,9 +24,9 @@ use takmil_store::{
 };
 
 use crate::Inner;
+use crate::audit::Leaves;
 use crate::basis::Basis;
 use crate::catalog::Catalog;
-use crate::document;
 use crate::error::Error;
 use crate::judge::{Heard, Holding};
 use crate::ledger::Ledger;
@@ -91,20 +92,28 @@ pub(crate) enum Done {
     Nothing,
 }
 
+/// What became of an order, and the log's promise to have it, where it came to anything.
+pub(crate) type Decided = (Done, Option<Arc<Receipt>>);
+
 /// Does the orders in one transaction; the results stand in their order.
-pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
+pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>, Error> {
     let now = (inner.clock)();
     let catalog = inner.catalog();
     let mut turn = inner.store.begin().await?;
     let mut bench = load::load(inner, &mut turn, orders, &catalog, now).await?;
     let mut results = Vec::with_capacity(orders.len());
+    let mut leaves = Leaves::new(&inner.audit, &inner.random);
     for (at, order) in orders.iter().enumerate() {
         results.push(bench.decide(at, order)?);
+        leaves.add(order, &bench.batch)?;
     }
+    bench.batch.leaves = leaves.written();
+    let loaded = std::mem::take(&mut bench.loaded);
     let batch = bench.finish();
     turn.write(&batch).await?;
     turn.commit().await?;
-    Ok(results)
+    inner.commits.tell(&batch, &loaded);
+    Ok(results.into_iter().zip(leaves.promised(now)).collect())
 }
 
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
@@ -240,25 +249,24 @@ impl Bench<'_> {
 
     pub(super) fn owe(
         &mut self,
-        message: &Message,
         answer: &Answer,
+        turn: u32,
         claim: MessageId,
         owed: &[(ParticipantId, Purpose)],
-    ) -> Result<(), Error> {
+    ) {
         for (insurer, purpose) in owed {
             self.batch.outbox.push(NewDelivery {
                 id: DeliveryId::new(self.now, (self.inner.random)()),
                 insurer: insurer.clone(),
                 claim,
                 message: answer.id,
+                turn,
                 kind: answer.kind,
                 purpose: *purpose,
                 created_at: self.now,
                 due_at: self.now,
-                document: document::for_insurer(message, answer, insurer)?,
             });
         }
-        Ok(())
     }
 
     pub(super) fn finish(mut self) -> Batch {

@@ -39,7 +39,7 @@ impl Bench<'_> {
         let state = judged.state.unwrap_or(State::Recorded);
         judged.reasons.splice(0..0, fresh.reasons.iter().copied());
         let answer = Arc::new(self.answer(fresh, state, &judged));
-        self.owe(&fresh.message, &answer, claim, &judged.owed)?;
+        self.owe(&answer, 1, claim, &judged.owed);
         self.reserve(fresh.id, &basis.uses);
         self.authorise(fresh.id, &fresh.message, &basis, &answer);
         self.count_unmapped(fresh);

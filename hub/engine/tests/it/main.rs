@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
 mod consulting;
 mod delivering;
 mod limits;

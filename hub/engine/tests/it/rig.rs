@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
 use takmil_domain::answer::{Answer, State};
+use takmil_domain::audit::{Algorithm, KeyName, Signer};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
@@ -85,6 +86,12 @@ impl Rig {
                 )
             }),
             random,
+            log: Signer::of_seed(
+                KeyName::parse("rig.example/audit").unwrap(),
+                Algorithm::Ed25519,
+                &[7; 32],
+            )
+            .unwrap(),
             config: Config {
                 retry_first_ms: 20,
                 retry_most_ms: 100,

@@ -1,5 +1,9 @@
-//! `takmil audit verify`: whether a log that was exported is one history that nobody has changed. It needs the log's
-//! files and keys to trust, and neither a store nor a secret of the hub.
+//! `takmil audit`: the tamper-evident log on the command line. Its key, its export, and, in this file, the verifier:
+//! whether a log that was exported is one history that nobody has changed. It needs the log's files and keys to trust, and
+//! neither a store nor a secret of the hub.
+
+mod export;
+mod key;
 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
@@ -22,6 +26,10 @@ use super::{Exit, Fatal};
 pub(crate) enum Command {
     /// Checks an exported log offline: every hash, number, tile, checkpoint and signature.
     Verify(Arguments),
+    /// Writes the log into a folder, for whoever verifies it.
+    Export(export::Arguments),
+    /// Makes the log's key, and shows the policy by which others trust it.
+    Key(key::Arguments),
 }
 
 /// What to verify, and by what.
@@ -62,9 +70,17 @@ const MAX_LINE_BYTES: usize = 6 * MAX_NOTE_BYTES;
 /// How many results wait for their turn at each worker, so that none is idle and memory stays bounded.
 const WAITING: usize = 4;
 
+/// Does it.
+pub(super) async fn run(command: Command, json: bool) -> Result<Exit, Fatal> {
+    match command {
+        Command::Verify(arguments) => check(&arguments, json),
+        Command::Export(arguments) => export::run(arguments, json).await,
+        Command::Key(arguments) => key::run(&arguments, json),
+    }
+}
+
 /// Verifies, and prints what it came to.
-pub(super) fn run(command: &Command, json: bool) -> Result<Exit, Fatal> {
-    let Command::Verify(arguments) = command;
+fn check(arguments: &Arguments, json: bool) -> Result<Exit, Fatal> {
     let policy = Policy::parse(&text(&arguments.key)?)
         .map_err(|fault| format!("{}: {fault}", arguments.key.display()))?;
     let since: Result<Vec<String>, Fatal> = arguments.since.iter().map(|path| text(path)).collect();

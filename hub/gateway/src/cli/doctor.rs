@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use takmil_domain::date::Instant;
-use takmil_store::{Scope, Store, StoreError};
+use takmil_store::{LogDifference, Scope, Store, StoreError};
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::clock;
@@ -32,6 +32,9 @@ const STUCK_MS: i64 = 5 * 60 * 1_000;
 
 /// A message whose deadline passed longer ago than this was forgotten: clocks look every second.
 const FORGOTTEN_MS: i64 = 60 * 1_000;
+
+/// A leaf that waits longer for its number was forgotten: it takes a second.
+const UNNUMBERED_MS: i64 = 60 * 1_000;
 
 /// How many rows are looked at where the count alone is told.
 const LOOKED_AT: u32 = 1_000;
@@ -75,6 +78,7 @@ async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError
     findings.extend(ledger(store).await?);
     findings.extend(outbox(store, now).await?);
     findings.extend(forgotten(store, now).await?);
+    findings.extend(log(store, now).await?);
     findings.extend(unmapped(store).await?);
     Ok(findings)
 }
@@ -122,6 +126,43 @@ async fn forgotten(store: &Store, now: Instant) -> Result<Option<Finding>, Store
         reach: format!("{} messages, the first {}", overdue.len(), first.message),
         next: "takmil serve".to_owned(),
     }))
+}
+
+/// The log is the tree of its entries, and whatever was promised gets into it.
+async fn log(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for difference in store.check_log().await? {
+        let reach = match difference {
+            LogDifference::Size { head, found } => {
+                format!("{head} entries were signed for, and there are {found}")
+            }
+            LogDifference::Root { head, found } => {
+                format!("the root {head} was signed, and that of the entries is {found}")
+            }
+            LogDifference::Turns { count } => {
+                format!("{count} turns of messages have not just one leaf")
+            }
+        };
+        findings.push(Finding {
+            what: "the tamper-evident log is not what was signed",
+            reach,
+            next: "takmil audit export --to FOLDER  # and restore from the last sound backup"
+                .to_owned(),
+        });
+    }
+    let state = store.log_state().await?;
+    let age_ms = state
+        .oldest
+        .map_or(0, |oldest| now.0.saturating_sub(oldest.0) / 1_000);
+    if age_ms > UNNUMBERED_MS {
+        let (waiting, age_s) = (state.waiting, age_ms / 1_000);
+        findings.push(Finding {
+            what: "the tamper-evident log does not grow",
+            reach: format!("{waiting} leaves wait for their number, the first for {age_s} s"),
+            next: "takmil serve".to_owned(),
+        });
+    }
+    Ok(findings)
 }
 
 async fn unmapped(store: &Store) -> Result<Option<Finding>, StoreError> {

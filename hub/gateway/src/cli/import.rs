@@ -21,6 +21,7 @@ use crate::clock;
 use crate::documents::{self, Document};
 use crate::faces::rest::{enrol_problem, plan_problems};
 use crate::hub::open_store;
+use crate::neighbours::tell_of_changes;
 
 /// What to import.
 #[derive(Debug, Args)]
@@ -92,6 +93,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
             let store = open_store(&config).await?;
             let report = import(&store, kind, &arguments.path).await;
             store.close().await;
+            tell_of_changes(&config).await?;
             report?
         }
     };

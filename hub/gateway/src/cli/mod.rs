@@ -43,7 +43,7 @@ enum Command {
     Participant(participant::Arguments),
     /// Makes certificates to try the partner port with.
     Sandbox(sandbox::Arguments),
-    /// Verifies the tamper-evident log.
+    /// Verifies and exports the tamper-evident log, and makes its key.
     #[command(subcommand)]
     Audit(audit::Command),
     /// Looks at the configuration.
@@ -105,7 +105,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
         Command::Sandbox(arguments) => sandbox::run(&arguments, json),
-        Command::Audit(command) => audit::run(&command, json),
+        Command::Audit(command) => wait_for(audit::run(command, json)),
         Command::Config(command) => config::run(&command, json),
         Command::Doctor(arguments) => wait_for(doctor::run(arguments, json)),
     };

@@ -16,6 +16,7 @@ use crate::auth::{self, Credential};
 use crate::clock;
 use crate::documents::{self, Document};
 use crate::hub::open_store;
+use crate::neighbours::tell_of_changes;
 
 /// What to do with participants.
 #[derive(Debug, Args)]
@@ -107,10 +108,12 @@ fn staff_role(text: &str) -> Result<StaffRole, String> {
 
 /// Runs the command, and prints the entry.
 pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
-    let store = open_store(&arguments.config.load()?).await?;
+    let config = arguments.config.load()?;
+    let store = open_store(&config).await?;
     let shown = act(&store, arguments.command).await;
     store.close().await;
     print(&shown?, json);
+    tell_of_changes(&config).await?;
     Ok(Exit::Well)
 }
 

@@ -5,6 +5,7 @@ mod decisions;
 pub(crate) mod fhir;
 pub(crate) mod grpc;
 pub(crate) mod openapi;
+mod reading;
 pub(crate) mod request;
 pub(crate) mod rest;
 pub(crate) mod submit;
@@ -21,10 +22,13 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::auth::{self, Holders, Rates};
+use crate::auth::{self, Holders};
 use crate::code::{Code, Failure};
 use crate::config::Config;
+use crate::feed::Feed;
 use crate::listener::renewal::Renewal;
+use crate::neighbours::Neighbours;
+use crate::rates::Rates;
 use crate::telemetry::Metrics;
 use grpc::desks::Desks;
 use rest::Published;
@@ -49,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) holders: Holders,
     /// How many requests each participant may send.
     pub(crate) rates: Rates,
+    /// What happens, for those who watch.
+    pub(crate) feed: Arc<Feed>,
+    /// The other hubs on the same database, where they share a Redis.
+    pub(crate) neighbours: Option<Arc<Neighbours>>,
     /// What is on its way over insurers' own streams.
     pub(crate) desks: Arc<Desks>,
     /// What is given to all who ask.

@@ -36,6 +36,10 @@ const TAGS: &[(&str, &str)] = &[
         "insurers",
         "What insurers tell the hub, and what it owes them.",
     ),
+    (
+        "audit",
+        "The tamper-evident log: that what was answered cannot be changed afterwards unseen.",
+    ),
     ("published", "What the hub publishes of itself."),
     ("operation", "For those who run the hub."),
 ];

@@ -3,7 +3,10 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
+use takmil_domain::audit::Receipt;
 use takmil_domain::message::Kind;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_engine::{Outcome, Refusal, Submission, Taken};
@@ -16,6 +19,9 @@ use crate::code::{Code, Failure};
 
 /// Says that the answer is the one that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The log's promise to have the answer.
+const RECEIPT: HeaderName = HeaderName::from_static("takmil-receipt");
 
 /// A body in a wire format whose own words its sender understands, failures included.
 #[derive(Debug, Clone)]
@@ -226,6 +232,15 @@ fn name(headers: &mut HeaderMap, taken: &Taken) {
     if taken.repeated {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
+    if let Some(receipt) = taken.receipt.as_deref().and_then(spelled) {
+        headers.insert(RECEIPT, receipt);
+    }
+}
+
+/// A receipt as a header has it: JSON in base64.
+fn spelled(receipt: &Receipt) -> Option<HeaderValue> {
+    let json = serde_json::to_vec(receipt).ok()?;
+    HeaderValue::try_from(STANDARD.encode(json)).ok()
 }
 
 /// The answer to a single message that needed no body in a wire format.

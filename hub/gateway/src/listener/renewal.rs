@@ -2,11 +2,11 @@
 //! go on; files that cannot be used change nothing, and are told of once.
 
 use rustls::ServerConfig;
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+use takmil_domain::digest::sha256;
 use takmil_insurers::{Identity, Transports};
 use tokio::sync::Notify;
 
@@ -165,13 +165,9 @@ impl Watched {
 
 /// What the files hold, in short. A file that cannot be read holds its error.
 fn digest(files: &[PathBuf]) -> [u8; 32] {
-    let mut all = Sha256::new();
-    for file in files {
-        let held = match std::fs::read(file) {
-            Ok(bytes) => Sha256::digest(bytes),
-            Err(error) => Sha256::digest(error.to_string()),
-        };
-        all.update(held);
-    }
-    all.finalize().into()
+    let held = files.iter().map(|file| match std::fs::read(file) {
+        Ok(bytes) => sha256(&bytes),
+        Err(error) => sha256(error.to_string().as_bytes()),
+    });
+    sha256(&held.collect::<Vec<_>>().concat())
 }

@@ -20,6 +20,8 @@ pub(crate) const OTHER_INSURER: &str = "ma-assur";
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     certificate: String,
+    /// Variables of the environment of everything that is run on it.
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -43,7 +45,14 @@ impl Place {
         Place {
             folder,
             certificate,
+            environment: Vec::new(),
         }
+    }
+
+    /// The same folder, and a variable of the environment of everything that is run on it.
+    pub(crate) fn and(mut self, name: &'static str, value: String) -> Place {
+        self.environment.push((name, value));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -55,7 +64,7 @@ impl Place {
         let config = self.path("takmil.toml");
         let mut all: Vec<&str> = arguments.to_vec();
         all.extend(["--config", config.to_str().unwrap()]);
-        run(&all, input)
+        run_with(&all, input, &self.environment)
     }
 
     /// Runs a command that must succeed, and reads what it prints as JSON.
@@ -105,8 +114,13 @@ pub(crate) fn pack() -> PathBuf {
 
 /// Runs the binary.
 pub(crate) fn run(arguments: &[&str], input: &str) -> Output {
+    run_with(arguments, input, &[])
+}
+
+fn run_with(arguments: &[&str], input: &str, environment: &[(&str, String)]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_takmil"))
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -165,6 +179,7 @@ impl Hub {
             .args(["serve", "--config"])
             .arg(place.path("takmil.toml"))
             .env("TAKMIL_TELEMETRY__FORMAT", "json")
+            .envs(place.environment.iter().map(|(name, value)| (name, value)))
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
@@ -225,6 +240,15 @@ impl Hub {
         Caller {
             base: self.base.clone(),
             client: client(&self.place).http1_only().build().unwrap(),
+        }
+    }
+
+    /// A caller that takes a kilobyte of an answer before it has read it, and no more.
+    pub(crate) fn with_little_room(&self) -> Caller {
+        let client = client(&self.place).http2_initial_stream_window_size(1_024);
+        Caller {
+            base: self.base.clone(),
+            client: client.build().unwrap(),
         }
     }
 
@@ -292,6 +316,15 @@ impl Caller {
     pub(crate) async fn attempt(&self, path: &str) -> Option<Answer> {
         let response = self.client.get(format!("{}{path}", self.base)).send().await;
         Some(Answer::of(response.ok()?).await)
+    }
+
+    /// Opens what has no end.
+    pub(crate) async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        request.send().await.unwrap()
     }
 
     /// Sends a request with a key and a JSON body.

@@ -257,6 +257,7 @@ async fn an_insurer_that_is_asked_decides_later_over_rest() {
         .ok();
     assert_eq!(receipt["state"], json!("decided"), "{receipt}");
     conforms("decision_receipt", &receipt);
+    assert!(receipt["receipt"]["promise"].is_string(), "{receipt}");
     let way = format!("/v1/messages/{}", asked["id"].as_str().unwrap());
     let answer = hub.get(&way, &provider).await.ok()["answer"].clone();
     assert_eq!(answer["decision"]["decided_by"], json!("insurer"));

@@ -8,14 +8,17 @@
 )]
 
 mod audit;
+mod audit_log;
 mod command_line;
 mod convert;
 mod demo;
+mod feed;
 mod grpc;
 mod hub;
 mod insurers;
 mod listener;
 mod messages;
+mod neighbours;
 mod partners;
 mod published;
 mod refusals;

@@ -303,6 +303,7 @@ async fn a_fhir_body_is_answered_in_fhir() {
             .header("content-type")
             .starts_with("application/fhir+json")
     );
+    assert_ne!(answer.header("takmil-receipt"), "");
     // The hub's own address for the kind takes it, too.
     let answer = hub
         .raw(Method::POST, "/v1/eligibility", &headers, body.to_string())

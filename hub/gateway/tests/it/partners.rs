@@ -101,10 +101,11 @@ async fn provider_and_insurer_do_all_their_work_by_certificate() {
     };
     let decided = insurer.submit_decisions(vec![decision]).await.unwrap();
     use v1::submit_decisions_response::Result as Decided;
-    assert!(
-        matches!(decided[0].result, Some(Decided::Taken(_))),
-        "{decided:?}"
-    );
+    let Some(Decided::Taken(taken)) = &decided[0].result else {
+        panic!("{decided:?}")
+    };
+    let receipt: Value = serde_json::from_str(&taken.receipt).unwrap();
+    assert!(receipt["leaf"].is_string(), "{receipt}");
     let way = new
         .attempt(&format!("/v1/messages/{id}"))
         .await

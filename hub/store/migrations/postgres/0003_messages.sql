@@ -27,24 +27,22 @@ create index message_by_sender on message (sender, id);
 create index message_by_member on message (member, id) where member is not null;
 create index message_by_deadline on message (deadline) where deadline is not null;
 
-create table body (
-    message uuid not null constraint body_pk primary key,
-    original bytea not null,
-    canonical bytea not null
-) partition by range (message);
--- They are compressed already.
-alter table body alter column original set storage external;
-alter table body alter column canonical set storage external;
-
 create table turn (
     message uuid not null,
     number bigint not null,
     at bigint not null,
     state text not null,
-    answer text,
+    answer bytea,
     legs text not null,
+    -- What was sent, as it came and as it was understood: with the first turn.
+    original bytea,
+    canonical bytea,
     constraint turn_pk primary key (message, number)
 ) partition by range (message);
+-- They are compressed already.
+alter table turn alter column answer set storage external;
+alter table turn alter column original set storage external;
+alter table turn alter column canonical set storage external;
 
 create table message_identifier (
     sender text collate "C" not null,
@@ -102,10 +100,9 @@ create table unmapped (
     constraint unmapped_pk primary key (system, code, sender)
 );
 
--- Answers and documents are compressed in the cheaper way, where the server knows it.
+-- Documents are compressed in the cheaper way, where the server knows it.
 do $$
 begin
-    alter table turn alter column answer set compression lz4;
     alter table decision alter column document set compression lz4;
 exception
     when feature_not_supported then null;
@@ -131,12 +128,6 @@ create policy message_seen on message for select to takmil_scoped using (
 );
 
 -- What belongs to a message is seen by whom the message is seen by.
-alter table body enable row level security;
-grant select on body to takmil_scoped;
-create policy body_seen on body for select to takmil_scoped using (
-    (select current_setting('takmil.scope', true)) = 'all'
-    or exists (select from message where message.id = body.message)
-);
 alter table turn enable row level security;
 grant select on turn to takmil_scoped;
 create policy turn_seen on turn for select to takmil_scoped using (

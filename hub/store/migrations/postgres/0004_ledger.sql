@@ -51,10 +51,9 @@ create table entry (
     amount bigint not null,
     reservation uuid,
     at bigint not null,
-    constraint entry_pk primary key (account, standing, message, turn, line, kind),
+    constraint entry_pk primary key (message, turn, line, account, standing, kind),
     constraint entry_amount check (amount > 0 or kind = 'ceiling')
 ) partition by range (message);
-create index entry_by_message on entry (message);
 
 create table posting (
     insurer text collate "C" not null constraint posting_insurer references participant (id),

@@ -6,6 +6,7 @@ create table delivery (
     insurer text collate "C" not null,
     claim uuid not null,
     message uuid not null,
+    turn bigint not null,
     kind text not null,
     purpose text not null,
     created_at bigint not null,
@@ -27,19 +28,6 @@ create policy delivery_seen on delivery for select to takmil_scoped using (
         where message.id = delivery.message and message.sender = (select current_setting('takmil.sender', true))
     )
 );
-
-create table delivery_document (
-    delivery uuid not null constraint delivery_document_pk primary key,
-    document text not null
-) partition by range (delivery);
-
-do $$
-begin
-    alter table delivery_document alter column document set compression lz4;
-exception
-    when feature_not_supported then null;
-end
-$$;
 
 create table attempt (
     delivery bigint not null,

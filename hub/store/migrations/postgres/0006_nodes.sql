@@ -26,7 +26,7 @@ language sql stable as $$
             + make_interval(months => months::integer - 1),
         interval '1 month'
     ) month,
-    unnest(array['message', 'body', 'turn', 'payer', 'decision', 'entry', 'delivery_document']) parent
+    unnest(array['message', 'turn', 'payer', 'decision', 'entry']) parent
     where to_regclass(parent || to_char(month, '_YYYY_MM')) is null
 $$;
 
@@ -60,9 +60,7 @@ end
 $$;
 
 create table message_rest partition of message default;
-create table body_rest partition of body default;
 create table turn_rest partition of turn default;
 create table payer_rest partition of payer default;
 create table decision_rest partition of decision default;
 create table entry_rest partition of entry default;
-create table delivery_document_rest partition of delivery_document default;

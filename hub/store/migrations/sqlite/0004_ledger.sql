@@ -4,10 +4,10 @@
 -- "id" is a digest of the rest of the limit's key.
 
 create table standing (
-    account blob not null constraint standing_account references account (id),
+    account blob not null,
     id blob not null,
-    member blob constraint standing_member references member (id),
-    insurer text not null constraint standing_insurer references participant (id),
+    member blob,
+    insurer text not null,
     code text not null,
     stretch text not null,
     kind text not null,
@@ -28,8 +28,7 @@ create table standing (
 ) strict, without rowid;
 
 create table reservation (
-    message blob not null constraint reservation_pk primary key
-        constraint reservation_message references message (id),
+    message blob not null constraint reservation_pk primary key,
     expires_on text not null,
     state text not null
 ) strict, without rowid;
@@ -38,18 +37,16 @@ create index reservation_open on reservation (expires_on, message) where state =
 create table entry (
     account blob not null,
     standing blob not null,
-    message blob not null constraint entry_message references message (id),
+    message blob not null,
     turn integer not null,
     line integer not null,
     kind text not null,
     amount integer not null,
-    reservation blob constraint entry_reservation references reservation (message),
+    reservation blob,
     at integer not null,
-    constraint entry_pk primary key (account, standing, message, turn, line, kind),
-    constraint entry_standing foreign key (account, standing) references standing (account, id),
+    constraint entry_pk primary key (message, turn, line, account, standing, kind),
     constraint entry_amount check (amount > 0 or kind = 'ceiling')
 ) strict, without rowid;
-create index entry_by_message on entry (message);
 
 create table posting (
     insurer text not null constraint posting_insurer references participant (id),
@@ -71,11 +68,10 @@ union all
 select account, standing, kind, amount from posting;
 
 create table reservation_part (
-    reservation blob not null constraint reservation_part_reservation references reservation (message),
+    reservation blob not null,
     account blob not null,
     standing blob not null,
     open integer not null,
     constraint reservation_part_pk primary key (reservation, account, standing),
-    constraint reservation_part_standing foreign key (account, standing) references standing (account, id),
     constraint reservation_part_open check (open >= 0)
 ) strict, without rowid;

@@ -3,9 +3,10 @@
 create table delivery (
     sequence integer constraint delivery_pk primary key autoincrement,
     id blob not null constraint delivery_id unique,
-    insurer text not null constraint delivery_insurer references participant (id),
-    claim blob not null constraint delivery_claim references message (id),
-    message blob not null constraint delivery_message references message (id),
+    insurer text not null,
+    claim blob not null,
+    message blob not null,
+    turn integer not null,
     kind text not null,
     purpose text not null,
     created_at integer not null,
@@ -18,14 +19,8 @@ create index delivery_in_claim on delivery (insurer, claim, sequence) where deli
 create index delivery_done on delivery (insurer, delivered_at) where delivered_at is not null;
 create index delivery_by_message on delivery (message, sequence);
 
-create table delivery_document (
-    delivery blob not null constraint delivery_document_pk primary key
-        constraint delivery_document_delivery references delivery (id),
-    document text not null
-) strict;
-
 create table attempt (
-    delivery integer not null constraint attempt_delivery references delivery (sequence),
+    delivery integer not null,
     number integer not null,
     at integer not null,
     error text,

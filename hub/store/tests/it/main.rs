@@ -9,6 +9,7 @@
 )]
 
 mod approvals;
+mod audit;
 mod bench;
 mod covers;
 mod ledger;

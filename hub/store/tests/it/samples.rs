@@ -298,10 +298,10 @@ pub(crate) fn delivery(number: u8, to: &str, claim: MessageId, message: MessageI
         insurer: id(to),
         claim,
         message,
+        turn: 1,
         kind: Kind::Claim,
         purpose: Purpose::Decided,
         created_at: NOW,
         due_at: NOW,
-        document: format!("{{\"delivery\":{number}}}"),
     }
 }

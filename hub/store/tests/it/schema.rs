@@ -15,12 +15,12 @@ const JANUARY: Instant = Instant(1_768_478_400_000_000);
 async fn a_month_has_its_partition_and_a_message_is_looked_for_in_it_alone() {
     let house = house(Backend::Postgres).await;
     let (store, bench) = (&house.store, &house.bench);
-    // Seven tables, four months.
-    assert_eq!(store.make_partitions(OCTOBER).await.unwrap(), 28);
+    // Five tables, four months.
+    assert_eq!(store.make_partitions(OCTOBER).await.unwrap(), 20);
     assert_eq!(store.make_partitions(OCTOBER).await.unwrap(), 0);
-    assert_eq!(store.make_partitions(JANUARY).await.unwrap(), 21);
+    assert_eq!(store.make_partitions(JANUARY).await.unwrap(), 15);
     let message = house.consumed("year", 100, 10).await;
-    for table in ["message", "body", "turn", "payer", "entry"] {
+    for table in ["message", "turn", "payer", "entry"] {
         let counts = format!(
             "select (select count(*) from {table}_2025_10), (select count(*) from {table}_rest)"
         );
@@ -45,11 +45,7 @@ async fn a_month_has_its_partition_and_a_message_is_looked_for_in_it_alone() {
     house.write(&batch).await.unwrap();
     assert_eq!(bench.sql("select count(*) from message_rest"), "1");
     let made = store.make_partitions(Instant(NOW.0 * 2)).await.unwrap();
-    assert_eq!(
-        made,
-        28 - 4,
-        "message, body, turn and payer have rows there"
-    );
+    assert_eq!(made, 20 - 3, "message, turn and payer have rows there");
     let envelope = store.envelope(&provider("clinic"), late.id).await.unwrap();
     assert_eq!(envelope.id, late.id);
     let page = store
@@ -76,21 +72,20 @@ async fn a_question_that_forgot_its_scope_sees_nothing_foreign() {
     };
     house.write(&owed).await.unwrap();
     let (hub, own) = (["all", "", ""], |sender, insurer| ["own", sender, insurer]);
-    // message, body, turn, payer, delivery, standing, cover, member, plan.
+    // message, turn, payer, delivery, standing, cover, member, plan.
     let table = [
-        (hub, "2|2|2|1|1|1|1|1|2"),
-        (own("clinic", ""), "1|1|1|0|1|0|0|0|0"),
-        (own("pharmacy", ""), "1|1|1|0|0|0|0|0|0"),
-        (own("", "alpha"), "1|1|1|1|1|1|1|1|1"),
-        (own("", "beta"), "0|0|0|0|0|0|0|0|1"),
-        (own("", ""), "0|0|0|0|0|0|0|0|0"),
+        (hub, "2|2|1|1|1|1|1|2"),
+        (own("clinic", ""), "1|1|0|1|0|0|0|0"),
+        (own("pharmacy", ""), "1|1|0|0|0|0|0|0"),
+        (own("", "alpha"), "1|1|1|1|1|1|1|1"),
+        (own("", "beta"), "0|0|0|0|0|0|0|1"),
+        (own("", ""), "0|0|0|0|0|0|0|0"),
     ];
     for ([scope, sender, insurer], expected) in table {
         let seen = house.bench.sql(&format!(
             "set role takmil_scoped; set takmil.scope = '{scope}';
              set takmil.sender = '{sender}'; set takmil.insurer = '{insurer}';
-             select (select count(*) from message), (select count(*) from body),
-                 (select count(*) from turn), (select count(*) from payer),
+             select (select count(*) from message), (select count(*) from turn), (select count(*) from payer),
                  (select count(*) from delivery), (select count(*) from standing),
                  (select count(*) from cover), (select count(*) from member),
                  (select count(*) from plan)"
@@ -110,7 +105,7 @@ async fn questions_on_somebodys_behalf_are_asked_in_the_scoped_role() {
     let house = house(Backend::Postgres).await;
     let message = house.consumed("year", 100, 10).await;
     let tables =
-        "message, body, turn, payer, delivery, standing, cover, member, plan, approval, credential";
+        "message, turn, payer, delivery, standing, cover, member, plan, approval, credential";
     house
         .bench
         .sql(&format!("revoke select on {tables} from takmil_scoped"));

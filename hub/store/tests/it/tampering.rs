@@ -15,7 +15,7 @@ both! {
 }
 
 /// Changes the database beside the hub, without its checks.
-async fn tamper(bench: &Bench, sql: &'static str) {
+pub(crate) async fn tamper(bench: &Bench, sql: &'static str) {
     if matches!(bench, Bench::Postgres(_)) {
         // Bytes are spelled otherwise.
         bench.sql(&sql.replace("x'", r"'\x"));
@@ -137,7 +137,7 @@ async fn what_cannot_be_read_is_an_error_and_no_panic(on: Backend) {
     }
     let house = house(on).await;
     let message = house.consumed("year", 1_000, 300).await;
-    tamper(&house.bench, "update body set original = x'28b52ffd'").await;
+    tamper(&house.bench, "update turn set original = x'28b52ffd'").await;
     assert!(house.store.original(&Scope::Hub, message).await.is_err());
 }
 

@@ -112,8 +112,8 @@ impl DeliveryStream {
         let most = u32::try_from(credit).unwrap_or(MAX_CREDIT);
         let due = self
             .app
-            .store
-            .due(insurer, self.app.engine.now(), most)
+            .engine
+            .due(insurer, most)
             .await
             .map_err(Failure::from)?;
         for owed in due {

@@ -4,6 +4,7 @@ mod deliveries;
 pub(crate) mod desks;
 
 use futures::StreamExt;
+use takmil_domain::audit::Receipt;
 use takmil_domain::problem::Problem;
 use takmil_insurers::grpc::{coverage, decision, delivery};
 use takmil_proto::v1::hub_service_server::{HubService, HubServiceServer};
@@ -215,6 +216,7 @@ async fn take_decision(
             state: delivery::state(receipt.answer.state).into(),
             repeated: receipt.repeated,
             under_review: receipt.under_review,
+            receipt: receipt.receipt.as_deref().map_or_else(String::new, written),
         }),
         // What is wrong with one decision is its own result; what is wrong with the hub ends the stream.
         Err(failure) if failure.code.http().is_server_error() => return Err(failure.into()),
@@ -233,6 +235,11 @@ async fn take_decision(
         message_id,
         result: Some(result),
     })
+}
+
+/// A receipt as JSON.
+fn written(receipt: &Receipt) -> String {
+    serde_json::to_string(receipt).unwrap_or_default()
 }
 
 fn wire_problem(problem: &Problem) -> v1::Problem {

@@ -172,6 +172,9 @@ async fn approve(
         let plan: Plan = serde_json::from_str(&approval.document).map_err(Failure::internal)?;
         app.store.upsert_plan(&identity.scope, &plan).await?;
         app.engine.refresh().await?;
+        if let Some(neighbours) = &app.neighbours {
+            neighbours.tell_of_changes();
+        }
     }
     Ok(Json(approval.into()))
 }

@@ -73,10 +73,7 @@ async fn list_deliveries(
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Json<Value>, Failure> {
     let insurer = &identity.participant;
-    let due = app
-        .store
-        .due(&insurer.id, app.engine.now(), page_size(asked.limit))
-        .await?;
+    let due = app.engine.due(&insurer.id, page_size(asked.limit)).await?;
     let shown = due
         .into_iter()
         .map(Shown::try_from)

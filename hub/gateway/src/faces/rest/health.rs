@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use takmil_store::Scope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
 use crate::code::{Code, Failure};
+use crate::neighbours::Neighbours;
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -36,7 +38,13 @@ async fn readyz(State(app): State<App>) -> Result<Json<Value>, Failure> {
     }
     app.store.backlogs(&Scope::Hub).await?;
     let mut told = json!({"ready": true});
-    let degraded: Vec<Value> = app.renewal.stale().into_iter().map(stale).collect();
+    let mut degraded: Vec<Value> = app.renewal.stale().into_iter().map(stale).collect();
+    let is_away = |neighbours: &Arc<Neighbours>| !neighbours.link.is_up();
+    if app.neighbours.as_ref().is_some_and(is_away) {
+        degraded.push(
+            json!({"part": "redis", "detail": "Redis does not answer; the hub goes on without"}),
+        );
+    }
     if !degraded.is_empty() {
         told["degraded"] = Value::Array(degraded);
     }
@@ -59,6 +67,8 @@ async fn metrics(State(app): State<App>) -> Result<Response, Failure> {
     let backlogs = app.store.backlogs(&Scope::Hub).await?;
     app.metrics
         .engine(&app.engine.status(), &backlogs, app.engine.now());
+    let log = app.store.log_state().await?;
+    app.metrics.log(&log, app.engine.now());
     let text = app.metrics.text().map_err(Failure::internal)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use takmil_domain::answer::State as MessageState;
+use takmil_domain::audit::Receipt;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::ids::{AccountId, MemberId};
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
@@ -20,6 +22,7 @@ use crate::auth::Identity;
 use crate::code::Failure;
 use crate::documents::{self, Document};
 use crate::faces::decisions::decide;
+use crate::faces::reading::record;
 use crate::faces::request::Payload;
 
 /// The routes of this file.
@@ -117,10 +120,12 @@ pub(crate) fn enrol_problem(refusal: &EnrolRefusal, place: &str) -> Problem {
 
 /// What became of a decision.
 #[derive(Serialize)]
-struct Receipt {
+struct Decided {
     state: MessageState,
     repeated: bool,
     under_review: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
 }
 
 /// Decides a message, early or late.
@@ -136,13 +141,14 @@ async fn send_decision(
     State(app): State<App>,
     identity: Identity,
     payload: Payload,
-) -> Result<Json<Receipt>, Failure> {
+) -> Result<Json<Decided>, Failure> {
     let stated = decision(&payload.bytes)?;
     let receipt = decide(&app, &identity, stated).await?;
-    Ok(Json(Receipt {
+    Ok(Json(Decided {
         state: receipt.answer.state,
         repeated: receipt.repeated,
         under_review: receipt.under_review,
+        receipt: receipt.receipt.map(Arc::unwrap_or_clone),
     }))
 }
 
@@ -292,6 +298,8 @@ async fn remainders(
         .store
         .standings_of_member(&identity.scope, member)
         .await?;
+    let operation = "GET /v1/members/{id}/remainders";
+    record(&app, &identity, operation, member.to_string()).await?;
     let shown = limits.into_iter().map(|limit| Remainder {
         key: limit.key,
         kind: limit.kind,

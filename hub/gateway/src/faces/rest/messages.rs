@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::{App, Id, Parameters, page_size, parameter};
 use crate::auth::Identity;
 use crate::code::Failure;
+use crate::faces::reading::record;
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -130,6 +131,8 @@ async fn find_message(
     Id(id): Id<MessageId>,
 ) -> Result<Json<Value>, Failure> {
     let way = app.engine.way(&identity.scope, id).await?;
+    let operation = "GET /v1/messages/{id}";
+    record(&app, &identity, operation, id.to_string()).await?;
     let way = Way::of(way, &identity);
     Ok(Json(serde_json::to_value(way).map_err(Failure::internal)?))
 }
@@ -181,6 +184,11 @@ async fn list_messages(
         .store
         .messages(&identity.scope, &filter, after, size)
         .await?;
+    let listed = found.iter().map(|found| found.id.to_string());
+    let listed: Vec<String> = listed.collect();
+    if !listed.is_empty() {
+        record(&app, &identity, "GET /v1/messages", listed.join(" ")).await?;
+    }
     let is_full = u32::try_from(found.len()).is_ok_and(|count| count >= size);
     let page = Page {
         next: found.last().filter(|_| is_full).map(|last| last.id),

@@ -1,7 +1,9 @@
 //! The hub's own interface over HTTP.
 
 mod approvals;
+mod audit;
 mod deliveries;
+mod feed;
 mod health;
 mod insurers;
 mod intake;
@@ -36,6 +38,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .merge(intake::routes())
         .merge(messages::routes())
+        .merge(audit::routes())
+        .merge(feed::routes())
         .merge(insurers::routes())
         .merge(approvals::routes())
         .merge(deliveries::routes())
