@@ -66,7 +66,7 @@ manifests() {
         done
 }
 
-look 'scripts' shellcheck shellcheck lint.sh try-haproxy.sh patroni/try.sh compose/roles.sh
+look 'scripts' shellcheck shellcheck lint.sh try-haproxy.sh patroni/try.sh compose/roles.sh postgres/archive.sh
 look 'YAML' yamllint yamllint -s -d '{extends: relaxed, rules: {line-length: disable}}' .
 look 'container file' hadolint hadolint Containerfile
 look 'compose' podman-compose podman-compose -f compose/compose.yaml config

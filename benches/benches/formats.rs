@@ -63,6 +63,7 @@ fn main() {
         let answered = Answered {
             message: &sample.message,
             answer: &answer,
+            json: None,
         };
         let outcomes = [Outcome {
             place: "",

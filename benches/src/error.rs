@@ -61,6 +61,9 @@ pub enum Error {
     /// The hub's store cannot be filled.
     #[error("the store cannot be filled")]
     Store(#[from] takmil_store::StoreError),
+    /// The members' keys cannot be read.
+    #[error("the members' keys")]
+    Keys(#[from] takmil_store::SealError),
     /// What the store holds is not what history can be made of.
     #[error("no history can be made of what the store holds: {0}")]
     History(String),

@@ -177,6 +177,7 @@ impl Past<'_> {
             place: self.site.place().clone(),
             readers: 1,
             random: Arc::new(rand::random),
+            keys: Arc::new(self.site.keys()?),
         })
         .await?;
         let first = self.held / MESSAGES_PER_STAY;

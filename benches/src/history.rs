@@ -9,7 +9,7 @@ use takmil_domain::ids::{DeliveryId, Identifier, MessageId, ParticipantId};
 use takmil_domain::participant::Purpose;
 use takmil_store::{
     Attempt, Batch, Compressed, Entry, Leg, MessageEnvelope, NewDelivery, NewEntry, NewLeaf,
-    NewMessage, Outcome, ReservationChange, ReservationState, Scope, Store,
+    NewMessage, Outcome, OwnerKey, ReservationChange, ReservationState, Scope, Store,
 };
 use tokio::sync::mpsc;
 
@@ -52,6 +52,7 @@ struct Stay {
 #[derive(Debug)]
 struct Kept {
     envelope: MessageEnvelope,
+    key: OwnerKey,
     original: String,
     canonical: String,
     answer: String,
@@ -183,7 +184,15 @@ impl Kept {
         let loaded = loaded.ok_or_else(|| wrong("a message cannot be loaded"))?;
         let [only] = <[_; 1]>::try_from(way.turns).map_err(|_| wrong("it took several turns"))?;
         let deliveries = way.deliveries.into_iter();
+        let key = match way.envelope.member {
+            None => store.own_key().clone(),
+            Some(member) => {
+                let known = store.known_members(&[member]).await?.pop();
+                known.ok_or_else(|| wrong("a member was erased"))?.key
+            }
+        };
         Ok(Kept {
+            key,
             identifiers: identifiers(&canonical)?,
             insurers: insurers(&loaded.answer)?,
             original,
@@ -343,6 +352,7 @@ impl Said<'_> {
             received_at: at,
             answered_at,
             member: kept.envelope.member,
+            key: kept.key.clone(),
             insurers: kept.insurers.clone(),
             deadline: None,
             digest,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use takmil_store::{DatabaseUrl, Place};
+use takmil_store::{DatabaseUrl, FileKeys, Place};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -81,6 +81,7 @@ pub struct Site {
     place: Place,
     /// Where the database's files are.
     data: PathBuf,
+    keys: PathBuf,
 }
 
 /// A hub that runs. It ends with this at the latest.
@@ -139,6 +140,7 @@ impl Site {
             database: store.server,
             place: store.place,
             data: store.data,
+            keys: store.keys,
         })
     }
 
@@ -171,6 +173,14 @@ impl Site {
     /// Where the store is, for those who open it themselves.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// The members' keys, which the hub has made beside its database.
+    pub fn keys(&self) -> Result<FileKeys, Error> {
+        Ok(FileKeys::read(
+            &self.keys,
+            self.keys.with_extension("erased"),
+        )?)
     }
 
     /// How many bytes the database takes on the disk, with its logs.
@@ -343,6 +353,8 @@ struct Store {
     place: Place,
     server: Option<u32>,
     data: PathBuf,
+    /// Where the hub makes the members' keys.
+    keys: PathBuf,
 }
 
 fn store(setup: &Setup<'_>) -> Result<Store, Error> {
@@ -355,6 +367,7 @@ fn store(setup: &Setup<'_>) -> Result<Store, Error> {
                 section: format!("[store]\npath = {}\n{engine}", quoted(&file)),
                 place: Place::File(file.clone()),
                 server: None,
+                keys: file.with_extension("member.keys"),
                 data: file,
             })
         }
@@ -372,6 +385,7 @@ fn store(setup: &Setup<'_>) -> Result<Store, Error> {
                     writers: 2,
                 },
                 server: Some(server.pid()),
+                keys: file.with_extension("member.keys"),
                 data: server.databases(),
             })
         }
@@ -390,7 +404,7 @@ fn configuration(address: SocketAddr, store: &str, certificate: Option<&Certific
         format!("[tls]\ncertificate_file = {certificate}\nkey_file = {key}\n")
     });
     format!(
-        "[listen]\naddress = \"{address}\"\n{tls}{store}\
+        "[listen]\naddress = \"{address}\"\nnotice_ms = 0\n{tls}{store}\
          [limits]\nrequests_per_second = 1000000\nburst = 1000000\n\
          [telemetry]\nlog = \"warn\"\nmetrics = \"open\"\n"
     )

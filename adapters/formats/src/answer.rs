@@ -37,6 +37,8 @@ pub struct Answered<'a> {
     pub message: &'a Message,
     /// The hub's answer to it.
     pub answer: &'a Answer,
+    /// The answer as JSON, where it is written already.
+    pub json: Option<&'a str>,
 }
 
 /// One thing that was wrong. Its JSON is that of a [`Problem`].

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use takmil_store::{MessageFilter, Place, Scope, Store, StoreConfig};
+use takmil_store::{FileKeys, MessageFilter, Place, Scope, Store, StoreConfig};
 
 /// How many messages are asked for at once.
 const PAGE: u32 = 1_000;
@@ -45,6 +45,10 @@ async fn train(arguments: &Arguments) -> Result<String, Box<dyn std::error::Erro
         place: Place::File(arguments.database.clone()),
         readers: 1,
         random: Arc::new(|| [0; 10]),
+        keys: Arc::new(FileKeys::read(
+            &arguments.database.with_extension("member.keys"),
+            arguments.database.with_extension("erased"),
+        )?),
     };
     let store = Store::open(&config).await?;
     let scope = Scope::Hub;

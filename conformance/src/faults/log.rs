@@ -4,14 +4,50 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::Error;
+use super::traffic::lock;
+use super::trial::Trial;
+
+/// How often the log is looked at until it has what was acknowledged, and how long after.
+const TRIES: u32 = 20;
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// An exported log.
 pub(super) struct Export {
     /// What the verifier says against it.
     pub(super) fault: Option<String>,
     pub(super) leaves: Leaves,
+}
+
+impl Trial {
+    /// Exports the log, has it verified as the continuation of what was exported before, and looks whether every
+    /// message that was acknowledged has just one leaf for each of its turns.
+    pub(super) async fn log(&mut self) -> Result<(), Error> {
+        let ids = lock(&self.book).ids();
+        let mut wrong = Vec::new();
+        for _ in 0..TRIES {
+            let log = self.place.log_export().await?;
+            if let Some(verdict) = log.fault {
+                self.fail(format!("the log: {verdict}"));
+                return Ok(());
+            }
+            wrong = ids.iter().filter_map(|id| log.leaves.wrong(id)).collect();
+            if wrong.is_empty() {
+                return Ok(());
+            }
+            // Leaves get their numbers within a second.
+            sleep(AGAIN).await;
+        }
+        if let Some(first) = wrong.first() {
+            let count = wrong.len();
+            self.fail(format!("the log: {count} messages, the first {first}"));
+        }
+        Ok(())
+    }
 }
 
 /// The turns that there are leaves of, for each subject by its id in hexadecimal digits.

@@ -350,7 +350,7 @@ fn configuration(data: &Path, plan: &Plan, redis: &str) -> String {
         }
     };
     format!(
-        "[listen]\naddress = \"127.0.0.1:0\"\n{listen}[store]\n{store}\n[redis]\nurl = \"{redis}\"\n\
+        "[listen]\naddress = \"127.0.0.1:0\"\nnotice_ms = 0\n{listen}[store]\n{store}\n[redis]\nurl = \"{redis}\"\n\
          [limits]\nrequests_per_second = 1000000\nburst = 1000000\n\
          [telemetry]\nformat = \"json\"\nmetrics = \"open\"\n{more}",
         listen = plan.listen,

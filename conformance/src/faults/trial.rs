@@ -38,9 +38,6 @@ const RETRY: Duration = Duration::from_millis(50);
 /// How long everything that is owed may take to reach an insurer who is up.
 const DELIVERY: Duration = Duration::from_secs(45);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How often the log is looked at until it has what was acknowledged, and how long after.
-const LOG_TRIES: u32 = 20;
-const LOG_AGAIN: Duration = Duration::from_millis(250);
 
 /// The place of most tests.
 pub(super) fn plan(run: &Run, shim: bool) -> Plan {
@@ -432,31 +429,6 @@ impl Trial {
             self.report.doctor.push(found);
         }
         self.log().await
-    }
-
-    /// Exports the log, has it verified as the continuation of what was exported before, and looks whether every
-    /// message that was acknowledged has just one leaf for each of its turns.
-    async fn log(&mut self) -> Result<(), Error> {
-        let ids = lock(&self.book).ids();
-        let mut wrong = Vec::new();
-        for _ in 0..LOG_TRIES {
-            let log = self.place.log_export().await?;
-            if let Some(verdict) = log.fault {
-                self.fail(format!("the log: {verdict}"));
-                return Ok(());
-            }
-            wrong = ids.iter().filter_map(|id| log.leaves.wrong(id)).collect();
-            if wrong.is_empty() {
-                return Ok(());
-            }
-            // Leaves get their numbers within a second.
-            sleep(LOG_AGAIN).await;
-        }
-        if let Some(first) = wrong.first() {
-            let count = wrong.len();
-            self.fail(format!("the log: {count} messages, the first {first}"));
-        }
-        Ok(())
     }
 }
 

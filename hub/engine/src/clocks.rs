@@ -11,6 +11,7 @@ use takmil_domain::date::Instant;
 use crate::Inner;
 use crate::error::Error;
 use crate::lane::Lanes;
+use crate::outage::Outage;
 use crate::turn::Order;
 
 /// The most that is looked at in one go; the rest comes with the next tick.
@@ -33,6 +34,7 @@ pub(crate) async fn run(inner: Arc<Inner>, lanes: Weak<Lanes>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(tick_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut held = Held::default();
+    let outage = Outage::new("what is due cannot be done; every tick tries again");
     let holder = uuid::Uuid::from_bytes(bits(&inner)).to_string();
     loop {
         tokio::select! {
@@ -40,8 +42,9 @@ pub(crate) async fn run(inner: Arc<Inner>, lanes: Weak<Lanes>) {
             _ = ticks.tick() => {}
         }
         let Some(lanes) = lanes.upgrade() else { break };
-        if let Err(error) = tick(&inner, &lanes, &holder, &mut held).await {
-            tracing::error!(%error, "what is due could not be done; the next tick tries again");
+        match tick(&inner, &lanes, &holder, &mut held).await {
+            Ok(()) => outage.went_well(),
+            Err(error) => outage.failed(&error),
         }
     }
     // Another hub need not wait for the end of the lease.
@@ -90,11 +93,11 @@ async fn tick(inner: &Inner, lanes: &Lanes, holder: &str, held: &mut Held) -> Re
             let order = Order::Overdue {
                 message: overdue.message,
             };
-            pending.push(lanes.wait_in(overdue.message, order).await?);
+            pending.push(lanes.go_on(overdue.message, order)?);
         }
     }
     for message in inner.store.expired_reservations(now.day(), MOST).await? {
-        pending.push(lanes.wait_in(message, Order::Expire { message }).await?);
+        pending.push(lanes.go_on(message, Order::Expire { message })?);
     }
     for pending in pending {
         pending.done().await?;

@@ -10,7 +10,8 @@ pub struct Config {
     pub lanes: usize,
     /// The most orders that one turn takes: enough to share an fsync widely, few enough to answer soon.
     pub turn_orders: usize,
-    /// The most orders that wait for a lane; beyond it senders are told to come back.
+    /// About how many orders wait for a lane; beyond it senders are told to come back. Of one sender never more wait
+    /// than there are places free.
     pub queue_orders: usize,
     /// For how many days an admission's or pre-authorisation's reservation stands.
     pub reserve_days: u32,

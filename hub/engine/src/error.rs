@@ -14,7 +14,13 @@ pub enum Error {
     /// The whole body could not be read.
     #[error("the body cannot be read: {0}")]
     UnreadableBody(Problem),
-    /// Too much waits already.
+    /// Too much of the sender waits already.
+    #[error("too much of the sender waits already; come back in {retry_after_ms} ms")]
+    TooMany {
+        /// When to come back.
+        retry_after_ms: u64,
+    },
+    /// Too much of all senders waits already.
     #[error("too much waits already; come back in {retry_after_ms} ms")]
     Overloaded {
         /// When to come back.

@@ -51,7 +51,8 @@ pub(crate) async fn arrive(
     if lists.is_empty() {
         return Ok(arrivals);
     }
-    let recognised = recogniser.recognise(lists).await?;
+    let sender = &submission.sender.id;
+    let recognised = recogniser.recognise(sender, lists).await?;
     let taken = arrivals
         .iter_mut()
         .filter_map(|arrival| arrival.result.as_mut().ok());
@@ -155,6 +156,7 @@ fn fresh(
         canonical: Compressed::new(&canonical)?,
         keys: keys(submission, &message, place, alone),
         message: Arc::new(message),
+        key: inner.store.own_key().clone(),
         basis,
         reasons: Vec::new(),
         unmapped,
@@ -209,6 +211,7 @@ fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: 
     };
     let basis = &mut fresh.basis;
     basis.member = Some(member.id);
+    fresh.key = member.key.clone();
     basis.person = member.person;
     let sender = &submission.sender;
     let day = basis.day;

@@ -1,24 +1,23 @@
 //! Lanes: each takes everything that waits for it, up to a bound, does it in one transaction, and answers all.
 //!
-//! Accounts hash to lanes. That only spares contention: what keeps limits right is the store's own locking.
+//! Accounts hash to lanes. That only spares contention: what keeps limits right is the store's own locking. In a lane
+//! senders take turns; what goes on with a message that was taken comes before what is fresh.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use takmil_domain::ids::ParticipantId;
 use takmil_store::StoreError;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::error::Error;
+use crate::outage::Outage;
 use crate::reads::Reads;
 use crate::recognise::Recogniser;
-use crate::together::{self, Coming, Waiting};
+use crate::together::{self, Coming, Desk, Questions};
 use crate::turn::{self, Decided, Done, Order};
-
-/// When a sender that was turned away should come back: a few turns later.
-const RETRY_AFTER_MS: u64 = 1_000;
 
 /// How often a turn is tried where other hubs are faster: each time one of them has gone on, so all do.
 const MOST_TRIES: u32 = 8;
@@ -27,7 +26,7 @@ type Outcome = Result<Decided, Error>;
 
 /// The lanes of an engine.
 pub(crate) struct Lanes {
-    senders: Vec<mpsc::Sender<Waiting<Order, Outcome>>>,
+    desks: Vec<Desk<Order, Outcome>>,
     /// Looks members up before an order is made.
     pub(crate) recogniser: Recogniser,
     /// Records who reads what.
@@ -40,7 +39,6 @@ pub(crate) struct Lanes {
 pub(crate) struct Counts {
     pub(crate) turns: AtomicU64,
     pub(crate) orders: AtomicU64,
-    pub(crate) waiting: AtomicUsize,
 }
 
 /// A reply that will come.
@@ -54,24 +52,25 @@ impl Pending {
 }
 
 impl Lanes {
-    /// Starts the lanes. They end when the last clone of their senders is gone, after doing all that waits.
+    /// Starts the lanes. They end when these are gone, after doing all that waits.
     pub(crate) fn start(inner: &Arc<Inner>) -> (Lanes, Vec<JoinHandle<()>>) {
         let counts = Arc::new(Counts::default());
         let (recogniser, recognises) = Recogniser::start(inner);
         let (reads, records) = Reads::start(inner);
-        let mut senders = Vec::new();
+        let mut desks = Vec::new();
         let mut tasks = vec![recognises, records];
-        for _ in 0..inner.config.lanes.max(1) {
-            let (sender, receiver) = mpsc::channel(inner.config.queue_orders.max(1));
-            senders.push(sender);
+        for number in 1..=inner.config.lanes.max(1) {
+            let (desk, orders) = together::desk(inner.config.queue_orders);
+            desks.push(desk);
             tasks.push(tokio::spawn(run(
                 Arc::clone(inner),
-                receiver,
+                number,
+                orders,
                 Arc::clone(&counts),
             )));
         }
         let lanes = Lanes {
-            senders,
+            desks,
             recogniser,
             reads,
             counts,
@@ -79,56 +78,62 @@ impl Lanes {
         (lanes, tasks)
     }
 
-    /// Hands in an order; a full queue turns it away at once.
-    pub(crate) fn hand_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
-        let (order, coming) = together::ask(order);
-        let sent = self.lane(key).ok_or(Error::Stopping)?.try_send(order);
-        self.waits(sent.map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded {
-                retry_after_ms: RETRY_AFTER_MS,
-            },
-            mpsc::error::TrySendError::Closed(_) => Error::Stopping,
-        }))?;
-        Ok(Pending(coming))
+    /// Hands in a sender's order; a full queue turns it away at once.
+    pub(crate) fn hand_in(
+        &self,
+        key: impl Hash,
+        sender: &ParticipantId,
+        order: Order,
+    ) -> Result<Pending, Error> {
+        self.desk(key)?.ask(sender, order).map(Pending)
     }
 
-    /// Hands in an order that is part of something already begun: it waits for its place.
-    pub(crate) async fn wait_in(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
-        let (order, coming) = together::ask(order);
-        let sent = self.lane(key).ok_or(Error::Stopping)?.send(order).await;
-        self.waits(sent.map_err(|_| Error::Stopping))?;
-        Ok(Pending(coming))
+    /// Hands in an order that comes with one that was handed in: the rest of a body, an insurer's word on a message.
+    pub(crate) fn add(
+        &self,
+        key: impl Hash,
+        sender: &ParticipantId,
+        order: Order,
+    ) -> Result<Pending, Error> {
+        self.desk(key)?.ask_on(sender, order).map(Pending)
     }
 
-    fn waits(&self, sent: Result<(), Error>) -> Result<(), Error> {
-        sent?;
-        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+    /// Hands in an order by which the hub goes on with a message, before all that is fresh.
+    pub(crate) fn go_on(&self, key: impl Hash, order: Order) -> Result<Pending, Error> {
+        self.desk(key)?.ask_first(order).map(Pending)
     }
 
-    fn lane(&self, key: impl Hash) -> Option<&mpsc::Sender<Waiting<Order, Outcome>>> {
+    /// How many orders wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.desks.iter().map(Desk::waiting).sum()
+    }
+
+    fn desk(&self, key: impl Hash) -> Result<&Desk<Order, Outcome>, Error> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        let lanes = u64::try_from(self.senders.len()).ok()?;
-        self.senders
-            .get(usize::try_from(hasher.finish().checked_rem(lanes)?).ok()?)
+        let lanes = u64::try_from(self.desks.len()).unwrap_or(1);
+        let lane = hasher.finish().checked_rem(lanes);
+        let lane = lane.and_then(|lane| usize::try_from(lane).ok());
+        lane.and_then(|lane| self.desks.get(lane))
+            .ok_or(Error::Stopping)
     }
 }
 
 async fn run(
     inner: Arc<Inner>,
-    receiver: mpsc::Receiver<Waiting<Order, Outcome>>,
+    number: usize,
+    orders: Questions<Order, Outcome>,
     counts: Arc<Counts>,
 ) {
+    let outage = Outage::new(format!("lane {number} has no store to decide in"));
     let turn = |orders: Vec<Order>| {
-        counts.waiting.fetch_sub(orders.len(), Ordering::Relaxed);
         counts.turns.fetch_add(1, Ordering::Relaxed);
         counts
             .orders
             .fetch_add(u64::try_from(orders.len()).unwrap_or(0), Ordering::Relaxed);
-        let inner = &inner;
+        let (inner, outage) = (&inner, &outage);
         async move {
-            let results = do_all(inner, &orders).await;
+            let results = do_all(inner, &orders, outage).await;
             if results
                 .iter()
                 .any(|result| matches!(result, Ok((Done::Answered { .. }, _))))
@@ -138,31 +143,30 @@ async fn run(
             results
         }
     };
-    together::serve(receiver, inner.config.turn_orders, turn).await;
+    orders.serve(inner.config.turn_orders, turn).await;
 }
 
 /// Does the orders together; if the whole fails because of one, each alone.
-async fn do_all(inner: &Inner, orders: &[Order]) -> Vec<Outcome> {
+async fn do_all(inner: &Inner, orders: &[Order], outage: &Outage) -> Vec<Outcome> {
     match turn(inner, orders).await {
-        Ok(results) => results.into_iter().map(Ok).collect(),
+        Ok(results) => {
+            outage.went_well();
+            results.into_iter().map(Ok).collect()
+        }
+        Err(Error::Store(StoreError::Unavailable(error))) => {
+            outage.failed(&error);
+            orders.iter().map(|_| Err(Error::Unavailable)).collect()
+        }
         Err(error) if orders.len() == 1 => {
             tracing::error!(%error, "an order failed");
             vec![Err(error)]
-        }
-        Err(Error::Store(StoreError::Unavailable(error))) => {
-            tracing::error!(%error, orders = orders.len(), "the store cannot serve");
-            orders.iter().map(|_| Err(Error::Unavailable)).collect()
         }
         Err(error) => {
             tracing::warn!(%error, orders = orders.len(), "a turn failed; its orders go one by one");
             let mut results = Vec::with_capacity(orders.len());
             for order in orders {
-                let alone = turn(inner, std::slice::from_ref(order)).await;
-                let alone = alone.and_then(|mut results| results.pop().ok_or(Error::Stopping));
-                if let Err(error) = &alone {
-                    tracing::error!(%error, "an order failed");
-                }
-                results.push(alone);
+                let alone = Box::pin(do_all(inner, std::slice::from_ref(order), outage)).await;
+                results.extend(alone);
             }
             results
         }

@@ -19,6 +19,7 @@ mod judge;
 mod lane;
 mod ledger;
 mod normalise;
+mod outage;
 mod reads;
 mod recognise;
 mod record;
@@ -53,8 +54,9 @@ pub use commits::{Committed, Step};
 pub use config::Config;
 pub use derive::{Derived, derive};
 pub use error::Error;
+pub use outage::Outage;
 pub use reads::Reading;
-pub use record::Record;
+pub use record::{Record, Spoken};
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::MESSAGE_SYSTEM;
 
@@ -151,7 +153,7 @@ pub struct Status {
 #[derive(Debug, Clone)]
 pub struct DecisionReceipt {
     /// The answer as it stands now.
-    pub answer: Arc<Answer>,
+    pub answer: Arc<Spoken>,
     /// Whether the hub had taken this decision before; then it had no further effect.
     pub repeated: bool,
     /// Whether it came after the message was decided: recorded for review by people, without moving money.
@@ -266,8 +268,10 @@ impl Engine {
         audit.know(store, &submission.sender.id).await?;
         let submission = Arc::new(submission);
         let arrivals = intake::arrive(&self.inner, &lanes.recogniser, &submission).await?;
+        let sender = &submission.sender.id;
         let mut waiting = Vec::with_capacity(arrivals.len());
-        for (at, Arrival { place, result }) in arrivals.into_iter().enumerate() {
+        let mut is_admitted = false;
+        for Arrival { place, result } in arrivals {
             let pending = match result {
                 Err(problems) => Err(problems),
                 Ok(fresh) => {
@@ -275,11 +279,11 @@ impl Engine {
                     let account = fresh.basis.covers.first().map(|own| own.cover.account);
                     // A full queue turns a body away as a whole, before anything of it is taken.
                     let order = Order::Take(fresh);
-                    let pending = if at == 0 {
-                        lanes.hand_in(account, order)?
-                    } else {
-                        lanes.wait_in(account, order).await?
+                    let pending = match is_admitted {
+                        false => lanes.hand_in(account, sender, order)?,
+                        true => lanes.add(account, sender, order)?,
                     };
+                    is_admitted = true;
                     Ok((message, pending))
                 }
             };
@@ -337,7 +341,7 @@ impl Engine {
                     heard,
                     decision: None,
                 };
-                let (done, receipt) = lanes.wait_in(answer.id, order).await?.done().await?;
+                let (done, receipt) = lanes.go_on(answer.id, order)?.done().await?;
                 match done {
                     Done::Answered { answer, .. }
                     | Done::Late { answer, .. }
@@ -436,7 +440,8 @@ impl Engine {
             heard,
             decision: Some((insurer.clone(), decision)),
         };
-        let (done, receipt) = self.lanes()?.wait_in(message, order).await?.done().await?;
+        let pending = self.lanes()?.add(message, insurer, order)?;
+        let (done, receipt) = pending.done().await?;
         match done {
             Done::Answered { answer, .. } => Ok(DecisionReceipt {
                 answer,
@@ -520,11 +525,12 @@ impl Engine {
 
     /// How the engine is doing.
     pub fn status(&self) -> Status {
+        let lanes = self.lanes().ok();
         Status {
-            waiting: self.counts.waiting.load(Ordering::Relaxed),
+            waiting: lanes.as_ref().map_or(0, |lanes| lanes.waiting()),
             turns: self.counts.turns.load(Ordering::Relaxed),
             orders: self.counts.orders.load(Ordering::Relaxed),
-            open: self.lanes().is_ok(),
+            open: lanes.is_some(),
         }
     }
 

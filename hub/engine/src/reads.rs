@@ -8,14 +8,14 @@ use takmil_domain::audit::{Commitment, Event, Leaf};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 use takmil_store::{NewLeaf, NewRead, StoreError};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::Inner;
 use crate::audit;
 use crate::error::Error;
-use crate::together::{self, Waiting};
+use crate::outage::Outage;
+use crate::together::{self, Desk};
 
 /// The most reads that one transaction records, and that wait for it.
 const MOST: usize = 256;
@@ -44,20 +44,19 @@ struct Kept<'a> {
 }
 
 /// The way to the one who records reads.
-#[derive(Clone)]
-pub(crate) struct Reads(mpsc::Sender<Waiting<NewRead, Result<(), Error>>>);
+pub(crate) struct Reads(Desk<NewRead, Result<(), Error>>);
 
 impl Reads {
-    /// Starts the recording. It ends when the last clone is gone, after recording all that waits.
+    /// Starts the recording. It ends when this is gone, after recording all that waits.
     pub(crate) fn start(inner: &Arc<Inner>) -> (Reads, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let (desk, questions) = together::desk(MOST_WAITING);
         let inner = Arc::clone(inner);
-        let work = move |reads: Vec<NewRead>| {
-            let inner = Arc::clone(&inner);
-            async move { record(&inner, reads).await }
+        let task = async move {
+            let outage = Outage::new("who reads what cannot be recorded, so nobody reads");
+            let work = |reads| record(&inner, reads, &outage);
+            questions.serve(MOST, work).await;
         };
-        let task = tokio::spawn(together::serve(receiver, MOST, work));
-        (Reads(sender), task)
+        (Reads(desk), tokio::spawn(task))
     }
 
     /// Records a read. When this returns, it is durable.
@@ -76,8 +75,9 @@ impl Reads {
             commitment: Commitment::new(&salt, &[document.as_bytes()]),
         };
         let leaf = NewLeaf { leaf, salt };
-        let (question, coming) = together::ask(NewRead { document, leaf });
-        self.0.send(question).await.map_err(|_| Error::Stopping)?;
+        let coming = self
+            .0
+            .ask(&reading.participant, NewRead { document, leaf })?;
         coming.await.unwrap_or(Err(Error::Stopping))
     }
 }
@@ -87,12 +87,14 @@ fn fresh_id(inner: &Inner, at: Instant) -> Uuid {
     takmil_domain::ids::MessageId::new(at, (inner.random)()).0
 }
 
-async fn record(inner: &Inner, reads: Vec<NewRead>) -> Vec<Result<(), Error>> {
+async fn record(inner: &Inner, reads: Vec<NewRead>, outage: &Outage) -> Vec<Result<(), Error>> {
     let recorded = inner.store.record_reads(&reads).await;
-    if let Err(error) = &recorded {
-        tracing::error!(%error, reads = reads.len(), "reads could not be recorded");
-    } else {
-        inner.audit.waiting.notify_one();
+    match &recorded {
+        Ok(()) => {
+            outage.went_well();
+            inner.audit.waiting.notify_one();
+        }
+        Err(error) => outage.failed(error),
     }
     let outcome = |_| match &recorded {
         Ok(()) => Ok(()),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use takmil_domain::ids::{Identifier, MemberId};
+use takmil_domain::ids::{Identifier, MemberId, ParticipantId};
 use takmil_store::{KnownMember, Resolution, Store, StoreError};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::error::Error;
-use crate::together::{self, Waiting};
+use crate::outage::Outage;
+use crate::together::{self, Desk};
 
 /// What is known of a member.
 #[derive(Debug, Clone)]
@@ -26,42 +26,43 @@ type Lists = Vec<Vec<Identifier>>;
 type Answers = Result<Vec<Recognised>, Error>;
 
 /// Asks the store about members for everybody who waits.
-pub(crate) struct Recogniser(mpsc::Sender<Waiting<Lists, Answers>>);
+pub(crate) struct Recogniser(Desk<Lists, Answers>);
 
 impl Recogniser {
-    /// Starts it. It ends when the last clone of its sender is gone.
+    /// Starts it. It ends when this is gone.
     pub(crate) fn start(inner: &Arc<Inner>) -> (Recogniser, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(inner.config.queue_orders.max(1));
+        let (desk, questions) = together::desk(inner.config.queue_orders);
         let inner = Arc::clone(inner);
         let task = async move {
-            let most = inner.config.turn_orders;
-            together::serve(receiver, most, |lists| for_all(&inner.store, lists)).await;
+            let outage = Outage::new("members cannot be looked up");
+            let work = |lists| for_all(&inner.store, lists, &outage);
+            questions.serve(inner.config.turn_orders, work).await;
         };
-        (Recogniser(sender), tokio::spawn(task))
+        (Recogniser(desk), tokio::spawn(task))
     }
 
-    /// Whom each list of identifiers names, in the order asked.
+    /// Whom each list of a sender's identifiers names, in the order asked.
     ///
     /// # Errors
-    /// If the store cannot serve, or the engine is stopping.
-    pub(crate) async fn recognise(&self, lists: Lists) -> Answers {
-        let (question, coming) = together::ask(lists);
-        self.0.send(question).await.map_err(|_| Error::Stopping)?;
+    /// If the store cannot serve, too much waits, or the engine is stopping.
+    pub(crate) async fn recognise(&self, sender: &ParticipantId, lists: Lists) -> Answers {
+        let coming = self.0.ask(sender, lists)?;
         coming.await.unwrap_or(Err(Error::Stopping))
     }
 }
 
-async fn for_all(store: &Store, lists: Vec<Lists>) -> Vec<Answers> {
+async fn for_all(store: &Store, lists: Vec<Lists>, outage: &Outage) -> Vec<Answers> {
     let sizes: Vec<usize> = lists.iter().map(Vec::len).collect();
     let all: Lists = lists.into_iter().flatten().collect();
     match ask(store, &all).await {
         Ok(answers) => {
+            outage.went_well();
             let mut answers = answers.into_iter();
             let mut take = |size| Ok(answers.by_ref().take(size).collect());
             sizes.into_iter().map(&mut take).collect()
         }
         Err(error) => {
-            tracing::error!(%error, "members cannot be looked up");
+            outage.failed(&error);
             sizes.iter().map(|_| Err(Error::Unavailable)).collect()
         }
     }

@@ -1,10 +1,14 @@
 //! What is kept with each turn of a message: the answer, and what it rests on.
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::MessageId;
 
 use crate::basis::Basis;
+use crate::error::Error;
 
 /// The document that the store keeps as a turn's answer. Faces see the answer alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,4 +19,54 @@ pub struct Record {
     pub basis: Basis,
     /// The first message of the claim that this one belongs to: deliveries of one claim keep their order.
     pub claim: MessageId,
+}
+
+/// An answer with its JSON, which is written once: it is kept and given in the same words.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    answer: Answer,
+    json: Box<RawValue>,
+}
+
+impl Spoken {
+    pub(crate) fn new(answer: Answer) -> Result<Spoken, Error> {
+        let json = to_raw_value(&answer).map_err(|_| Error::Unwritable)?;
+        Ok(Spoken { answer, json })
+    }
+
+    /// The answer as JSON.
+    pub fn json(&self) -> &str {
+        self.json.get()
+    }
+
+    /// The record of this answer, as JSON.
+    pub(crate) fn record(&self, basis: &Basis, claim: MessageId) -> Result<String, Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            answer: &'a RawValue,
+            basis: &'a Basis,
+            claim: MessageId,
+        }
+        let answer = &*self.json;
+        serde_json::to_string(&Written {
+            answer,
+            basis,
+            claim,
+        })
+        .map_err(|_| Error::Unwritable)
+    }
+}
+
+impl PartialEq for Spoken {
+    fn eq(&self, other: &Spoken) -> bool {
+        self.answer == other.answer
+    }
+}
+
+impl Deref for Spoken {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::document;
+use crate::outage::Outage;
 
 /// How long a worker rests where nothing wakes it: deliveries become due by the clock, too.
 const REST: Duration = Duration::from_millis(250);
@@ -53,12 +54,15 @@ fn endpoint_of(contract: Option<&takmil_domain::participant::Contract>) -> Optio
 async fn work(inner: Arc<Inner>, insurer: ParticipantId) {
     let mut stop = inner.stop.subscribe();
     let mut failures: u32 = 0;
+    let outage = Outage::new(format!(
+        "the outbox of {insurer} cannot be used; some of it may be delivered again"
+    ));
     loop {
         // What becomes owed while it works is not to wait for the end of a rest.
         let owed = inner.owed.notified();
         tokio::pin!(owed);
         owed.as_mut().enable();
-        let rest = match round(&inner, &insurer, &mut failures).await {
+        let rest = match round(&inner, &insurer, &mut failures, &outage).await {
             Round::Idle => REST,
             Round::Done => Duration::ZERO,
             Round::Down { wait } => wait,
@@ -87,7 +91,12 @@ enum Round {
     Gone,
 }
 
-async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Round {
+async fn round(
+    inner: &Inner,
+    insurer: &ParticipantId,
+    failures: &mut u32,
+    outage: &Outage,
+) -> Round {
     let catalog = inner.catalog();
     let Some(endpoint) = endpoint_of(catalog.contract(insurer)) else {
         return Round::Gone;
@@ -103,13 +112,16 @@ async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Ro
     let until = now.plus_ms(inner.config.deliver_deadline_ms.saturating_mul(2));
     let most = u32::try_from(most).unwrap_or(1);
     let due = match inner.store.claim(insurer, now, until, most).await {
-        Ok(due) if due.is_empty() => return Round::Idle,
         Ok(due) => due,
         Err(error) => {
-            tracing::error!(insurer.id = %insurer, %error, "the outbox cannot be read");
+            outage.failed(&error);
             return Round::Idle;
         }
     };
+    outage.went_well();
+    if due.is_empty() {
+        return Round::Idle;
+    }
     let due: Vec<Delivery> = match due.into_iter().map(document::delivery).collect() {
         Ok(due) => due,
         Err(error) => {
@@ -131,7 +143,7 @@ async fn round(inner: &Inner, insurer: &ParticipantId, failures: &mut u32) -> Ro
         .map(|(delivery, error)| attempt(inner, delivery, error.as_ref(), wait))
         .collect();
     if let Err(error) = inner.store.record_attempts(&Scope::Hub, &attempts).await {
-        tracing::error!(insurer.id = %insurer, %error, "attempts could not be recorded; the deliveries will be repeated");
+        outage.failed(&error);
         return Round::Idle;
     }
     if down {

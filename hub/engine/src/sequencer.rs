@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::Inner;
 use crate::error::Error;
+use crate::outage::Outage;
 
 /// The most leaves that get their number at once: some seconds of a busy hub.
 const MOST: u32 = 4_096;
@@ -29,15 +30,14 @@ const KEEP_MS: u64 = 60_000;
 pub(crate) async fn run(inner: Arc<Inner>) {
     let mut stop = inner.stop.subscribe();
     let mut edge = None;
+    let outage = Outage::new("the log cannot grow; it is tried again");
     loop {
         match next(&inner, &mut edge).await {
             // There is more than one go takes.
             Ok(true) => continue,
-            Ok(false) => {}
+            Ok(false) => outage.went_well(),
             Err(Error::Store(StoreError::Contended)) => {}
-            Err(error) => {
-                tracing::error!(%error, "the log could not grow; it is tried again");
-            }
+            Err(error) => outage.failed(&error),
         }
         if waits(&mut stop, tokio::time::sleep(REST)).await {
             return;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use takmil_domain::answer::Answer;
 use takmil_domain::audit::Receipt;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::MessageId;
@@ -10,6 +9,8 @@ use takmil_domain::message::{Kind, Message};
 use takmil_domain::participant::Participant;
 use takmil_domain::problem::Problem;
 use takmil_formats::Format;
+
+use crate::record::Spoken;
 
 /// A body that a participant sends.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub struct Outcome {
 #[derive(Debug, Clone)]
 pub struct Taken {
     /// The answer.
-    pub answer: Arc<Answer>,
+    pub answer: Arc<Spoken>,
     /// Whether the message had been taken before, and this is the answer that was given then.
     pub repeated: bool,
     /// The log's promise to have this answer; none of a repeat, which the log has.

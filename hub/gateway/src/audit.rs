@@ -59,7 +59,11 @@ pub(crate) fn log_key(config: &Config) -> Result<Signer, KeyError> {
     read_key(&file)
 }
 
-fn read_key(file: &Path) -> Result<Signer, KeyError> {
+/// Reads the log's key.
+///
+/// # Errors
+/// If it cannot be read, or is none.
+pub(crate) fn read_key(file: &Path) -> Result<Signer, KeyError> {
     let text = std::fs::read_to_string(file);
     let text = text.map_err(|error| KeyError::File(file.to_owned(), error))?;
     let no_key = |fault| KeyError::NoKey(file.to_owned(), fault);

@@ -61,6 +61,7 @@ codes! {
     Method "API-METHOD" METHOD_NOT_ALLOWED Unimplemented Unsupported "The address does not take this method."
     Timeout "API-TIMEOUT" REQUEST_TIMEOUT DeadlineExceeded Timeout "The request took longer than the hub waits."
     Conflict "API-CONFLICT" CONFLICT FailedPrecondition Conflict "It contradicts what was decided before."
+    Erased "API-ERASED" GONE FailedPrecondition NotFound "The member was erased, and with it what was sent and answered."
     Size "API-SIZE" PAYLOAD_TOO_LARGE OutOfRange Request "The body is larger than the hub takes."
     Media "API-MEDIA" UNSUPPORTED_MEDIA_TYPE InvalidArgument Unsupported "The hub speaks no such format here."
     Invalid "API-INVALID" UNPROCESSABLE_ENTITY InvalidArgument Request "The body was read, and its content is wrong."
@@ -206,6 +207,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         match error {
             StoreError::NotFound => Failure::from(Code::NotFound),
+            StoreError::Erased => Failure::from(Code::Erased),
             StoreError::OwnProposal(_) => {
                 Failure::new(Code::Forbidden, "another person than the proposer decides")
             }
@@ -235,9 +237,11 @@ impl From<takmil_engine::Error> for Failure {
         use takmil_engine::Error;
         match error {
             Error::UnreadableBody(problem) => Failure::from(problem),
-            Error::Overloaded { retry_after_ms } => {
-                Failure::busy(retry_after_ms.div_ceil(1_000).max(1))
-            }
+            Error::TooMany { retry_after_ms } => Failure {
+                retry_after_s: Some(seconds(retry_after_ms)),
+                ..Failure::new(Code::Rate, "too many of your messages wait already")
+            },
+            Error::Overloaded { retry_after_ms } => Failure::busy(seconds(retry_after_ms)),
             Error::Stopping => Failure::busy(RETRY_STOPPING_S),
             Error::Unavailable => Failure::busy(RETRY_UNAVAILABLE_S),
             Error::NotFound => Failure::from(Code::NotFound),
@@ -245,6 +249,11 @@ impl From<takmil_engine::Error> for Failure {
             error => Failure::internal(error),
         }
     }
+}
+
+/// Whole seconds, as headers have them.
+fn seconds(ms: u64) -> u64 {
+    ms.div_ceil(1_000).max(1)
 }
 
 /// When to come back to a hub whose database cannot serve for a moment.
@@ -265,7 +274,10 @@ impl IntoResponse for Failure {
 
 impl From<Failure> for tonic::Status {
     fn from(failure: Failure) -> tonic::Status {
-        if let Some(cause) = &failure.cause {
+        if let Some(cause) = &failure.cause
+            // While the database is away, every call fails by the same cause, and the engine tells of it.
+            && failure.code != Code::Busy
+        {
             tracing::error!(error = %Chain(cause.as_ref()), "a call failed inside the hub");
         }
         let text = format!("{}: {}", failure.public_code(), failure.sentence());
@@ -315,6 +327,20 @@ mod tests {
         assert_eq!(failure.public_code(), "VAL-DATE");
         assert_eq!(failure.sentence(), "not a real day");
         assert_eq!(failure.code.http(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    #[test]
+    fn who_sends_too_much_hears_that_it_is_its_own_and_when_to_come_back() {
+        use takmil_engine::Error;
+        let retry_after_ms = 1_001;
+        for (error, status) in [
+            (Error::TooMany { retry_after_ms }, 429),
+            (Error::Overloaded { retry_after_ms }, 503),
+        ] {
+            let failure = Failure::from(error);
+            let told = (failure.code.http().as_u16(), failure.retry_after_s);
+            assert_eq!(told, (status, Some(2)));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use takmil_store::{DatabaseUrl, Place};
+use takmil_store::{DatabaseUrl, FileKeys, Place, SealError};
 
 pub(crate) use audit::Audit;
 pub(crate) use partners::Partners;
@@ -54,6 +54,7 @@ pub(crate) struct Listen {
     pub(crate) handshake_timeout_ms: u64,
     pub(crate) header_timeout_ms: u64,
     pub(crate) request_timeout_ms: u64,
+    pub(crate) notice_ms: u64,
     pub(crate) drain_ms: u64,
 }
 
@@ -98,9 +99,14 @@ const PAIR: &str = "a certificate needs its key, and a key its certificate";
 pub(crate) struct Store {
     pub(crate) path: PathBuf,
     pub(crate) url_file: PathBuf,
+    key_file: PathBuf,
+    erased_file: PathBuf,
     pub(crate) writers: u32,
     pub(crate) readers: u32,
 }
+
+/// What the members' keys are called beside a database, or the file with its address, in place of that file's ending.
+const MEMBER_KEYS: &str = "member.keys";
 
 /// The variable that may hold PostgreSQL's address instead of a file. It is none of the configuration's keys,
 /// so that nothing shows it.
@@ -129,6 +135,34 @@ impl Store {
         match is_named(&self.url_file) {
             true => &self.url_file,
             false => &self.path,
+        }
+    }
+
+    /// The file of the members' keys.
+    pub(crate) fn member_key_file(&self) -> PathBuf {
+        match is_named(&self.key_file) {
+            true => self.key_file.clone(),
+            false => self.file().with_extension(MEMBER_KEYS),
+        }
+    }
+
+    /// The members' keys. Where no file is named and there is none beside the database, it is made.
+    ///
+    /// # Errors
+    /// If there are none to be had.
+    pub(crate) fn keys(&self) -> Result<FileKeys, SealError> {
+        let file = self.member_key_file();
+        if !is_named(&self.key_file) {
+            FileKeys::make(&file, rand::random())?;
+        }
+        FileKeys::read(&file, self.erased_file())
+    }
+
+    /// The list of members who were erased.
+    pub(crate) fn erased_file(&self) -> PathBuf {
+        match is_named(&self.erased_file) {
+            true => self.erased_file.clone(),
+            false => self.member_key_file().with_added_extension("erased"),
         }
     }
 
@@ -284,6 +318,11 @@ impl Config {
             "listen.request_timeout_ms",
             &bound,
         );
+        check(
+            listen.notice_ms <= MAX_WAIT_MS,
+            "listen.notice_ms",
+            "expected an hour at most",
+        );
         check(wait(listen.drain_ms), "listen.drain_ms", &bound);
         check(
             listen.connections > 0,
@@ -307,6 +346,11 @@ impl Config {
             !is_named(&store.url_file) || store.url_file.is_file(),
             "store.url_file",
             "there is no such file",
+        );
+        check(
+            !is_named(&store.key_file) || store.key_file.is_file(),
+            "store.key_file",
+            "there is no such file (takmil member key makes one)",
         );
         let lanes = u32::try_from(self.engine.lanes).unwrap_or(u32::MAX);
         check(

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use takmil_engine::{Engine, Parts};
+use takmil_engine::{Engine, Outage, Parts};
 use takmil_insurers::Transports;
 use takmil_mappings::{Table, Tables};
-use takmil_store::{Store, StoreConfig};
+use takmil_store::{Place, Store, StoreConfig};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::faces::grpc::desks::Desks;
 use crate::faces::rest::Published;
-use crate::faces::{self, App, Shared};
+use crate::faces::{self, App, Phase, Shared, reached};
 use crate::feed::{self, Feed};
 use crate::listener::Listener;
 use crate::listener::renewal::{Current, Renewal};
@@ -34,7 +34,7 @@ pub(crate) struct Hub {
     /// The partner port, where there is one.
     partners: Option<Listener>,
     router: axum::Router,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     /// What tells the feed and the other hubs, and hears them.
     telling: JoinSet<()>,
 }
@@ -81,7 +81,7 @@ impl Hub {
         let feed = Feed::new();
         let mut telling = JoinSet::new();
         telling.spawn(feed::follow(&engine, Arc::clone(&feed), neighbours.clone()));
-        let (stop, stopping) = watch::channel(false);
+        let (phase, seen) = watch::channel(Phase::Serving);
         let app = App::new(Shared {
             engine,
             store,
@@ -94,7 +94,8 @@ impl Hub {
             desks: Desks::new(config.limits.streams_per_insurer),
             published: Published::new()?,
             renewal: Arc::new(renewal),
-            stopping,
+            phase: seen,
+            outage: Outage::new("the store cannot serve requests"),
             config,
         });
         if let Some(neighbours) = neighbours {
@@ -106,7 +107,7 @@ impl Hub {
             listener,
             partners,
             router,
-            stop,
+            phase,
             telling,
         })
     }
@@ -119,6 +120,11 @@ impl Hub {
     /// The certificates in force, for those who know that their files have changed.
     pub(crate) fn renewal(&self) -> Arc<Renewal> {
         Arc::clone(&self.app.renewal)
+    }
+
+    /// Where whoever sees the hub's end coming says so: see [`Phase::Leaving`].
+    pub(crate) fn phase(&self) -> watch::Sender<Phase> {
+        self.phase.clone()
     }
 
     /// The address that it listens on.
@@ -143,22 +149,19 @@ impl Hub {
             listener,
             partners,
             router,
-            stop,
+            phase,
             mut telling,
         } = self;
         let renewing = tokio::spawn(Arc::clone(&app.renewal).keep_looking());
-        let mut stopping = stop.subscribe();
+        let mut seen = phase.subscribe();
         let told = async {
             end.await;
             // Readiness and streams hear of it before the door closes.
-            stop.send_replace(true);
+            phase.send_replace(Phase::Stopping);
         };
         let at_partners = async {
             if let Some(partners) = partners {
-                let told = async {
-                    // An error says that nobody can tell any more, which is as good.
-                    let _ = stopping.wait_for(|stopping| *stopping).await;
-                };
+                let told = reached(&mut seen, Phase::Stopping);
                 partners.serve(router.clone(), told).await;
             }
         };
@@ -219,10 +222,19 @@ impl Certificates {
 /// # Errors
 /// If it cannot be opened.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, Fatal> {
+    open_store_at(config, config.store.place()?).await
+}
+
+/// Opens a store elsewhere, with the keys that a configuration names.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) async fn open_store_at(config: &Config, place: Place) -> Result<Store, Fatal> {
     let store = StoreConfig {
-        place: config.store.place()?,
+        place,
         readers: config.store.readers,
         random: Arc::new(rand::random),
+        keys: Arc::new(config.store.keys()?),
     };
     Ok(Store::open(&store).await?)
 }

@@ -4,6 +4,7 @@ mod access;
 mod adjudicate;
 mod audit;
 mod auth;
+mod backup;
 mod cli;
 mod clock;
 mod code;

@@ -11,6 +11,7 @@ use crate::enrol::named;
 use crate::error::StoreError;
 use crate::rows::{Id, over};
 use crate::scope::Scope;
+use crate::seal::OwnerKey;
 use crate::store::Store;
 
 /// Whom identifiers name.
@@ -40,6 +41,8 @@ impl Resolution {
 pub struct KnownMember {
     /// The member.
     pub id: MemberId,
+    /// The key under which what is sent of the member is sealed.
+    pub key: OwnerKey,
     /// The person.
     pub person: Person,
     /// The covers, base first, in the order in which insurers are asked, later ones after earlier ones.
@@ -78,7 +81,7 @@ impl Store {
         Ok(resolved.into_iter().next().unwrap_or(Resolution::Unknown))
     }
 
-    /// Members with their persons and covers, in the order of their ids; unknown ones are left out.
+    /// Members with their persons and covers, in the order of their ids; unknown and erased ones are left out.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
@@ -90,8 +93,10 @@ impl Store {
         let sql = over!(
             member id;
             "select m.id, m.birth_date, m.sex, c.member, c.account, c.plan, c.start_on, c.end_on,
-                 c.insurer, c.role, c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size
+                 c.insurer, c.role, c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size,
+                 k.wrapped
              from batch join member m on m.id = batch.member
+             left join data_key k on k.owner = m.id
              left join cover c on c.member = m.id
              order by m.id, c.role, c.asked, c.start_on, c.account, c.plan"
         );
@@ -101,13 +106,18 @@ impl Store {
         for row in self.readers.acquire().await?.db().ask(sql, &rows).await? {
             let id = MemberId(row.uuid("id")?);
             if known.last().is_none_or(|last| last.id != id) {
+                let key = match self.keys.unwrapped(id.0, row.bytes_maybe("wrapped")?).await {
+                    Err(StoreError::Erased) => continue,
+                    key => key?,
+                };
                 known.push(KnownMember {
                     id,
+                    key,
                     person: person(&row)?,
                     covers: Vec::new(),
                 });
             }
-            if let Some(member) = known.last_mut()
+            if let Some(member) = known.last_mut().filter(|last| last.id == id)
                 && row.uuid_maybe("member")?.is_some()
             {
                 member.covers.push(cover(&row)?);

@@ -157,21 +157,18 @@ impl Store {
         put(&mut db, &LeafRow::of(&leaves)).await?;
         transaction.commit().await
     }
+}
 
-    /// Erases the salts of what is about a message, so that nobody can tell any more what its leaves commit to; the
-    /// log stays as verifiable as before.
-    ///
-    /// # Errors
-    /// If the database cannot serve.
-    pub async fn erase_salts(&self, message: MessageId) -> Result<(), StoreError> {
-        let mut transaction = self.rows().await?;
-        let mut db = transaction.db();
-        // The sequencer goes from the one table to the other: it waits meanwhile.
-        const HELD: Sql = Sql {
-            sqlite: "select size from audit_head",
-            postgres: "select size from audit_head for no key update",
-        };
-        db.fetch_one(HELD, &[]).await?;
+/// Erases the salts of what is about messages, so that nobody can tell any more what their leaves commit to; the
+/// log stays as verifiable as before.
+pub(crate) async fn erase_salts(db: &mut Db<'_>, messages: &[MessageId]) -> Result<(), StoreError> {
+    // The sequencer goes from the one table to the other: it waits meanwhile.
+    const HELD: Sql = Sql {
+        sqlite: "select size from audit_head",
+        postgres: "select size from audit_head for no key update",
+    };
+    db.fetch_optional(HELD, &[]).await?;
+    for message in messages {
         let subject = [Value::Bytes(message.0.as_bytes())];
         db.execute(
             "update audit_pending set salt = null where substr(leaf, 15, 16) = $1",
@@ -183,8 +180,8 @@ impl Store {
             &subject,
         )
         .await?;
-        transaction.commit().await
     }
+    Ok(())
 }
 
 impl LogTurn {

@@ -13,6 +13,7 @@ use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::audit::NewLeaf;
 use crate::compressed::Compressed;
+use crate::seal::OwnerKey;
 use crate::turn::{Authorised, ReservationState};
 
 /// What one turn writes, all of it or nothing. Order within a list is the order of events.
@@ -61,6 +62,8 @@ pub struct NewMessage {
     pub answered_at: Instant,
     /// The member, where known.
     pub member: Option<MemberId>,
+    /// The member's key, or the hub's own, under which what was sent and answered is sealed.
+    pub key: OwnerKey,
     /// The insurers that see it, because they have a share in it.
     pub insurers: Vec<ParticipantId>,
     /// By when insurers or persons must have spoken; kept while the message is consulting or pended.

@@ -74,6 +74,7 @@ value_from! {
     Instant => moment Value::Integer(Some(moment.0));
     Uuid => id Value::Id(Some(id));
     Option<Uuid> => id Value::Id(id);
+    &'a [u8] => bytes Value::Bytes(bytes);
     &'a [u8; 32] => bytes Value::Bytes(bytes);
 }
 

@@ -63,7 +63,10 @@ impl Store {
             .iter()
             .map(|enrolment| desk.take(scope, enrolment, at))
             .collect();
+        let new = std::mem::take(&mut desk.new_members);
+        let keys: Vec<_> = new.into_iter().map(|one| (one, self.fresh_key())).collect();
         desk.write(&mut db).await?;
+        self.keys.keep(&mut db, &keys).await?;
         transaction.commit().await?;
         Ok(answers)
     }
@@ -76,6 +79,7 @@ struct Desk<'a> {
     members: HashMap<(String, String), MemberId>,
     accounts: HashMap<Certificate<'a>, AccountId>,
     persons: BTreeMap<MemberId, PersonRow<'a>>,
+    new_members: Vec<MemberId>,
     new_identifiers: Vec<IdentifierRow>,
     new_accounts: Vec<AccountRow<'a>>,
     covers: BTreeMap<(MemberId, AccountId, &'a PlanId, takmil_domain::date::Date), CoverRow<'a>>,
@@ -104,6 +108,7 @@ impl<'a> Desk<'a> {
             members: known_identifiers(db, enrolments).await?,
             accounts: known_accounts(db, enrolments).await?,
             persons: BTreeMap::new(),
+            new_members: Vec::new(),
             new_identifiers: Vec::new(),
             new_accounts: Vec::new(),
             covers: BTreeMap::new(),
@@ -156,7 +161,11 @@ impl<'a> Desk<'a> {
             return Err(EnrolRefusal::Ambiguous(known.into_iter().collect()));
         }
         let member = known.first().copied();
-        let member = member.unwrap_or_else(|| MemberId((self.fresh)()));
+        let member = member.unwrap_or_else(|| {
+            let member = MemberId((self.fresh)());
+            self.new_members.push(member);
+            member
+        });
         for identifier in identifiers {
             let (system, value) = identifier.clone();
             if self.members.insert(identifier, member).is_none() {

@@ -4,6 +4,7 @@ use sqlx::postgres::PgDatabaseError;
 use takmil_domain::ids::{PlanId, TariffId};
 
 use crate::ids::ApprovalId;
+use crate::seal::SealError;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,18 @@ pub enum StoreError {
     /// The PostgreSQL server only follows another one, which is the one to ask.
     #[error("the PostgreSQL server is a standby; the hub needs the primary")]
     Standby,
+    /// What was sent or answered is of a member who was erased: nobody can open it any more.
+    #[error("the member was erased, and with it what was sent of it")]
+    Erased,
+    /// A member cannot be erased while something of it is open.
+    #[error("the member cannot be erased yet: {what}")]
+    StillOpen {
+        /// What is open.
+        what: &'static str,
+    },
+    /// A key is not at hand, or does not open what it should.
+    #[error("sealed contents")]
+    Seal(#[source] SealError),
     /// A body could not be compressed or unfolded.
     #[error("a body could not be compressed or unfolded")]
     Compression(#[source] std::io::Error),
@@ -85,6 +98,14 @@ pub enum StoreError {
     /// The database refused a statement for another reason: a fault of the hub.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
+    /// A newer hub has taken away from the schema what this one needs.
+    #[error("the schema has step {step}, and this hub knows none after {own}: it is too old")]
+    Outgrown {
+        /// Number and name of the step.
+        step: String,
+        /// The last step that this hub knows.
+        own: i64,
+    },
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -100,6 +121,15 @@ const UNAVAILABLE_POSTGRES: &[&str] = &["08", "28", "25006", "25P03", "53", "57"
 
 /// Codes of PostgreSQL for turns that met: not serialisable, deadlock, waited for a lock for too long.
 const CONTENDED: &[&str] = &["40001", "40P01", "55P03"];
+
+impl From<SealError> for StoreError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Forgotten => StoreError::Erased,
+            other => StoreError::Seal(other),
+        }
+    }
+}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -169,6 +199,8 @@ constraints! {
     Plan "plan_pk" "plan.role, plan.id, plan.version" "A version of a plan is kept once."
     Tariff "tariff_pk" "tariff.id, tariff.version" "A version of a tariff is kept once."
     Member "member_pk" "member.id" "A member is kept once."
+    DataKey "data_key_pk" "data_key.owner" "An owner has one key."
+    Erasure "erasure_pk" "erasure.member" "A member is erased once."
     MemberIdentifier "member_identifier_pk" "member_identifier.system, member_identifier.value" "An identifier names one member."
     Account "account_pk" "account.id" "An account is kept once."
     AccountCertificate "account_certificate" "account.insurer, account.policy, account.certificate" "A certificate is one account."

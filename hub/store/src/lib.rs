@@ -14,6 +14,7 @@ mod arrays;
 mod audit;
 mod audit_log;
 mod audit_rows;
+mod backup;
 mod batch;
 mod catalogue;
 mod cells;
@@ -22,8 +23,10 @@ mod compressed;
 mod db;
 mod enrol;
 mod enrol_rows;
+mod erase;
 mod error;
 mod ids;
+mod keys;
 mod lease;
 mod ledger;
 mod ledger_rows;
@@ -39,6 +42,7 @@ mod postings;
 mod put;
 mod rows;
 mod scope;
+mod seal;
 mod sqlite;
 mod staff;
 mod store;
@@ -49,6 +53,7 @@ pub use accounts::{KnownMember, Resolution};
 pub use approvals::{Approval, ApprovalState, NewApproval};
 pub use audit::{Growth, LogHead, LogTurn, NewLeaf, NewRead, WaitingLeaf};
 pub use audit_log::{FoundLeaf, LogDifference, LogState};
+pub use backup::{Figures, LedgerFigures, LogFigures, copy_file, server_version};
 pub use batch::{
     Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
     ReservationChange, RevisedLimit, UnmappedCode,
@@ -63,10 +68,11 @@ pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };
 pub use outbox::{Attempt, AttemptRecord, Backlog, MOST_WAIT_MS, Outcome, Owed};
-pub use participants::{Caller, NewCredential};
-pub use postgres::DatabaseUrl;
+pub use participants::{Caller, Credential, CredentialKind, NewCredential};
+pub use postgres::{DatabaseUrl, ShownUrl};
 pub use postings::{Posting, PostingRefusal};
 pub use scope::Scope;
+pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};
 pub use turn::{

@@ -1,18 +1,19 @@
 //! The rows that messages and their turns leave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
-use takmil_domain::participant::InsurerDecision;
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
 use crate::compressed::Compressed;
 use crate::error::{Constraint, StoreError};
+use crate::keys::{Part, Sealed};
 use crate::rows::{Bytes, Id, row};
+use crate::seal::OwnerKey;
 use crate::turn::Authorised;
 
 /// An identifier as it is compared: one spelling for what is read as the same.
@@ -217,10 +218,10 @@ row! {
         number: u32 as integer,
         at: Instant as integer,
         state: State as text,
-        answer: Option<Compressed> as bytes,
+        answer: Option<Sealed> as bytes,
         legs: &'a [Leg] as document,
-        original: Option<&'a Compressed> as bytes,
-        canonical: Option<&'a Compressed> as bytes,
+        original: Option<Sealed> as bytes,
+        canonical: Option<Sealed> as bytes,
     }
     Some(Constraint::Turn);
     "insert into turn (message, number, at, state, answer, legs, original, canonical)
@@ -231,33 +232,58 @@ impl<'a> TurnRow<'a> {
     pub(crate) fn of(
         messages: &'a [NewMessage],
         updates: &'a [MessageUpdate],
+        keys: &OwnerKeys<'_>,
     ) -> Result<Vec<Self>, StoreError> {
-        let kept = |answer: &String| Compressed::new(answer.as_bytes());
+        let answered = |key: &OwnerKey, id, turn, answer: &String| {
+            let answer = Compressed::new(answer.as_bytes())?;
+            Sealed::of(key, id, Part::Answer(turn), &answer)
+        };
         let first = messages.iter().map(|new| {
+            let sealed = |part, body| Sealed::of(&new.key, new.id, part, body);
             Ok(TurnRow {
                 message: new.id.into(),
                 number: 1,
                 at: new.answered_at,
                 state: new.state,
-                answer: Some(kept(&new.answer)?),
+                answer: Some(answered(&new.key, new.id, 1, &new.answer)?),
                 legs: &new.legs,
-                original: Some(&new.original),
-                canonical: Some(&new.canonical),
+                original: Some(sealed(Part::Original, &new.original)?),
+                canonical: Some(sealed(Part::Canonical, &new.canonical)?),
             })
         });
         let later = updates.iter().map(|update| {
+            let answer = update.answer.as_ref();
+            let answer =
+                answer.map(|answer| answered(keys.of(update.id)?, update.id, update.turn, answer));
             Ok(TurnRow {
                 message: update.id.into(),
                 number: update.turn,
                 at: update.at,
                 state: update.to,
-                answer: update.answer.as_ref().map(kept).transpose()?,
+                answer: answer.transpose()?,
                 legs: &update.legs,
                 original: None,
                 canonical: None,
             })
         });
         first.chain(later).collect()
+    }
+}
+
+/// The keys of the messages that a turn writes: of those that it takes, and of those that it has loaded.
+#[derive(Debug)]
+pub(crate) struct OwnerKeys<'a> {
+    pub(crate) taken: &'a [NewMessage],
+    pub(crate) loaded: &'a HashMap<MessageId, OwnerKey>,
+}
+
+impl OwnerKeys<'_> {
+    fn of(&self, message: MessageId) -> Result<&OwnerKey, StoreError> {
+        let taken = || self.taken.iter().find(|new| new.id == message);
+        self.loaded
+            .get(&message)
+            .or_else(|| taken().map(|new| &new.key))
+            .ok_or(StoreError::NotFound)
     }
 }
 
@@ -268,7 +294,7 @@ row! {
         insurer: &'a ParticipantId as text,
         reference: &'a str as text,
         at: Instant as integer,
-        document: &'a InsurerDecision as document,
+        document: Sealed as bytes,
     }
     Some(Constraint::Reference);
     "insert into decision (message, insurer, reference, at, document)
@@ -278,13 +304,22 @@ row! {
 }
 
 impl<'a> DecisionRow<'a> {
-    pub(crate) fn of(decisions: &'a [NewDecision]) -> Vec<Self> {
-        let row = |new: &'a NewDecision| DecisionRow {
-            message: new.decision.message.into(),
-            insurer: &new.insurer,
-            reference: &new.decision.reference,
-            at: new.at,
-            document: &new.decision,
+    pub(crate) fn of(
+        decisions: &'a [NewDecision],
+        keys: &OwnerKeys<'_>,
+    ) -> Result<Vec<Self>, StoreError> {
+        let row = |new: &'a NewDecision| {
+            let (message, reference) = (new.decision.message, new.decision.reference.as_str());
+            let document = crate::catalogue::rendered(&new.decision)?;
+            let document = Compressed::new(document.as_bytes())?;
+            let part = Part::Decision(reference);
+            Ok(DecisionRow {
+                message: message.into(),
+                insurer: &new.insurer,
+                reference,
+                at: new.at,
+                document: Sealed::of(keys.of(message)?, message, part, &document)?,
+            })
         };
         decisions.iter().map(row).collect()
     }

@@ -8,13 +8,14 @@ use takmil_domain::participant::Purpose;
 
 use crate::batch::Leg;
 use crate::column::Row;
-use crate::compressed::Compressed;
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::keys::{Part, Sealed};
 use crate::outbox::{AttemptRecord, attempt_record};
 use crate::scope::Scope;
+use crate::seal::OwnerKey;
 use crate::store::Store;
-use crate::turn::digest;
+use crate::turn::{answer, digest};
 
 /// The most messages of one page.
 const MOST_OF_PAGE: u32 = 1_000;
@@ -66,7 +67,7 @@ pub struct MessageTurn {
     pub at: Instant,
     /// How far the message came.
     pub state: State,
-    /// The answer, as JSON, where it changed.
+    /// The answer, as JSON, where it changed and the member was not erased since.
     pub answer: Option<String>,
     /// The legs since the turn before.
     pub legs: Vec<Leg>,
@@ -166,9 +167,13 @@ impl Store {
                 &[id.0.into()],
             )
             .await?;
+        let key = match self.keys.of_member(&self.readers, envelope.member).await {
+            Err(StoreError::Erased) => None,
+            other => Some(other?),
+        };
         let turns = turns
             .iter()
-            .map(|row| turn(scope, row))
+            .map(|row| turn(scope, id, key.as_ref(), row))
             .collect::<Result<_, _>>()?;
         let deliveries = deliveries(&mut db, scope, id).await?;
         Ok(MessageWay {
@@ -193,59 +198,48 @@ impl Store {
     /// The body as received.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    /// [`StoreError::NotFound`] if there is no such message in the scope; [`StoreError::Erased`] if it is of a
+    /// member who was erased.
     pub async fn original(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        let row = self
-            .part(
-                scope,
-                id,
-                "select original as part from turn where message = $1 and number = 1",
-            )
-            .await?;
-        Compressed::unfold(row.bytes("part")?)
+        const SQL: &str = "select original from turn where message = $1 and number = 1";
+        let (key, row) = self.opened(scope, id, SQL).await?;
+        Sealed::open(&key, id, Part::Original, row.bytes("original")?)
     }
 
     /// The canonical message, as JSON.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    /// As [`Store::original`].
     pub async fn canonical(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        let row = self
-            .part(
-                scope,
-                id,
-                "select canonical as part from turn where message = $1 and number = 1",
-            )
-            .await?;
-        Compressed::unfold(row.bytes("part")?)
+        const SQL: &str = "select canonical from turn where message = $1 and number = 1";
+        let (key, row) = self.opened(scope, id, SQL).await?;
+        Sealed::open(&key, id, Part::Canonical, row.bytes("canonical")?)
     }
 
     /// The last answer, as JSON.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if there is no such message in the scope.
+    /// As [`Store::original`].
     pub async fn answer(&self, scope: &Scope, id: MessageId) -> Result<String, StoreError> {
-        let row = self
-            .part(
-                scope,
-                id,
-                "select answer as part from turn where message = $1 and answer is not null
-                 order by number desc limit 1",
-            )
-            .await?;
-        Compressed::unfold_text(row.bytes("part")?)
+        const SQL: &str = "select number, answer from turn
+             where message = $1 and answer is not null order by number desc limit 1";
+        let (key, row) = self.opened(scope, id, SQL).await?;
+        answer(&row, &key, id)
     }
 
-    async fn part(
+    /// A row of a message, with the key that opens it.
+    async fn opened(
         &self,
         scope: &Scope,
         id: MessageId,
         sql: &'static str,
-    ) -> Result<Row, StoreError> {
+    ) -> Result<(OwnerKey, Row), StoreError> {
         let mut reader = self.read(scope).await?;
         let mut db = reader.db();
-        find(&mut db, scope, id).await?;
-        db.fetch_one(sql, &[id.0.into()]).await
+        let envelope = find(&mut db, scope, id).await?;
+        let row = db.fetch_one(sql, &[id.0.into()]).await?;
+        let key = self.keys.of_member(&self.readers, envelope.member).await?;
+        Ok((key, row))
     }
 
     /// A page of the scope's messages, the latest first; the next page begins after the last one's id.
@@ -388,7 +382,12 @@ async fn deliveries(
     Ok(deliveries)
 }
 
-fn turn(scope: &Scope, row: &Row) -> Result<MessageTurn, StoreError> {
+fn turn(
+    scope: &Scope,
+    message: MessageId,
+    key: Option<&OwnerKey>,
+    row: &Row,
+) -> Result<MessageTurn, StoreError> {
     let mut legs: Vec<Leg> = row.document("legs")?;
     if let Scope::Insurer(own) = scope {
         legs.retain(|leg| leg.who.as_ref().is_none_or(|who| who == own));
@@ -397,10 +396,10 @@ fn turn(scope: &Scope, row: &Row) -> Result<MessageTurn, StoreError> {
         number: row.number("number")?,
         at: row.moment("at")?,
         state: row.named("state")?,
-        answer: row
-            .bytes_maybe("answer")?
-            .map(Compressed::unfold_text)
-            .transpose()?,
+        answer: match (key, row.bytes_maybe("answer")?) {
+            (Some(key), Some(_)) => Some(answer(row, key, message)?),
+            _ => None,
+        },
         legs,
     })
 }

@@ -3,15 +3,19 @@
 //! Hubs of two versions work in one database while it is rolled out, so every step only expands: it adds a
 //! table, an index, or a column that may be missing or has a default, and the hub before it never notices. What
 //! is to go or to change its meaning goes in two releases: one adds the new beside the old and writes both, a
-//! later one, when no hub needs the old any more, contracts. A step that contracts says so in its first line
-//! (`-- contract: ` and which step had added the new); a test holds every other step to expanding. A step that
-//! has left the house never changes: the database remembers its digest.
+//! later one, when no hub needs the old any more, contracts. A step that contracts says so in its name,
+//! `contract_0012_…`, where 12 is the step that had added the new; a test holds every other step to expanding. A step
+//! that has left the house never changes: the database remembers its digest.
+//!
+//! So a hub opens a schema that has later steps than its own, unless one of them contracts what the hub still needs:
+//! the names of those steps, which the database keeps, tell it.
 
 use std::ops::Deref;
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Acquire, SqlSafeStr};
 
+use crate::db::Pool;
 use crate::error::StoreError;
 
 /// Number, name and statements of a step.
@@ -48,7 +52,40 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.
-pub(crate) async fn run<'p, P>(steps: &'static [Step], pool: P) -> Result<(), StoreError>
+///
+/// # Errors
+/// [`StoreError::Outgrown`] if a newer hub has taken away what this one needs.
+pub(crate) async fn run(pool: &Pool) -> Result<(), StoreError> {
+    let steps = match pool {
+        Pool::Sqlite(pool) => migrate(SQLITE, pool).await?,
+        Pool::Postgres(pool) => migrate(POSTGRES, pool).await?,
+    };
+    let own = steps.last().map_or(0, |step| step.0);
+    let later =
+        "select version, description from _sqlx_migrations where version > $1 order by version";
+    for step in pool.fetch_all(later, &[own.into()]).await? {
+        let (number, name) = (step.number::<i64>("version")?, step.text("description")?);
+        if needed(name).is_some_and(|needed| needed > own) {
+            let step = format!("{number} {name}");
+            return Err(StoreError::Outgrown { step, own });
+        }
+        tracing::warn!(
+            number,
+            name,
+            own,
+            "the schema has a step of a newer hub, which adds to it"
+        );
+    }
+    Ok(())
+}
+
+/// The step that a hub has to know to work with what a step leaves; none where every hub does.
+fn needed(name: &str) -> Option<i64> {
+    let (digits, _) = name.strip_prefix("contract_")?.split_once('_')?;
+    digits.parse().ok()
+}
+
+async fn migrate<'p, P>(steps: &'static [Step], pool: P) -> Result<&'static [Step], StoreError>
 where
     P: Acquire<'p>,
     <P::Connection as Deref>::Target: Migrate,
@@ -63,9 +100,10 @@ where
         )
     };
     Migrator::with_migrations(steps.iter().map(step).collect())
+        .set_ignore_missing(true)
         .run(pool)
         .await?;
-    Ok(())
+    Ok(steps)
 }
 
 #[cfg(test)]
@@ -100,7 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_step_expands_unless_it_says_what_it_contracts() {
+    fn a_step_expands_unless_it_says_in_its_name_what_it_contracts() {
+        assert_eq!(needed("contract_0012_old_covers"), Some(12));
+        assert_eq!(needed("contracts"), None);
         for (number, name, sql) in SQLITE.iter().chain(POSTGRES) {
             let statements: Vec<_> = sql.lines().filter(|line| !line.starts_with("--")).collect();
             let words: Vec<_> = statements
@@ -109,8 +149,16 @@ mod tests {
                 .collect();
             let text = words.join(" ");
             let found = CONTRACTING.iter().find(|words| text.contains(**words));
-            let says = sql.lines().next().unwrap().starts_with("-- contract: ");
-            assert_eq!(found.is_some(), says, "{number} {name}: {found:?}");
+            let says = needed(name);
+            assert_eq!(
+                found.is_some(),
+                says.is_some(),
+                "{number} {name}: {found:?}"
+            );
+            assert!(
+                says.is_none_or(|needed| needed < *number),
+                "{number} {name}"
+            );
             for column in text.split("add column").skip(1) {
                 let column = column.split([',', ';']).next().unwrap();
                 let safe = !column.contains("not null") || column.contains("default");

@@ -8,12 +8,13 @@ use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 
 use crate::column::Row;
-use crate::compressed::Compressed;
 use crate::db::{Db, Sql};
 use crate::error::{Constraint, StoreError};
+use crate::keys::{Part, Sealed};
 use crate::put::put;
 use crate::rows::{Id, over, row};
 use crate::scope::Scope;
+use crate::seal::OwnerKey;
 use crate::store::Store;
 use crate::turn::answer;
 
@@ -139,8 +140,10 @@ pub const MOST_WAIT_MS: u64 = 300_000;
 macro_rules! due {
     () => {
         "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
-             first.canonical, told.answer
+             m.member, k.wrapped, first.canonical, told.number, told.answer
          from delivery d
+         join message m on m.id = d.message
+         left join data_key k on k.owner = m.member
          join turn first on first.message = d.message and first.number = 1
          join turn told on told.message = d.message and told.number = d.turn
          where d.insurer = $1 and d.delivered_at is null and (d.due_at <= $2 or d.due_at > $4)
@@ -180,7 +183,8 @@ impl Store {
             now.plus_ms(MOST_WAIT_MS).into(),
         ];
         let rows = self.readers.fetch_all(due!(), &values).await?;
-        rows.iter().map(owed).collect()
+        let keys = self.keys.of_all(&rows).await?;
+        rows.iter().zip(&keys).map(owed).collect()
     }
 
     /// Claims what an insurer is to get now, as [`Store::due`] offers it: nobody else is offered it, nor what
@@ -217,7 +221,8 @@ impl Store {
         let mut transaction = self.writers.begin(BEGIN).await?;
         let mut db = transaction.db();
         let rows = db.fetch_all(RIPE, &values).await?;
-        let claimed: Vec<Owed> = rows.iter().map(owed).collect::<Result<_, _>>()?;
+        let keys = self.keys.of_all(&rows).await?;
+        let claimed: Vec<Owed> = rows.iter().zip(&keys).map(owed).collect::<Result<_, _>>()?;
         let mut claims: Vec<_> = rows
             .iter()
             .map(|row| row.number("sequence"))
@@ -386,17 +391,18 @@ async fn left(
     Ok(left)
 }
 
-fn owed(row: &Row) -> Result<Owed, StoreError> {
+fn owed((row, key): (&Row, &OwnerKey)) -> Result<Owed, StoreError> {
+    let message = MessageId(row.uuid("message")?);
     Ok(Owed {
         id: DeliveryId(row.uuid("id")?),
         insurer: row.named("insurer")?,
         purpose: row.named("purpose")?,
-        message: MessageId(row.uuid("message")?),
+        message,
         kind: row.named("kind")?,
         sequence: row.number("sequence")?,
         created_at: row.moment("created_at")?,
-        canonical: Compressed::unfold(row.bytes("canonical")?)?,
-        answer: answer(row)?,
+        canonical: Sealed::open(key, message, Part::Canonical, row.bytes("canonical")?)?,
+        answer: answer(row, key, message)?,
     })
 }
 

@@ -1,5 +1,6 @@
-//! The parties that the hub talks to, and the keys by which they are recognised.
+//! The parties that the hub talks to, and the keys and certificates by which they are recognised.
 
+use serde::Serialize;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
 use takmil_domain::participant::Participant;
@@ -16,20 +17,62 @@ use crate::scope::Scope;
 use crate::staff::{Staff, staff};
 use crate::store::Store;
 
-/// A key that opens for a participant, or for a person of it.
+/// What a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// An API key.
+    Key,
+    /// The public key of a client certificate.
+    Certificate,
+}
+
+impl CredentialKind {
+    /// The name in the database and in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CredentialKind::Key => "key",
+            CredentialKind::Certificate => "certificate",
+        }
+    }
+
+    fn parse(text: &str) -> Option<CredentialKind> {
+        let kinds = [CredentialKind::Key, CredentialKind::Certificate];
+        kinds.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A credential to be, which opens for a participant, or for a person of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCredential {
     /// For whom.
     pub participant: ParticipantId,
     /// For which person of it, where it is a person's.
     pub staff: Option<StaffId>,
-    /// SHA-256 of the key. The key itself is shown once and kept nowhere.
+    /// What it is.
+    pub kind: CredentialKind,
+    /// SHA-256 of the key. An API key itself is shown once and kept nowhere.
     pub hash: [u8; 32],
     /// What people call it.
     pub label: String,
 }
 
-/// Whom a key opens for.
+/// A credential that opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// The SHA-256 that it is known by.
+    pub hash: [u8; 32],
+    /// Which person of the participant it opens for, where it is a person's.
+    pub staff: Option<StaffId>,
+    /// What people call it.
+    pub label: String,
+    /// Since when it opens.
+    pub created_at: Instant,
+}
+
+/// Whom a credential opens for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The participant.
@@ -133,10 +176,10 @@ impl Store {
         row.map(|row| row.document("document")).transpose()
     }
 
-    /// Lets a key open.
+    /// Lets a credential open.
     ///
     /// # Errors
-    /// [`Constraint::Credential`] if the key opens already; [`StoreError::NotFound`] if the person does not
+    /// [`Constraint::Credential`] if it opens already, or has opened before; [`StoreError::NotFound`] if the person does not
     /// work for the participant; [`Constraint::Reference`] if there is no such participant.
     pub async fn add_credential(&self, new: &NewCredential, at: Instant) -> Result<(), StoreError> {
         let mut transaction = self.desk().await?;
@@ -144,7 +187,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Closes a key for good.
+    /// Closes a credential for good.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if it does not open.
@@ -154,7 +197,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Closes a key and opens another in its place, with the same holder.
+    /// Closes a credential and opens another of its kind in its place, with the same holder.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the old one does not open; [`Constraint::Credential`] if the new one does.
@@ -168,15 +211,15 @@ impl Store {
         let mut db = transaction.db();
         revoke(&mut db, old, at).await?;
         db.execute(
-            "insert into credential (hash, participant, staff, label, created_at)
-             select $2, participant, staff, label, $3 from credential where hash = $1",
+            "insert into credential (hash, participant, staff, kind, label, created_at)
+             select $2, participant, staff, kind, label, $3 from credential where hash = $1",
             &[old.into(), (&new).into(), at.into()],
         )
         .await?;
         transaction.commit().await
     }
 
-    /// Whom a key opens for, by its hash; `None` where it does not, or no longer.
+    /// Whom a credential opens for, by its hash; `None` where it does not, or no longer.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
@@ -202,15 +245,15 @@ impl Store {
         }))
     }
 
-    /// The labels of a participant's open keys with their making, the newest last.
+    /// A participant's credentials that open, the newest last.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the scope may not see the participant's keys.
+    /// [`StoreError::NotFound`] if the scope may not see the participant's credentials.
     pub async fn credentials(
         &self,
         scope: &Scope,
         participant: &ParticipantId,
-    ) -> Result<Vec<(String, Instant)>, StoreError> {
+    ) -> Result<Vec<Credential>, StoreError> {
         let own = match scope {
             Scope::Hub => true,
             Scope::Provider(own) | Scope::Insurer(own) => own == participant,
@@ -223,13 +266,12 @@ impl Store {
         let rows = reader
             .db()
             .fetch_all(
-                "select label, created_at from credential
-                 where participant = $1 and revoked_at is null order by created_at, label",
+                "select hash, kind, staff, label, created_at from credential
+                 where participant = $1 and revoked_at is null order by created_at, label, hash",
                 &[participant.as_str().into()],
             )
             .await?;
-        let read = |row: &Row| Ok((row.text("label")?.to_owned(), row.moment("created_at")?));
-        rows.iter().map(read).collect()
+        rows.iter().map(credential).collect()
     }
 }
 
@@ -253,12 +295,26 @@ async fn name(db: &mut Db<'_>, participant: &Participant) -> Result<(), StoreErr
     put(db, &rows).await
 }
 
+fn credential(row: &Row) -> Result<Credential, StoreError> {
+    let unreadable = || StoreError::Unreadable {
+        what: "a credential",
+    };
+    let hash = row.bytes("hash")?.try_into();
+    Ok(Credential {
+        kind: CredentialKind::parse(row.text("kind")?).ok_or_else(unreadable)?,
+        hash: hash.map_err(|_| unreadable())?,
+        staff: row.uuid_maybe("staff")?.map(StaffId),
+        label: row.text("label")?.to_owned(),
+        created_at: row.moment("created_at")?,
+    })
+}
+
 async fn add(db: &mut Db<'_>, new: &NewCredential, at: Instant) -> Result<(), StoreError> {
     // A person's key opens for the participant that the person works for, and no other.
     let added = db
         .execute(
-            "insert into credential (hash, participant, staff, label, created_at)
-             select $1, $2, $3, $4, $5
+            "insert into credential (hash, participant, staff, kind, label, created_at)
+             select $1, $2, $3, $6, $4, $5
              where $3 is null or exists (select 1 from staff where id = $3 and participant = $2)",
             &[
                 (&new.hash).into(),
@@ -266,6 +322,7 @@ async fn add(db: &mut Db<'_>, new: &NewCredential, at: Instant) -> Result<(), St
                 new.staff.map(|staff| staff.0).into(),
                 (&new.label).into(),
                 at.into(),
+                new.kind.as_str().into(),
             ],
         )
         .await?;

@@ -41,6 +41,38 @@ impl DatabaseUrl {
         let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
         (known && PgConnectOptions::from_str(text).is_ok()).then(|| DatabaseUrl(text.to_owned()))
     }
+
+    /// The address, which may hold a password.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What of it is no secret; none where it is no address.
+    pub fn shown(&self) -> Option<ShownUrl> {
+        let options = PgConnectOptions::from_str(&self.0).ok()?;
+        let socket = options.get_socket().and_then(|path| path.to_str());
+        let role = options.get_username().to_owned();
+        let database = options.get_database().unwrap_or(&role).to_owned();
+        Some(ShownUrl {
+            host: socket.unwrap_or(options.get_host()).to_owned(),
+            port: options.get_port(),
+            database,
+            role,
+        })
+    }
+}
+
+/// What of a [`DatabaseUrl`] is no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownUrl {
+    /// The server's name or address, or the folder of its socket.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The database.
+    pub database: String,
+    /// Who enters it.
+    pub role: String,
 }
 
 impl std::fmt::Debug for DatabaseUrl {
@@ -71,9 +103,9 @@ pub(crate) async fn open(
     let keyed = options.clone().options(KEYED.iter().copied());
     let writers = pool(writers).connect_with(keyed).await?;
     check(&writers).await?;
-    migrations::run(migrations::POSTGRES, &writers).await?;
-    let readers = pool(readers).connect_with(options).await?;
     let writers = Pool::Postgres(writers);
+    migrations::run(&writers).await?;
+    let readers = pool(readers).connect_with(options).await?;
     match partitions::make(&writers, None).await {
         // Another hub is at work, and will make them, or the clocks will.
         Ok(_) | Err(StoreError::Contended) => {}

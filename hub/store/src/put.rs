@@ -4,6 +4,10 @@
 //! every turn: turns may wait for each other, but not in a circle.
 
 use crate::audit_rows::LeafRow;
+use std::collections::HashMap;
+
+use takmil_domain::ids::MessageId;
+
 use crate::batch::Batch;
 use crate::db::Db;
 use crate::error::{Constraint, StoreError};
@@ -11,11 +15,12 @@ use crate::ledger_rows::{
     Deltas, EntryRow, LimitRow, Move, Places, ReleasedRow, ReservationRow, ReservedRow, RevisedRow,
 };
 use crate::message_rows::{
-    AuthorisationRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, PayerRow, TurnRow,
-    UnmappedRow, UpdateRow,
+    AuthorisationRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, OwnerKeys, PayerRow,
+    TurnRow, UnmappedRow, UpdateRow,
 };
 use crate::outbox_rows::DeliveryRow;
 use crate::rows::{Cells, Over};
+use crate::seal::OwnerKey;
 
 /// A row of a batch statement.
 pub(crate) trait Row: Cells {
@@ -25,15 +30,24 @@ pub(crate) trait Row: Cells {
     const UNTOUCHED: Option<Constraint>;
 }
 
+/// What a turn knows by the time it writes.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The places of the limits that it has asked for.
+    pub(crate) places: Places,
+    /// The keys of the messages that it has loaded.
+    pub(crate) keys: HashMap<MessageId, OwnerKey>,
+}
+
 /// Writes all of the batch; after an error the transaction is to be dropped. Where what breaks was not there before,
 /// another turn has made it since (`made_since`), and the turn is to be begun anew.
 pub(crate) async fn batch(
     to: &mut Db<'_>,
     batch: &Batch,
-    places: &Places,
+    known: &Known,
     made_since: impl Fn(Constraint) -> bool,
 ) -> Result<(), StoreError> {
-    match write(to, batch, places).await {
+    match write(to, batch, known).await {
         Err(StoreError::Broken { constraint }) if to.is_shared() && made_since(constraint) => {
             Err(StoreError::Contended)
         }
@@ -41,7 +55,12 @@ pub(crate) async fn batch(
     }
 }
 
-async fn write(to: &mut Db<'_>, batch: &Batch, places: &Places) -> Result<(), StoreError> {
+async fn write(to: &mut Db<'_>, batch: &Batch, known: &Known) -> Result<(), StoreError> {
+    let Known { places, keys } = known;
+    let keys = OwnerKeys {
+        taken: &batch.messages,
+        loaded: keys,
+    };
     let place = |entry| Move::of(entry, places);
     let moves: Vec<_> = batch.entries.iter().map(place).collect();
     let mut deltas = Deltas::of(&moves);
@@ -51,8 +70,8 @@ async fn write(to: &mut Db<'_>, batch: &Batch, places: &Places) -> Result<(), St
     put(to, &IdentifierRow::of(messages)).await?;
     put(to, &PayerRow::of(messages)).await?;
     put(to, &UpdateRow::of(&batch.updates)?).await?;
-    put(to, &TurnRow::of(messages, &batch.updates)?).await?;
-    put(to, &DecisionRow::of(&batch.decisions)).await?;
+    put(to, &TurnRow::of(messages, &batch.updates, &keys)?).await?;
+    put(to, &DecisionRow::of(&batch.decisions, &keys)?).await?;
     put(to, &AuthorisationRow::of(&batch.authorisations)).await?;
     put(to, &LimitRow::of(&batch.limits, places, &mut deltas)).await?;
     put(to, &RevisedRow::of(&batch.revised, places)).await?;

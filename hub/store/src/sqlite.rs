@@ -59,11 +59,12 @@ pub(crate) async fn open(path: &Path, readers: u32) -> Result<(Pool, Pool), Stor
     };
     let writer = pool(1).connect_with(options.clone()).await?;
     check(&writer).await?;
-    migrations::run(migrations::SQLITE, &writer).await?;
+    let writer = Pool::Sqlite(writer);
+    migrations::run(&writer).await?;
     let readers = pool(readers.max(1))
         .connect_with(options.pragma("query_only", "on"))
         .await?;
-    Ok((Pool::Sqlite(writer), Pool::Sqlite(readers)))
+    Ok((writer, Pool::Sqlite(readers)))
 }
 
 async fn check(pool: &SqlitePool) -> Result<(), StoreError> {

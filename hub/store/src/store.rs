@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 use crate::db::{Pool, Sql, Transaction};
 use crate::error::StoreError;
+use crate::keys::Keys;
 use crate::postgres::DatabaseUrl;
 use crate::scope::Scope;
+use crate::seal::{KeyProvider, OwnerKey};
 use crate::turn::Turn;
 use crate::{ids, postgres, sqlite};
 
@@ -23,8 +25,10 @@ pub struct StoreConfig {
     pub place: Place,
     /// How many connections read.
     pub readers: u32,
-    /// Random bits for ids that the store makes.
+    /// Random bits for ids and keys that the store makes.
     pub random: Random,
+    /// Who wraps the keys under which the store seals what was sent.
+    pub keys: Arc<dyn KeyProvider>,
 }
 
 /// Where the database lies.
@@ -49,6 +53,7 @@ pub struct Store {
     pub(crate) writers: Pool,
     pub(crate) readers: Pool,
     random: Random,
+    pub(crate) keys: Keys,
     /// Dropped, and with it the folder, after the last clone.
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -85,7 +90,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::TooOld`] if SQLite or PostgreSQL is not safe; [`StoreError::NotDurable`] if the server may
     /// forget what it has committed; [`StoreError::Standby`] if it only follows another;
-    /// [`StoreError::Migration`] if the schema is newer than this hub's; [`StoreError::Unavailable`] if the
+    /// [`StoreError::Outgrown`] if this hub is too old for the schema; [`StoreError::Unavailable`] if the
     /// database cannot be reached.
     pub async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
         let mut folder = None;
@@ -102,12 +107,22 @@ impl Store {
                 postgres::open(url, *writers, config.readers).await?
             }
         };
-        Ok(Store {
+        let fresh = fresh_key(&config.random);
+        let keys = Keys::open(Arc::clone(&config.keys), &writers, fresh).await?;
+        let store = Store {
             writers,
             readers,
             random: Arc::clone(&config.random),
+            keys,
             _folder: folder,
-        })
+        };
+        store.erase_again().await?;
+        Ok(store)
+    }
+
+    /// The key of what is of nobody known.
+    pub fn own_key(&self) -> &OwnerKey {
+        self.keys.own()
     }
 
     /// Begins a turn. On SQLite the next one waits until this is committed or dropped; on PostgreSQL turns wait
@@ -116,7 +131,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] if no writer is free in time.
     pub async fn begin(&self) -> Result<Turn, StoreError> {
-        Ok(Turn::new(self.writers.begin(TURN).await?))
+        let transaction = self.writers.begin(TURN).await?;
+        Ok(Turn::new(transaction, self.keys.clone()))
     }
 
     /// Waits for what runs and closes all connections.
@@ -158,8 +174,22 @@ impl Store {
         uuid::Builder::from_random_bytes(bits).into_uuid()
     }
 
+    /// A fresh key.
+    pub(crate) fn fresh_key(&self) -> OwnerKey {
+        fresh_key(&self.random)
+    }
+
     /// A fresh id.
     pub(crate) fn fresh_id(&self, at: Instant) -> Uuid {
         ids::uuid(at, (self.random)())
     }
+}
+
+fn fresh_key(random: &Random) -> OwnerKey {
+    let mut bits = [0; 32];
+    let source = std::iter::repeat_with(|| random()).flatten();
+    bits.iter_mut()
+        .zip(source)
+        .for_each(|(to, from)| *to = from);
+    OwnerKey::new(bits)
 }

@@ -1,6 +1,6 @@
 //! A lane's turn: one transaction that holds the writer, loads what the batch touches, and writes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use takmil_domain::answer::State;
@@ -13,14 +13,15 @@ use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::Batch;
 use crate::column::Row;
-use crate::compressed::Compressed;
 use crate::db::{Db, Transaction};
 use crate::error::{Constraint, StoreError};
+use crate::keys::{Keys, Part, Sealed};
 use crate::ledger::{limit_columns, limit_key, standing};
-use crate::ledger_rows::{Place, Places};
+use crate::ledger_rows::Place;
 use crate::message_rows::spelled;
-use crate::put;
+use crate::put::{self, Known};
 use crate::rows::{Id, over};
+use crate::seal::OwnerKey;
 
 /// A lane's transaction. Dropped without [`Turn::commit`], it leaves nothing behind.
 ///
@@ -34,7 +35,8 @@ pub struct Turn {
     transaction: Transaction<'static>,
     /// Of what the turn has asked whether it is there.
     asked: Asked,
-    places: Places,
+    known: Known,
+    keys: Keys,
 }
 
 /// Of what a turn has asked whether it is there: made by another since, it is no fault of the turn's.
@@ -198,11 +200,12 @@ macro_rules! authorisations {
 }
 
 impl Turn {
-    pub(crate) fn new(transaction: Transaction<'static>) -> Turn {
+    pub(crate) fn new(transaction: Transaction<'static>, keys: Keys) -> Turn {
         Turn {
             transaction,
             asked: Asked::default(),
-            places: Places::default(),
+            known: Known::default(),
+            keys,
         }
     }
 
@@ -226,9 +229,10 @@ impl Turn {
         );
         let of_answers = over!(
             message id;
-            "select batch.place, m.id, m.digest, m.state, last.answer
+            "select m.id, m.digest, m.state, m.member, k.wrapped, last.number, last.answer
              from batch
              join message m on m.id = batch.message
+             left join data_key k on k.owner = m.member
              join turn last on last.message = m.id
                  and last.number = (select max(number) from turn
                      where turn.message = m.id and turn.answer is not null)"
@@ -241,18 +245,21 @@ impl Turn {
         }
         let messages = message_keys(taken.iter().map(|(_, message)| *message));
         let found = self.db().ask(of_answers, &messages).await?;
-        let answers = placed(taken.len(), &found, |row| {
-            Ok(StoredAnswer {
-                message: MessageId(row.uuid("id")?),
+        let mut answers = HashMap::new();
+        for row in &found {
+            let (message, key) = (MessageId(row.uuid("id")?), self.keys.of(row).await?);
+            let answer = StoredAnswer {
+                message,
                 digest: digest(row)?,
                 state: row.named("state")?,
-                answer: answer(row)?,
-            })
-        })?;
+                answer: answer(row, &key, message)?,
+            };
+            answers.insert(message, answer);
+        }
         let mut places: Vec<Option<StoredAnswer>> = keys.iter().map(|_| None).collect();
-        for ((place, _), answer) in taken.into_iter().zip(answers) {
+        for (place, message) in taken {
             if let Some(slot) = places.get_mut(place) {
-                *slot = answer;
+                *slot = answers.get(&message).cloned();
             }
         }
         Ok(places)
@@ -273,7 +280,7 @@ impl Turn {
             postgres(standings!(), " order by s.account, s.id for no key update of s")
         );
         self.asked.limits = true;
-        let places = keys.iter().map(|key| self.places.note(key));
+        let places = keys.iter().map(|key| self.known.places.note(key));
         let rows: Vec<_> = places.map(Place::into_row).collect();
         let found = self.db().ask(sql, &rows).await?;
         placed(keys.len(), &found, standing)
@@ -400,9 +407,10 @@ impl Turn {
         let of_heads = over!(
             message id;
             "select batch.place, m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at,
-                 m.deadline, m.member, first.canonical, last.answer
+                 m.deadline, m.member, k.wrapped, first.canonical, last.number, last.answer
              from batch
              join message m on m.id = batch.message
+             left join data_key k on k.owner = m.member
              join turn first on first.message = m.id and first.number = 1
              join turn last on last.message = m.id
                  and last.number = (select max(number) from turn
@@ -419,17 +427,23 @@ impl Turn {
         );
         let of_decisions = over!(
             message id;
-            "select batch.place, d.insurer, d.document
+            "select batch.place, d.insurer, d.reference, d.document
              from batch join decision d on d.message = batch.message
              order by batch.place, d.at, d.insurer, d.reference"
         );
         let rows = message_keys(messages.iter().copied());
-        let mut db = self.db();
-        if db.is_shared() {
-            db.ask(of_locks, &rows).await?;
+        if self.db().is_shared() {
+            self.db().ask(of_locks, &rows).await?;
         }
-        let heads = db.ask(of_heads, &rows).await?;
-        let mut loaded = placed(messages.len(), &heads, loaded_head)?;
+        let mut loaded: Vec<Option<LoadedMessage>> = messages.iter().map(|_| None).collect();
+        for row in self.db().ask(of_heads, &rows).await? {
+            let (message, key) = (MessageId(row.uuid("id")?), self.keys.of(&row).await?);
+            if let Some(slot) = loaded.get_mut(row.number::<usize>("place")?) {
+                *slot = Some(loaded_head(&row, &key, message)?);
+            }
+            self.known.keys.insert(message, key);
+        }
+        let mut db = self.transaction.db();
         for row in db.ask(of_entries, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
                 message.entries.push(entry(&row)?);
@@ -437,7 +451,11 @@ impl Turn {
         }
         for row in db.ask(of_decisions, &rows).await? {
             if let Some(Some(message)) = loaded.get_mut(row.number::<usize>("place")?) {
-                let document = row.text("document")?.to_owned();
+                let Some(key) = self.known.keys.get(&message.id) else {
+                    continue;
+                };
+                let part = Part::Decision(row.text("reference")?);
+                let document = Sealed::open_text(key, message.id, part, row.bytes("document")?)?;
                 message.decisions.push((row.named("insurer")?, document));
             }
         }
@@ -449,13 +467,39 @@ impl Turn {
     /// # Errors
     /// [`StoreError::Broken`] with the constraint; [`StoreError::Contended`] where the turn has to be done again.
     pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.find_keys(batch).await?;
         let asked = &self.asked;
         let made_since = |constraint| match constraint {
             Constraint::Idempotency => asked.keys,
             Constraint::Limit => asked.limits,
             _ => false,
         };
-        put::batch(&mut self.transaction.db(), batch, &self.places, made_since).await
+        put::batch(&mut self.transaction.db(), batch, &self.known, made_since).await
+    }
+
+    /// Finds the keys of messages that go on and were not loaded.
+    async fn find_keys(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let of_keys = over!(
+            message id;
+            "select m.id, m.member, k.wrapped
+             from batch join message m on m.id = batch.message
+             left join data_key k on k.owner = m.member"
+        );
+        let sealing = batch
+            .updates
+            .iter()
+            .filter(|update| update.answer.is_some());
+        let goes_on = sealing.map(|update| update.id);
+        let spoken_of = batch.decisions.iter().map(|new| new.decision.message);
+        let unknown = goes_on
+            .chain(spoken_of)
+            .filter(|message| !self.known.keys.contains_key(message));
+        let rows = message_keys(unknown);
+        for row in self.transaction.db().ask(of_keys, &rows).await? {
+            let key = self.keys.of(&row).await?;
+            self.known.keys.insert(MessageId(row.uuid("id")?), key);
+        }
+        Ok(())
     }
 
     /// Makes the turn durable: when this returns, it is synced to disk.
@@ -487,9 +531,10 @@ fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<(Id,)> {
     messages.into_iter().map(|id| (id.into(),)).collect()
 }
 
-/// The answer of a row that has one.
-pub(crate) fn answer(row: &Row) -> Result<String, StoreError> {
-    Compressed::unfold_text(row.bytes("answer")?)
+/// The answer of a turn's row that has one, with its number.
+pub(crate) fn answer(row: &Row, key: &OwnerKey, message: MessageId) -> Result<String, StoreError> {
+    let part = Part::Answer(row.number("number")?);
+    Sealed::open_text(key, message, part, row.bytes("answer")?)
 }
 
 pub(crate) fn digest(row: &Row) -> Result<[u8; 32], StoreError> {
@@ -519,9 +564,9 @@ fn authorised(row: &Row) -> Result<Authorised, StoreError> {
     })
 }
 
-fn loaded_head(row: &Row) -> Result<LoadedMessage, StoreError> {
+fn loaded_head(row: &Row, key: &OwnerKey, id: MessageId) -> Result<LoadedMessage, StoreError> {
     Ok(LoadedMessage {
-        id: MessageId(row.uuid("id")?),
+        id,
         sender: row.named("sender")?,
         kind: row.named("kind")?,
         format: row.text("format")?.to_owned(),
@@ -530,8 +575,8 @@ fn loaded_head(row: &Row) -> Result<LoadedMessage, StoreError> {
         received_at: row.moment("received_at")?,
         deadline: row.moment_maybe("deadline")?,
         member: row.uuid_maybe("member")?.map(MemberId),
-        canonical: Compressed::unfold(row.bytes("canonical")?)?,
-        answer: answer(row)?,
+        canonical: Sealed::open(key, id, Part::Canonical, row.bytes("canonical")?)?,
+        answer: answer(row, key, id)?,
         entries: Vec::new(),
         decisions: Vec::new(),
     })

@@ -33,7 +33,10 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
                 place: "",
                 result: Ok(answered),
             },
-        ] => serde_json::to_vec(answered.answer),
+        ] => match answered.json {
+            Some(json) => Ok(json.into()),
+            None => serde_json::to_vec(answered.answer),
+        },
         outcomes => serde_json::to_vec(&Results {
             results: outcomes.iter().map(told).collect(),
         }),

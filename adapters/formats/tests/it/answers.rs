@@ -51,7 +51,11 @@ fn reply_to(body: &[u8], answers: &[Answer]) -> Written {
                 Ok(message) => {
                     let answer = answers.next().unwrap();
                     assert_eq!(answer.kind, message.kind(), "{}", read.place);
-                    Ok(Answered { message, answer })
+                    Ok(Answered {
+                        message,
+                        answer,
+                        json: None,
+                    })
                 }
                 Err(_) => Err(faults),
             },

@@ -12,12 +12,12 @@ use takmil_domain::reason::Reason;
 use takmil_domain::share::InsurerSays;
 use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
 
-use super::{Bench, Done, Fresh, json, leg};
+use super::{Bench, Done, Fresh, leg};
 use crate::basis::Basis;
 use crate::error::Error;
 use crate::judge::{self, Heard, Judged, Matter};
 use crate::ledger::Cause;
-use crate::record::Record;
+use crate::record::{Record, Spoken};
 
 impl Bench<'_> {
     /// Takes back the message that a cancel names.
@@ -97,14 +97,8 @@ impl Bench<'_> {
         self.owe(&record.answer, turn, record.claim, &owed);
         self.close_reservation(target, ReservationState::Released);
         let legs = vec![leg(self.now, "cancelled", None, None)];
-        self.update(
-            target,
-            from,
-            State::Cancelled,
-            turn,
-            Some(json(&record)?),
-            legs,
-        );
+        let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
+        self.update(target, from, State::Cancelled, turn, Some(record), legs);
         Ok(Reason::Cancelled)
     }
 
@@ -138,7 +132,7 @@ impl Bench<'_> {
                 .any(|known| known.reference == word.reference)
             {
                 return Ok(Done::Late {
-                    answer: Arc::new(record.answer),
+                    answer: Arc::new(Spoken::new(record.answer)?),
                     repeated: true,
                     objects: false,
                 });
@@ -165,7 +159,7 @@ impl Bench<'_> {
                 vec![leg(self.now, what, who, None)],
             );
             return Ok(Done::Late {
-                answer: Arc::new(record.answer),
+                answer: Arc::new(Spoken::new(record.answer)?),
                 repeated: false,
                 objects,
             });
@@ -194,7 +188,7 @@ impl Bench<'_> {
         record.answer.letter = judged.letter;
         self.owe(&record.answer, turn, record.claim, &judged.owed);
         self.reserve(message, &record.basis.uses.clone());
-        let answer = Arc::new(record.answer.clone());
+        let answer = Arc::new(Spoken::new(record.answer)?);
         self.authorise(message, &canonical, &record.basis, &answer);
         let mut legs: Vec<Leg> = heard
             .iter()
@@ -203,7 +197,8 @@ impl Bench<'_> {
             })
             .collect();
         legs.push(leg(self.now, state.as_str(), None, None));
-        self.update(message, from, state, turn, Some(json(&record)?), legs);
+        let record = answer.record(&record.basis, record.claim)?;
+        self.update(message, from, state, turn, Some(record), legs);
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),

@@ -20,7 +20,7 @@ use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
     Authorised, Batch, Compressed, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry,
-    NewLimit, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
+    NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
 };
 
 use crate::Inner;
@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::judge::{Heard, Holding};
 use crate::ledger::Ledger;
 use crate::normalise::Unmapped;
+use crate::record::Spoken;
 
 /// Under this system an identifier names a message by the hub's own id.
 pub const MESSAGE_SYSTEM: &str = "urn:takmil:message";
@@ -64,6 +65,8 @@ pub(crate) struct Fresh {
     pub(crate) original: Compressed,
     pub(crate) canonical: Compressed,
     pub(crate) message: Arc<Message>,
+    /// Under which it is sealed: the member's key, or the hub's own.
+    pub(crate) key: OwnerKey,
     pub(crate) keys: Vec<String>,
     pub(crate) basis: Basis,
     pub(crate) reasons: Vec<Reason>,
@@ -75,16 +78,16 @@ pub(crate) struct Fresh {
 pub(crate) enum Done {
     /// The message has this answer now; `asks` are to be asked before it is given.
     Answered {
-        answer: Arc<Answer>,
+        answer: Arc<Spoken>,
         asks: Vec<ParticipantId>,
     },
     /// The message had been taken before.
-    Repeated(Arc<Answer>),
+    Repeated(Arc<Spoken>),
     /// Another message had been taken under the same key.
     Changed { earlier: MessageId },
     /// An insurer's word came after the decision.
     Late {
-        answer: Arc<Answer>,
+        answer: Arc<Spoken>,
         repeated: bool,
         objects: bool,
     },
@@ -117,7 +120,7 @@ pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>,
 }
 
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
-type Given = (MessageId, [u8; 32], Arc<Answer>);
+type Given = (MessageId, [u8; 32], Arc<Spoken>);
 
 /// Everything that a turn works on.
 struct Bench<'a> {
@@ -314,8 +317,4 @@ fn leg(at: Instant, what: &'static str, who: Option<ParticipantId>, detail: Opti
         who,
         detail,
     }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|_| Error::Unwritable)
 }

@@ -9,11 +9,11 @@ use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::message::{Body, Message, Relation};
 use takmil_store::{Authorised, Leg, NewMessage, UnmappedCode};
 
-use super::{Bench, Done, Fresh, json, leg};
+use super::{Bench, Done, Fresh, leg};
 use crate::basis::{AuthorisedBasis, Basis};
 use crate::error::Error;
 use crate::judge::{self, Judged, Matter};
-use crate::record::Record;
+use crate::record::{Record, Spoken};
 
 impl Bench<'_> {
     pub(super) fn take(&mut self, at: usize, fresh: &Fresh) -> Result<Done, Error> {
@@ -38,7 +38,7 @@ impl Bench<'_> {
         };
         let state = judged.state.unwrap_or(State::Recorded);
         judged.reasons.splice(0..0, fresh.reasons.iter().copied());
-        let answer = Arc::new(self.answer(fresh, state, &judged));
+        let answer = Arc::new(Spoken::new(self.answer(fresh, state, &judged))?);
         self.owe(&answer, 1, claim, &judged.owed);
         self.reserve(fresh.id, &basis.uses);
         self.authorise(fresh.id, &fresh.message, &basis, &answer);
@@ -54,11 +54,6 @@ impl Bench<'_> {
             .iter()
             .map(|own| own.cover.insurer.clone())
             .collect::<BTreeSet<_>>();
-        let record = Record {
-            answer: Answer::clone(&answer),
-            basis,
-            claim,
-        };
         self.batch.messages.push(NewMessage {
             id: fresh.id,
             sender: fresh.sender.clone(),
@@ -67,7 +62,8 @@ impl Bench<'_> {
             state,
             received_at: fresh.received_at,
             answered_at: self.now,
-            member: record.basis.member,
+            member: basis.member,
+            key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
             deadline: (state == State::Consulting).then(|| self.deadline(&judged.asks)),
             digest: fresh.digest,
@@ -75,7 +71,7 @@ impl Bench<'_> {
             canonical: fresh.canonical.clone(),
             identifiers: fresh.message.head.identifiers.clone(),
             keys: fresh.keys.clone(),
-            answer: json(&record)?,
+            answer: answer.record(&basis, claim)?,
             legs: self.first_legs(fresh, state, &judged),
         });
         Ok(Done::Answered {
@@ -96,7 +92,7 @@ impl Bench<'_> {
                 serde_json::from_str(&stored.answer).map_err(|_| Error::Unreadable {
                     message: stored.message,
                 })?;
-            return Ok(Some(Done::Repeated(Arc::new(record.answer))));
+            return Ok(Some(Done::Repeated(Arc::new(Spoken::new(record.answer)?))));
         }
         let known = fresh
             .keys

@@ -11,5 +11,6 @@
 mod audit;
 mod consulting;
 mod delivering;
+mod fairness;
 mod limits;
 mod rig;

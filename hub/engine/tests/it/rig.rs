@@ -6,16 +6,16 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::State;
 use takmil_domain::audit::{Algorithm, KeyName, Signer};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Participant;
-use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Submission, Taken};
+use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Spoken, Submission, Taken};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
-use takmil_store::{Batch, Compressed, NewMessage, Place, Scope, Store, StoreConfig};
+use takmil_store::{Batch, Compressed, FileKeys, NewMessage, Place, Scope, Store, StoreConfig};
 
 /// A hub under test.
 pub(crate) struct Rig {
@@ -44,10 +44,14 @@ impl Rig {
             bytes[2..].copy_from_slice(&bits.fetch_add(1, Ordering::Relaxed).to_be_bytes());
             bytes
         });
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("member.keys");
+        FileKeys::make(&keys, [1; 32]).unwrap();
         let config = StoreConfig {
             place: Place::Temporary,
             readers: 4,
             random: random.clone(),
+            keys: Arc::new(FileKeys::read(&keys, folder.path().join("erased")).unwrap()),
         };
         let store = Store::open(&config).await.unwrap();
         // The wall clock: simulated insurers refuse webhooks that were signed at another time than theirs.
@@ -152,7 +156,7 @@ impl Rig {
     }
 
     /// Sends a message that is taken.
-    pub(crate) async fn take(&self, message: Value) -> Arc<Answer> {
+    pub(crate) async fn take(&self, message: Value) -> Arc<Spoken> {
         taken(self.send(message).await).answer
     }
 
@@ -169,6 +173,7 @@ impl Rig {
             received_at: now,
             answered_at: now,
             member: None,
+            key: self.engine.store().own_key().clone(),
             insurers: Vec::new(),
             deadline: None,
             digest: [0; 32],

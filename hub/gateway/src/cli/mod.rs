@@ -2,11 +2,14 @@
 
 mod adjudicate;
 mod audit;
+mod backup;
 mod config;
 mod convert;
 mod doctor;
 pub(crate) mod import;
+mod member;
 mod participant;
+mod restore;
 mod sandbox;
 mod serve;
 
@@ -14,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::backup::Refusal;
 use crate::config::{Config, ConfigError};
 
 /// Takmil: one gateway between those who treat and those who pay.
@@ -41,11 +45,18 @@ enum Command {
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys and certificates.
     Participant(participant::Arguments),
+    /// Makes the key file of members' contents, and erases members.
+    #[command(subcommand)]
+    Member(member::Command),
     /// Makes certificates to try the partner port with.
     Sandbox(sandbox::Arguments),
     /// Verifies and exports the tamper-evident log, and makes its key.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copies the database while the hub works, with a manifest that a restore is held against.
+    Backup(backup::Arguments),
+    /// Puts a backup into an empty place, proves it there, and erases again whoever was erased.
+    Restore(restore::Arguments),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -104,8 +115,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Adjudicate(arguments) => wait_for(adjudicate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
+        Command::Member(command) => wait_for(member::run(command, json)),
         Command::Sandbox(arguments) => sandbox::run(&arguments, json),
         Command::Audit(command) => wait_for(audit::run(command, json)),
+        Command::Backup(arguments) => refusable(wait_for(backup::run(arguments, json))),
+        Command::Restore(arguments) => refusable(wait_for(restore::run(arguments, json))),
         Command::Config(command) => config::run(&command, json),
         Command::Doctor(arguments) => wait_for(doctor::run(arguments, json)),
     };
@@ -116,6 +130,16 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::from(COULD_NOT_RUN)
         }
     }
+}
+
+/// A refusal ends a command as one, with its words.
+fn refusable(done: Result<Exit, Fatal>) -> Result<Exit, Fatal> {
+    let fatal = match done {
+        Err(fatal) if fatal.is::<Refusal>() => fatal,
+        other => return other,
+    };
+    eprintln!("takmil: refused: {fatal}");
+    Ok(Exit::Refused)
 }
 
 fn wait_for(work: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{Participant, Role};
-use takmil_store::{NewCredential, StaffId, StaffRole, Store};
+use takmil_store::{CredentialKind, NewCredential, Scope, StaffId, StaffRole, Store};
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::auth::{self, Credential};
@@ -79,8 +79,24 @@ enum Command {
     },
     /// Closes the key that stands on standard input, and opens another in its place.
     Rotate,
-    /// Closes a certificate for good, or the key that stands on standard input.
+    /// Shows by which keys and certificates a participant and its people are let in.
+    List {
+        /// The participant.
+        #[arg(value_parser = participant_id)]
+        participant: ParticipantId,
+    },
+    /// Closes a key or certificate for good: a participant's by its label or hash, or a certificate, or the key that
+    /// stands on standard input.
     Revoke {
+        /// The participant, where its list names what is to be closed.
+        #[arg(value_parser = participant_id, requires = "named", conflicts_with = "certificate")]
+        participant: Option<ParticipantId>,
+        /// What people call the key or certificate.
+        #[arg(long, group = "named", requires = "participant")]
+        label: Option<String>,
+        /// The last characters of its hash, as the list shows them, or more of them.
+        #[arg(long, group = "named", value_parser = hash_end, requires = "participant")]
+        hash: Option<String>,
         /// A PEM file with the certificate, or with its public key alone.
         #[arg(long, value_name = "FILE")]
         certificate: Option<PathBuf>,
@@ -89,6 +105,16 @@ enum Command {
 
 pub(super) fn participant_id(text: &str) -> Result<ParticipantId, &'static str> {
     ParticipantId::parse(text).ok_or("1 to 64 of a-z A-Z 0-9 . _ -")
+}
+
+/// How many characters of a hash the list shows: enough to tell those of one participant apart.
+const SHOWN_OF_HASH: usize = 12;
+
+fn hash_end(text: &str) -> Result<String, &'static str> {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_end = (SHOWN_OF_HASH..=64).contains(&text.len()) && is_hex(text);
+    let lower = is_end.then(|| text.to_ascii_lowercase());
+    lower.ok_or("expected the last 12 or more hexadecimal digits of the hash")
 }
 
 fn role(text: &str) -> Result<Role, &'static str> {
@@ -110,10 +136,13 @@ fn staff_role(text: &str) -> Result<StaffRole, String> {
 pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
     let config = arguments.config.load()?;
     let store = open_store(&config).await?;
+    let changes = !matches!(arguments.command, Command::List { .. });
     let shown = act(&store, arguments.command).await;
     store.close().await;
     print(&shown?, json);
-    tell_of_changes(&config).await?;
+    if changes {
+        tell_of_changes(&config).await?;
+    }
     Ok(Exit::Well)
 }
 
@@ -167,6 +196,7 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
             let credential = NewCredential {
                 participant,
                 staff: None,
+                kind: CredentialKind::Certificate,
                 hash: public_key,
                 label,
             };
@@ -178,15 +208,68 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
                 json!({"participant": participant, "label": label, "public_key_sha256": hex(&public_key)}),
             )
         }
-        Command::Revoke { certificate } => {
-            let credential = match certificate {
-                Some(file) => of_file(&file)?,
-                None => presented()?,
+        Command::List { participant } => list(store, &participant).await,
+        Command::Revoke {
+            participant,
+            label,
+            hash,
+            certificate,
+        } => {
+            let hash = match (participant, certificate) {
+                (Some(participant), _) => named(store, &participant, label, hash).await?,
+                (None, Some(file)) => *of_file(&file)?.hash(),
+                (None, None) => *presented()?.hash(),
             };
-            store
-                .revoke_credential(credential.hash(), clock::now())
-                .await?;
+            store.revoke_credential(&hash, clock::now()).await?;
             Ok(json!({"revoked": true}))
+        }
+    }
+}
+
+async fn list(store: &Store, id: &ParticipantId) -> Result<Value, Fatal> {
+    let participant = store.participant(id).await?;
+    let people = store.staff_of(id).await?;
+    let name = |person: StaffId| {
+        let known = people.iter().find(|known| known.id == person);
+        known.map(|known| known.name.as_str())
+    };
+    let open = store.credentials(&Scope::Hub, id).await?;
+    let shown = open.iter().map(|own| {
+        json!({
+            "kind": own.kind,
+            "label": own.label,
+            "person": own.staff.and_then(name),
+            "created_at": own.created_at.to_string(),
+            "hash_ends": shown_of(&own.hash),
+        })
+    });
+    let shown: Vec<Value> = shown.collect();
+    Ok(json!({"participant": participant.id, "credentials": shown}))
+}
+
+fn shown_of(hash: &[u8; 32]) -> String {
+    let mut hex = hex(hash);
+    hex.split_off(hex.len().saturating_sub(SHOWN_OF_HASH))
+}
+
+/// The hash of the one credential of a participant that bears the label, or whose hash ends so.
+async fn named(
+    store: &Store,
+    participant: &ParticipantId,
+    label: Option<String>,
+    end: Option<String>,
+) -> Result<[u8; 32], Fatal> {
+    let mut open = store.credentials(&Scope::Hub, participant).await?;
+    open.retain(|own| {
+        label.as_ref().is_none_or(|label| *label == own.label)
+            && end.as_ref().is_none_or(|end| hex(&own.hash).ends_with(end))
+    });
+    match open.as_slice() {
+        [one] => Ok(one.hash),
+        [] => Err(format!("nothing of {participant} is called so, or it is closed already").into()),
+        [..] => {
+            let count = open.len();
+            Err(format!("{count} of {participant} are called so; name one by --hash").into())
         }
     }
 }
@@ -227,6 +310,7 @@ async fn give(
     let credential = NewCredential {
         participant: participant.clone(),
         staff,
+        kind: CredentialKind::Key,
         hash,
         label: label.to_owned(),
     };
@@ -264,6 +348,9 @@ fn print(shown: &Value, json: bool) {
     if json {
         return println!("{shown}");
     }
+    if let Some(open) = shown.get("credentials").and_then(Value::as_array) {
+        return open.iter().for_each(print_credential);
+    }
     for (name, value) in shown.as_object().into_iter().flatten() {
         match value.as_str() {
             Some(text) => println!("{name}: {text}"),
@@ -273,4 +360,17 @@ fn print(shown: &Value, json: bool) {
     if shown.get("key").is_some() {
         eprintln!("The key is shown this once; the hub keeps its hash alone.");
     }
+}
+
+/// One line of the list.
+fn print_credential(shown: &Value) {
+    let text = |name: &str| shown.get(name).and_then(Value::as_str).unwrap_or("–");
+    println!(
+        "{:<11}  …{}  {}  {}  ({})",
+        text("kind"),
+        text("hash_ends"),
+        text("created_at"),
+        text("label"),
+        text("person"),
+    );
 }

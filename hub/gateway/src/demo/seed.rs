@@ -12,7 +12,7 @@ use takmil_domain::plan::Relationship;
 use takmil_insurers::grpc::coverage;
 use takmil_mappings::packs::PACKS;
 use takmil_proto::v1::upsert_coverages_response;
-use takmil_store::{NewCredential, Scope, Store};
+use takmil_store::{CredentialKind, NewCredential, Scope, Store};
 
 use super::hub::RunningHub;
 use super::insurers::Insurers;
@@ -53,6 +53,7 @@ impl Keys {
         let credential = NewCredential {
             participant: participant.id.clone(),
             staff: None,
+            kind: CredentialKind::Key,
             hash,
             label: "demo".to_owned(),
         };

@@ -16,7 +16,7 @@ use axum::middleware::from_fn_with_state;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use takmil_engine::Engine;
+use takmil_engine::{Engine, Outage};
 use takmil_store::Store;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -63,8 +63,26 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     /// The certificates in force.
     pub(crate) renewal: Arc<Renewal>,
-    /// Whether the hub is stopping.
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// How far the hub has come.
+    pub(crate) phase: watch::Receiver<Phase>,
+    /// How often the store could not serve a request.
+    pub(crate) outage: Outage,
+}
+
+/// How far a hub has come, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// It serves.
+    Serving,
+    /// It serves still, and says that it goes, so that nobody sends it more.
+    Leaving,
+    /// It takes nothing new.
+    Stopping,
+}
+
+/// Resolves when the hub has come so far, or nobody can tell any more: then it has stopped.
+pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, so_far: Phase) {
+    let _ = phase.wait_for(|phase| *phase >= so_far).await;
 }
 
 impl Deref for App {

@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequest, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
@@ -14,7 +14,7 @@ use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_formats::{MAX_BODY_BYTES, Reply};
 
 use super::submit::Original;
-use super::{App, fhir};
+use super::{App, Phase, fhir};
 use crate::auth::Refused;
 use crate::code::{Chain, Code, Failure};
 
@@ -63,7 +63,7 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let is_fhir = request.uri().path().starts_with("/fhir");
-    let method = request.method().clone();
+    let (method, version) = (request.method().clone(), request.version());
     request.extensions_mut().insert(id.clone());
     let mut response = match request.extensions_mut().remove::<Refused>() {
         Some(Refused(failure)) => failure.into_response(),
@@ -71,7 +71,12 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     };
     if let Some(failure) = failure_of(&mut response) {
         if let Some(cause) = &failure.cause {
-            tracing::error!(request.id = %id.0, http.route = route, error = %Chain(cause.as_ref()), "a request failed inside the hub");
+            // While the database is away, every request fails by the same cause.
+            if failure.code == Code::Busy {
+                app.outage.failed(cause.as_ref());
+            } else {
+                tracing::error!(request.id = %id.0, http.route = route, error = %Chain(cause.as_ref()), "a request failed inside the hub");
+            }
         }
         response = match response.extensions_mut().remove::<Original>() {
             Some(original) => told_in(&app, &failure, &id, &original),
@@ -81,6 +86,11 @@ pub(crate) async fn attend(State(app): State<App>, mut request: Request, next: N
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if version <= Version::HTTP_11 && *app.phase.borrow() != Phase::Serving {
+        // Whoever keeps a connection is to come back on another, before this one is closed between two requests.
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,

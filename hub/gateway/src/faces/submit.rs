@@ -207,6 +207,7 @@ fn as_written<'a>(
         (Ok(taken), Some(message)) => Ok(Answered {
             message,
             answer: &taken.answer,
+            json: Some(taken.answer.json()),
         }),
         _ => Err(faults.unwrap_or_default()),
     };
@@ -246,7 +247,7 @@ fn spelled(receipt: &Receipt) -> Option<HeaderValue> {
 /// The answer to a single message that needed no body in a wire format.
 pub(crate) fn answer(result: Result<Taken, Refusal>) -> Result<Response, Failure> {
     let taken = result.as_ref().map_err(Failure::from)?;
-    let mut response = axum::Json(&*taken.answer).into_response();
+    let mut response = axum::Json(&**taken.answer).into_response();
     name(response.headers_mut(), taken);
     Ok(response)
 }

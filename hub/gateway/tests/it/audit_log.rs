@@ -11,7 +11,7 @@ use takmil_conformance::postgres::Postgres;
 use takmil_domain::audit::{
     Event, Head, InclusionProof, Leaf, Policy, Receipt, TreeHash, proves_consistency,
 };
-use takmil_store::{DatabaseUrl, Place as StorePlace, Store, StoreConfig};
+use takmil_store::{DatabaseUrl, FileKeys, Place as StorePlace, Store, StoreConfig};
 
 use crate::hub::{
     Answer, Hub, INSURER, OTHER_INSURER, OTHER_PROVIDER, PROVIDER, Place, claim, run,
@@ -244,7 +244,10 @@ async fn two_hubs_on_one_database_have_one_log() {
     // Commands find the database by the same variable, which the test's own process has not.
     fill(&one, &url).await;
     let one = Hub::with(one, &database);
-    let other = Hub::with(place(Some(&one.place.path("takmil.audit.key"))), &database);
+    let keys = one.place.path("takmil.member.keys");
+    let keys = ("TAKMIL_STORE__KEY_FILE", keys.to_str().unwrap());
+    let other = place(Some(&one.place.path("takmil.audit.key")));
+    let other = Hub::with(other, &[database[0], keys]);
     let key = key_of(&one.place, &url);
     let policy = policy(&one, &key).await;
     let mut leaves = Vec::new();
@@ -273,6 +276,9 @@ async fn two_hubs_on_one_database_have_one_log() {
         },
         readers: 1,
         random: std::sync::Arc::new(rand::random),
+        keys: std::sync::Arc::new(
+            FileKeys::read(keys.1.as_ref(), one.place.path("erased")).unwrap(),
+        ),
     };
     let store = Store::open(&config).await.unwrap();
     assert_eq!(store.check_log().await.unwrap(), []);
@@ -283,6 +289,7 @@ async fn two_hubs_on_one_database_have_one_log() {
         .args(["serve", "--config"])
         .arg(stranger.path("takmil.toml"))
         .env("TAKMIL_DATABASE_URL", &url)
+        .env(keys.0, keys.1)
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));

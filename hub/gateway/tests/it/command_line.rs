@@ -1,6 +1,7 @@
 //! The other commands: configuration, import, participants, doctor.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use takmil_conformance::tls::Authority;
 
 use crate::hub::{PROVIDER, Place, claim, pack, run};
 
@@ -54,7 +55,7 @@ fn an_import_can_be_run_again_and_names_what_it_refused() {
         "",
     );
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["read"], &report["taken"]), (&json!(3), &json!(1)));
     let refused = report["refused"].as_array().unwrap();
     assert_eq!(
@@ -67,8 +68,7 @@ fn an_import_can_be_run_again_and_names_what_it_refused() {
     );
 
     let plan = pack().join("plans.json");
-    let mut plans: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
+    let mut plans: Value = serde_json::from_slice(&std::fs::read(plan).unwrap()).unwrap();
     plans[0]["title"] = json!("changed in place");
     std::fs::write(place.path("plans.json"), plans.to_string()).unwrap();
     let output = place.run(
@@ -147,7 +147,7 @@ fn keys_are_shown_once_rotated_and_revoked() {
     assert!(key.starts_with("tk_"));
     let rotated = place.run(&["participant", "rotate", "--json"], key);
     assert_eq!(rotated.status.code(), Some(0), "{}", text(&rotated.stderr));
-    let new: serde_json::Value = serde_json::from_slice(&rotated.stdout).unwrap();
+    let new: Value = serde_json::from_slice(&rotated.stdout).unwrap();
     assert_eq!(
         place.run(&["participant", "revoke"], key).status.code(),
         Some(3),
@@ -181,6 +181,73 @@ fn keys_are_shown_once_rotated_and_revoked() {
             .any(|window| window == key.as_bytes()),
         "the store has no key"
     );
+}
+
+#[test]
+fn keys_and_certificates_are_listed_and_revoked_by_their_label_or_hash() {
+    let place = Place::new("");
+    place.fill();
+    let add = ["participant", "add", "clinic", "--role", "provider"];
+    let key = place.json(&add)["key"].as_str().unwrap().to_owned();
+    place.person("clinic", "Amina", "desk");
+    for _ in 0..2 {
+        place.json(&["participant", "key", "clinic", "--label", "ward"]);
+    }
+    let identity = Authority::new("Partners").unwrap();
+    let identity = identity.issue_client("clinic").unwrap();
+    std::fs::write(place.path("clinic.pem"), &identity.certificate_pem).unwrap();
+    let file = place.path("clinic.pem");
+    let certificate = ["participant", "certificate", "clinic", "--file"];
+    let registered = place.json(&[&certificate[..], &[file.to_str().unwrap()]].concat());
+
+    let list = || place.json(&["participant", "list", "clinic"])["credentials"].clone();
+    let shown = |of: &[&str]| -> Vec<String> {
+        let list = list();
+        let cells = |one: &Value| of.iter().map(|name| one[*name].to_string()).collect();
+        let lines = list.as_array().unwrap().iter().map(cells);
+        lines.map(|cells: Vec<String>| cells.join(" ")).collect()
+    };
+    assert_eq!(
+        shown(&["kind", "label", "person"]),
+        [
+            r#""key" "key" null"#,
+            r#""key" "Amina" "Amina""#,
+            r#""key" "ward" null"#,
+            r#""key" "ward" null"#,
+            r#""certificate" "certificate" null"#,
+        ]
+    );
+    let whole = registered["public_key_sha256"].as_str().unwrap();
+    let end = list()[4]["hash_ends"].as_str().unwrap().to_owned();
+    assert!(end.len() == 12 && whole.ends_with(&end));
+    let printed = place.run(&["participant", "list", "clinic"], "");
+    assert!(text(&printed.stdout).contains(&end) && !text(&printed.stdout).contains(&key));
+
+    let revoke = |named: &[&str]| {
+        let all = [&["participant", "revoke"], named].concat();
+        place.run(&all, "").status.code()
+    };
+    let one_ward = list()[2]["hash_ends"].as_str().unwrap().to_owned();
+    let table: [(&[&str], i32); 8] = [
+        (&["clinic"], 2),
+        (&["clinic", "--hash", "ff"], 2),
+        (&["clinic", "--label", "nothing"], 3),
+        (&["clinic", "--label", "ward"], 3),
+        (&["ma-atlas", "--hash", &end], 3),
+        (&["clinic", "--hash", &one_ward], 0),
+        (&["clinic", "--label", "certificate"], 0),
+        (&["clinic", "--label", "certificate"], 3),
+    ];
+    for (named, expected) in table {
+        assert_eq!(revoke(named), Some(expected), "{named:?}");
+    }
+    assert_eq!(
+        shown(&["label"]),
+        [r#""key""#, r#""Amina""#, r#""ward""#],
+        "the others still open"
+    );
+    let nobody = place.run(&["participant", "list", "nobody"], "");
+    assert_eq!(nobody.status.code(), Some(3));
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Place {
         std::fs::write(path("server.key"), made.signing_key.serialize_pem()).unwrap();
         std::fs::create_dir(path("tables")).unwrap();
         let config = format!(
-            "[listen]\naddress = \"127.0.0.1:0\"\n[tls]\ncertificate_file = {:?}\nkey_file = {:?}\n[store]\npath = {:?}\n[tables]\nfolder = {:?}\n{more}",
+            "[listen]\naddress = \"127.0.0.1:0\"\nnotice_ms = 0\n[tls]\ncertificate_file = {:?}\nkey_file = {:?}\n[store]\npath = {:?}\n[tables]\nfolder = {:?}\n{more}",
             path("server.pem"),
             path("server.key"),
             path("takmil.db"),

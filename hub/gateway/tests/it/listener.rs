@@ -111,3 +111,37 @@ async fn what_has_begun_is_finished_when_the_hub_stops() {
     }
     assert_eq!(kept, answered.len());
 }
+
+#[tokio::test]
+async fn a_hub_that_is_told_to_stop_serves_a_little_longer_and_says_that_it_goes() {
+    let place = Place::new("");
+    place.fill();
+    let key = place.key(PROVIDER);
+    let mut hub = Hub::with(place, &[("TAKMIL_LISTEN__NOTICE_MS", "600000")]);
+    let kept = hub.over_http1();
+    let answered = kept.attempt("/readyz").await.unwrap();
+    assert_eq!(
+        (answered.status.as_u16(), answered.header("connection")),
+        (200, "")
+    );
+    hub.tell_to_stop();
+    let begun = Instant::now();
+    while hub.attempt("/readyz").await.unwrap().status.is_success() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it says nothing");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Whoever comes all the same is served, and asked to come back on another connection.
+    for caller in [&kept, &hub.over_http1()] {
+        let taken = caller
+            .send(Method::POST, "/v1/claims", &key, &claim("L-1", "MA-2001"))
+            .await;
+        assert_eq!(taken.header("connection"), "close");
+        taken.ok();
+    }
+    let over_http2 = hub
+        .send(Method::POST, "/v1/claims", &key, &claim("L-1", "MA-2001"))
+        .await;
+    over_http2.ok();
+    assert_eq!(hub.stop(), Some(0), "the second word ends the wait");
+    assert!(hub.attempt("/healthz").await.is_none());
+}

@@ -9,6 +9,7 @@
 
 mod audit;
 mod audit_log;
+mod backup;
 mod command_line;
 mod convert;
 mod demo;

@@ -44,7 +44,10 @@ impl Pair {
             one.fill();
             let one = Hub::on(one);
             let key = one.place.path("takmil.audit.key");
-            let other = Hub::on(place(&format!("[audit]\nkey_file = {key:?}\n")));
+            let other = place(&format!("[audit]\nkey_file = {key:?}\n"));
+            let keys = one.place.path("takmil.member.keys");
+            let other =
+                Hub::on(other.and("TAKMIL_STORE__KEY_FILE", keys.to_str().unwrap().to_owned()));
             let redis = Arc::new(redis);
             Pair {
                 one,

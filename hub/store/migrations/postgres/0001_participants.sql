@@ -52,6 +52,7 @@ create table credential (
     hash bytea not null constraint credential_pk primary key,
     participant text collate "C" not null constraint credential_participant references participant (id),
     staff uuid constraint credential_staff references staff (id),
+    kind text not null,
     label text collate "C" not null,
     created_at bigint not null,
     revoked_at bigint

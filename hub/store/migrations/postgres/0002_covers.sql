@@ -35,6 +35,19 @@ create table member (
     created_at bigint not null
 );
 
+-- The key under which everything of a member is sealed, itself wrapped; the hub's own is owned by nobody (0).
+-- Without it, what was sealed is gone, in every backup too.
+create table data_key (
+    owner uuid not null constraint data_key_pk primary key,
+    wrapped bytea not null
+);
+
+-- Who was erased, and when.
+create table erasure (
+    member uuid not null constraint erasure_pk primary key,
+    at bigint not null
+);
+
 create table member_identifier (
     system text collate "C" not null,
     value text collate "C" not null,

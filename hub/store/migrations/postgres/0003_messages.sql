@@ -70,7 +70,7 @@ create table decision (
     insurer text collate "C" not null,
     reference text collate "C" not null,
     at bigint not null,
-    document text not null,
+    document bytea not null,
     constraint decision_pk primary key (message, insurer, reference)
 ) partition by range (message);
 
@@ -99,15 +99,6 @@ create table unmapped (
     last_message uuid not null,
     constraint unmapped_pk primary key (system, code, sender)
 );
-
--- Documents are compressed in the cheaper way, where the server knows it.
-do $$
-begin
-    alter table decision alter column document set compression lz4;
-exception
-    when feature_not_supported then null;
-end
-$$;
 
 alter table payer enable row level security;
 grant select on payer to takmil_scoped;

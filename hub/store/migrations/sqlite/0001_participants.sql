@@ -35,6 +35,7 @@ create table credential (
     hash blob not null constraint credential_pk primary key,
     participant text not null constraint credential_participant references participant (id),
     staff blob constraint credential_staff references staff (id),
+    kind text not null,
     label text not null,
     created_at integer not null,
     revoked_at integer

@@ -29,6 +29,19 @@ create table member (
     created_at integer not null
 ) strict, without rowid;
 
+-- The key under which everything of a member is sealed, itself wrapped; the hub's own is owned by nobody (0).
+-- Without it, what was sealed is gone, in every backup too.
+create table data_key (
+    owner blob not null constraint data_key_pk primary key,
+    wrapped blob not null
+) strict, without rowid;
+
+-- Who was erased, and when.
+create table erasure (
+    member blob not null constraint erasure_pk primary key,
+    at integer not null
+) strict, without rowid;
+
 create table member_identifier (
     system text not null,
     value text not null,

@@ -61,7 +61,7 @@ create table decision (
     insurer text not null,
     reference text not null,
     at integer not null,
-    document text not null,
+    document blob not null,
     constraint decision_pk primary key (message, insurer, reference)
 ) strict;
 

@@ -1,11 +1,11 @@
 //! A database for one test, of either kind, and the macro that runs a test on both.
 
-use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use takmil_conformance::postgres::Postgres;
-use takmil_store::{DatabaseUrl, Place, Store, StoreConfig};
+use takmil_store::{DatabaseUrl, FileKeys, Place, Store, StoreConfig};
 use tokio::sync::OnceCell;
 
 use crate::samples::random;
@@ -46,25 +46,28 @@ static TEMPLATE: OnceCell<()> = OnceCell::const_new();
 
 static COUNT: AtomicU64 = AtomicU64::new(1);
 
-/// A database of a test's own.
-pub(crate) enum Bench {
-    Sqlite(tempfile::TempDir),
-    Postgres(String),
+/// A database of a test's own, with its own folder.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    /// Its name at the server; else it is a file.
+    pub(crate) database: Option<String>,
 }
 
 impl Bench {
     pub(crate) async fn new(on: Backend) -> Bench {
-        match on {
-            Backend::Sqlite => Bench::Sqlite(tempfile::tempdir().unwrap()),
+        let database = match on {
+            Backend::Sqlite => None,
             Backend::Postgres => {
                 TEMPLATE.get_or_init(make_template).await;
                 let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
                 let copy = name.clone();
                 let made = move || SERVER.create(&copy, "template_of_tests").unwrap();
                 tokio::task::spawn_blocking(made).await.unwrap();
-                Bench::Postgres(name)
+                Some(name)
             }
-        }
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Bench { folder, database }
     }
 
     /// Opens the store on it: one hub more.
@@ -73,37 +76,41 @@ impl Bench {
     }
 
     pub(crate) fn config(&self) -> StoreConfig {
-        config(match self {
-            Bench::Sqlite(_) => Place::File(self.file()),
-            Bench::Postgres(name) => Place::Postgres {
+        let place = match &self.database {
+            None => Place::File(self.file()),
+            Some(name) => Place::Postgres {
                 url: url(name),
                 writers: 4,
             },
-        })
+        };
+        config(place, self.folder.path())
     }
 
     /// Its file, where it has one.
     pub(crate) fn file(&self) -> PathBuf {
-        match self {
-            Bench::Sqlite(folder) => folder.path().join("hub.db"),
-            Bench::Postgres(_) => panic!("no file"),
-        }
+        assert_eq!(self.database, None, "no file");
+        self.folder.path().join("hub.db")
     }
 
     /// Asks PostgreSQL itself, as its superuser.
     pub(crate) fn sql(&self, statements: &str) -> String {
-        match self {
-            Bench::Sqlite(_) => panic!("no server"),
-            Bench::Postgres(name) => SERVER.sql(name, statements).unwrap(),
-        }
+        let name = self
+            .database
+            .as_deref()
+            .unwrap_or_else(|| panic!("no server"));
+        SERVER.sql(name, statements).unwrap()
     }
 }
 
-pub(crate) fn config(place: Place) -> StoreConfig {
+/// A store with its key file in a folder. All databases have the same key: they are copies of one.
+pub(crate) fn config(place: Place, folder: &Path) -> StoreConfig {
+    let keys = folder.join("member.keys");
+    FileKeys::make(&keys, [42; 32]).unwrap();
     StoreConfig {
         place,
         readers: 2,
         random: random(),
+        keys: Arc::new(FileKeys::read(&keys, folder.join("erased")).unwrap()),
     }
 }
 
@@ -117,5 +124,7 @@ async fn make_template() {
         url: url("template_of_tests"),
         writers: 1,
     };
-    Store::open(&config(place)).await.unwrap().close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(place, folder.path());
+    Store::open(&config).await.unwrap().close().await;
 }

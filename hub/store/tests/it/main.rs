@@ -12,6 +12,7 @@ mod approvals;
 mod audit;
 mod bench;
 mod covers;
+mod erasing;
 mod ledger;
 mod messages;
 mod nodes;

@@ -499,7 +499,8 @@ async fn a_message_of_a_sender_whom_nobody_knows_is_refused(on: Backend) {
 
 #[tokio::test]
 async fn a_temporary_store_goes_away() {
-    let config = crate::bench::config(Place::Temporary);
+    let folder = tempfile::tempdir().unwrap();
+    let config = crate::bench::config(Place::Temporary, folder.path());
     let store = takmil_store::Store::open(&config).await.unwrap();
     assert_eq!(store.participants().await.unwrap(), []);
     store.close().await;

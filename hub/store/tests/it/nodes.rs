@@ -278,7 +278,8 @@ async fn a_server_that_goes_away_cannot_serve_until_it_is_back() {
         url: DatabaseUrl::parse(&server.url("hub")).unwrap(),
         writers: 2,
     };
-    let config = config(place);
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(place, folder.path());
     let (first, second) = (Store::open(&config), Store::open(&config));
     // Two hubs that start together make one schema.
     let (store, second) = tokio::join!(first, second);

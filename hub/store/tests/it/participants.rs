@@ -2,7 +2,10 @@
 
 use takmil_domain::ids::Identifier;
 use takmil_domain::participant::Role;
-use takmil_store::{Constraint, NewCredential, Revision, Scope, StaffRole, StoreError, Upserted};
+use takmil_store::{
+    Constraint, Credential, CredentialKind, NewCredential, Revision, Scope, StaffRole, StoreError,
+    Upserted,
+};
 
 use crate::bench::{Backend, both};
 use crate::samples::{NOW, house, id, participant, provider};
@@ -70,6 +73,7 @@ async fn a_key_opens_until_it_is_revoked_or_rotated(on: Backend) {
     let key = |hash: u8, staff| NewCredential {
         participant: clinic.clone(),
         staff,
+        kind: CredentialKind::Key,
         hash: [hash; 32],
         label: format!("key {hash}"),
     };
@@ -102,11 +106,38 @@ async fn a_key_opens_until_it_is_revoked_or_rotated(on: Backend) {
     assert!(matches!(rotated, Err(StoreError::NotFound)));
     assert_eq!(opens(4).await, None);
 
-    let labels = store
+    let certificate = NewCredential {
+        kind: CredentialKind::Certificate,
+        ..key(5, None)
+    };
+    store
+        .add_credential(&certificate, NOW.plus_ms(1))
+        .await
+        .unwrap();
+    let open = store
         .credentials(&provider("clinic"), &clinic)
         .await
         .unwrap();
-    assert_eq!(labels, [("key 2".to_owned(), NOW)]);
+    let credential = |kind, hash: u8, staff, label: &str, created_at| Credential {
+        kind,
+        hash: [hash; 32],
+        staff,
+        label: label.to_owned(),
+        created_at,
+    };
+    assert_eq!(
+        open,
+        [
+            credential(CredentialKind::Key, 3, Some(desk), "key 2", NOW),
+            credential(
+                CredentialKind::Certificate,
+                5,
+                None,
+                "key 5",
+                NOW.plus_ms(1)
+            ),
+        ]
+    );
     let foreign = store.credentials(&provider("pharmacy"), &clinic).await;
     assert!(matches!(foreign, Err(StoreError::NotFound)));
     assert!(store.credentials(&Scope::Hub, &clinic).await.is_ok());
@@ -122,6 +153,7 @@ async fn a_key_that_opens_already_or_for_a_stranger_is_refused(on: Backend) {
     let key = |participant: &str, staff, hash| NewCredential {
         participant: id(participant),
         staff,
+        kind: CredentialKind::Key,
         hash: [hash; 32],
         label: String::new(),
     };

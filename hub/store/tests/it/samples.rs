@@ -16,7 +16,7 @@ use takmil_domain::party::InsurerRole;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit, Plan, Relationship};
 use takmil_store::{
     Batch, Compressed, Enrolled, Leg, MessageUpdate, NewDelivery, NewEntry, NewLimit, NewMessage,
-    Random, ReservationChange, ReservationState, Scope, Store,
+    OwnerKey, Random, ReservationChange, ReservationState, Scope, Store,
 };
 
 use crate::bench::{Backend, Bench};
@@ -102,6 +102,8 @@ pub(crate) struct House {
     /// Enrolled with `alpha`.
     pub(crate) member: MemberId,
     pub(crate) account: AccountId,
+    /// The member's key.
+    pub(crate) owner_key: OwnerKey,
     messages: AtomicU64,
 }
 
@@ -122,7 +124,9 @@ pub(crate) async fn house(on: Backend) -> House {
     let enrolments = [enrolment("alpha", "certificate-1", "0012345679")];
     let enrolled = store.enrol(&Scope::Hub, &enrolments, NOW).await.unwrap();
     let Enrolled { member, account } = enrolled[0].clone().unwrap();
+    let known = store.known_members(&[member]).await.unwrap();
     House {
+        owner_key: known[0].key.clone(),
         store,
         bench,
         member,
@@ -152,6 +156,7 @@ impl House {
             received_at: NOW,
             answered_at: NOW.plus_ms(3),
             member: Some(self.member),
+            key: self.owner_key.clone(),
             insurers: vec![self::id("alpha")],
             deadline: None,
             digest: [7; 32],

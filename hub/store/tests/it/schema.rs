@@ -148,9 +148,7 @@ async fn a_server_that_may_forget_is_not_opened() {
         ("on", true),
     ] {
         let bench = Bench::new(Backend::Postgres).await;
-        let Bench::Postgres(name) = &bench else {
-            panic!("no server");
-        };
+        let name = bench.database.as_deref().unwrap();
         bench.sql(&format!(
             "alter database {name} set synchronous_commit = {setting}"
         ));

@@ -19,7 +19,9 @@ const CLAIM_TYPE: &str = "http://terminology.hl7.org/CodeSystem/claim-type";
 
 /// The ClaimResponse to a message that holds, or makes, a bill.
 pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
-    let Answered { message, answer } = *answered;
+    let Answered {
+        message, answer, ..
+    } = *answered;
     let outcome = outcome(answer);
     let is_error = |reason: &Reason| outcome == "error" && reason.refuses();
     let (errors, remarks): (Vec<Reason>, Vec<Reason>) =

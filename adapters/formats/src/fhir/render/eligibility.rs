@@ -48,7 +48,9 @@ const NEEDS_LEAVE: &[Reason] = &[
 
 /// The response.
 pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node<'static> {
-    let Answered { message, answer } = *answered;
+    let Answered {
+        message, answer, ..
+    } = *answered;
     let money = head::money(answered);
     let errors = errors(answer);
     let outcome = match (answer.state, errors.is_empty()) {

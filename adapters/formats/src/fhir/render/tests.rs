@@ -323,6 +323,7 @@ fn a_message_that_names_nothing_is_answered_all_the_same() {
             result: Ok(Answered {
                 message: &message,
                 answer: &answer,
+                json: None,
             }),
         }];
         assert_sound(&composed(&reply(b"", &outcomes), true));

@@ -9,14 +9,13 @@ use takmil_insurers::grpc::{decision, delivery};
 use takmil_proto::v1::{self, AckOutcome, deliveries_request};
 use takmil_store::{Attempt, Outcome};
 use tokio::sync::mpsc::Sender;
-use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 use super::desks::Desk;
 use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
-use crate::faces::App;
 use crate::faces::decisions::decide;
+use crate::faces::{App, Phase, reached};
 
 /// The most deliveries that an insurer may leave unacknowledged.
 const MAX_CREDIT: u32 = 1_000;
@@ -47,11 +46,6 @@ pub(super) async fn serve(
     }
 }
 
-/// Resolves when the hub is stopping, or nobody can tell any more.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
 struct DeliveryStream {
     app: App,
     identity: Identity,
@@ -63,7 +57,7 @@ struct DeliveryStream {
 impl DeliveryStream {
     async fn run(&mut self) -> Result<(), Status> {
         let credit = self.credit().await?;
-        let mut stopping = self.app.stopping.clone();
+        let mut phase = self.app.phase.clone();
         loop {
             auth::still(&self.app, &self.identity).await?;
             self.fill(credit).await?;
@@ -72,7 +66,7 @@ impl DeliveryStream {
                     Some(request) => self.hear(request).await?,
                     None => return Ok(()),
                 },
-                () = stopped(&mut stopping) => return Err(Failure::from(Code::Busy).into()),
+                () = reached(&mut phase, Phase::Stopping) => return Err(Failure::from(Code::Busy).into()),
                 () = self.tell.closed() => return Ok(()),
                 () = self.app.engine.owed() => {}
                 () = tokio::time::sleep(REST) => {}

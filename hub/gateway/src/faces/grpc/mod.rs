@@ -15,9 +15,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::App;
 use super::decisions::decide;
 use super::rest::enrol_problem;
+use super::{App, Phase, reached};
 use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
 
@@ -40,10 +40,9 @@ pub(crate) async fn add(
         .max_encoding_message_size(MAX_DELIVERY_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<HubServiceServer<Hub>>().await;
-    let mut stopping = app.stopping.clone();
+    let mut phase = app.phase.clone();
     tokio::spawn(async move {
-        // An error says that nobody can tell the hub to stop any more: then it has stopped.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
+        reached(&mut phase, Phase::Leaving).await;
         health.set_not_serving::<HubServiceServer<Hub>>().await;
     });
     let reflection = tonic_reflection::server::Builder::configure()

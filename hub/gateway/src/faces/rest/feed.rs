@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::App;
 use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
+use crate::faces::{Phase, reached};
 use crate::feed::{Reader, Told};
 
 /// The routes of this file.
@@ -58,7 +59,7 @@ async fn feed(
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let telling = Telling {
-        stopping: app.stopping.clone(),
+        phase: app.phase.clone(),
         app,
         identity,
         missed,
@@ -84,7 +85,7 @@ struct Telling {
     missed: VecDeque<Told>,
     live: mpsc::Receiver<Told>,
     looks: Interval,
-    stopping: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     has_ended: bool,
 }
 
@@ -98,7 +99,7 @@ impl Telling {
         }
         loop {
             let told = tokio::select! {
-                () = stopped(&mut self.stopping) => return None,
+                () = reached(&mut self.phase, Phase::Stopping) => return None,
                 told = self.live.recv() => Some(told),
                 _ = self.looks.tick() => None,
             };
@@ -131,11 +132,6 @@ impl Telling {
         self.has_ended = true;
         note(name, detail)
     }
-}
-
-/// Resolves when the hub is stopping, or nobody can tell any more.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 fn note(name: &str, detail: &str) -> sse::Event {

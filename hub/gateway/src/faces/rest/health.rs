@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use crate::code::{Code, Failure};
+use crate::faces::Phase;
 use crate::neighbours::Neighbours;
 
 /// The routes of this file.
@@ -28,12 +29,12 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Says whether the hub takes messages: its store answers, its lanes are open, and it is not stopping.
+/// Says whether the hub takes messages: its store answers, its lanes are open, and it is not about to stop.
 ///
 /// What it does without meanwhile stands under `degraded`.
 #[utoipa::path(get, path = "/readyz", tag = "operation", security(()), responses((status = 200, description = "It takes messages.")))]
 async fn readyz(State(app): State<App>) -> Result<Json<Value>, Failure> {
-    if *app.stopping.borrow() || !app.engine.status().open {
+    if *app.phase.borrow() != Phase::Serving || !app.engine.status().open {
         return Err(Failure::from(Code::Busy));
     }
     app.store.backlogs(&Scope::Hub).await?;

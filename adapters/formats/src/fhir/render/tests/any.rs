@@ -92,7 +92,7 @@ proptest! {
     fn any_answer_to_any_message_is_sound_and_adds_up(
         (message, answer) in (draw::messages(), answers()),
     ) {
-        let outcomes = [Outcome { place: "", result: Ok(Answered { message: &message, answer: &answer }) }];
+        let outcomes = [Outcome { place: "", result: Ok(Answered { message: &message, answer: &answer, json: None }) }];
         let node = composed(&reply(b"{}", &outcomes), true);
         assert_sound(&node);
         let kind = node.resource_type().unwrap();

@@ -101,7 +101,7 @@ proptest! {
             .map(|((one, place), faults)| Outcome {
                 place,
                 result: match one {
-                    Ok((message, answer)) => Ok(Answered { message, answer }),
+                    Ok((message, answer)) => Ok(Answered { message, answer, json: None }),
                     Err(_) => Err(faults),
                 },
             })

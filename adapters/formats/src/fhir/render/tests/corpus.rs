@@ -72,7 +72,11 @@ fn whatever_real_senders_send_gets_a_sound_answer() {
         let mut outcomes = Vec::new();
         for ((read, answer), faults) in messages.iter().zip(&answers).zip(&faults) {
             let result = match (&read.outcome, answer) {
-                (Ok(message), Some(answer)) => Ok(Answered { message, answer }),
+                (Ok(message), Some(answer)) => Ok(Answered {
+                    message,
+                    answer,
+                    json: None,
+                }),
                 _ => Err(faults.as_slice()),
             };
             outcomes.push(Outcome {

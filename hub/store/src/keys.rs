@@ -1,0 +1,202 @@
+//! Owners' keys: one for each member, made with it, and the hub's own for what is of nobody known.
+
+use std::sync::Arc;
+
+use takmil_domain::ids::{MemberId, MessageId};
+use uuid::Uuid;
+
+use crate::column::Row;
+use crate::compressed::Compressed;
+use crate::db::{Db, Pool};
+use crate::error::{Constraint, StoreError};
+use crate::put::put;
+use crate::rows::{Id, Raw, row};
+use crate::seal::{KeyProvider, OwnerKey};
+
+/// Who owns what is of nobody known.
+const NOBODY: Uuid = Uuid::nil();
+
+/// Which part of a message is sealed. A part opens in its own place alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part<'a> {
+    /// The body as received.
+    Original,
+    /// The canonical message.
+    Canonical,
+    /// The answer of a turn.
+    Answer(u32),
+    /// What an insurer said, under its own reference.
+    Decision(&'a str),
+}
+
+impl Part<'_> {
+    /// A number of its own, or nearly: two references may share one, which the cipher bears.
+    fn number(self) -> u32 {
+        match self {
+            Part::Original => 0,
+            Part::Canonical => 1,
+            Part::Answer(turn) => turn.saturating_add(1) & (u32::MAX >> 1),
+            Part::Decision(reference) => {
+                let [a, b, c, d, ..] = takmil_domain::digest::sha256(reference.as_bytes());
+                u32::from_be_bytes([a, b, c, d]) | (1 << 31)
+            }
+        }
+    }
+}
+
+/// A part as it is kept: compressed, and sealed.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealed(Vec<u8>);
+
+impl serde::Serialize for Sealed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl Sealed {
+    pub(crate) fn of(
+        key: &OwnerKey,
+        message: MessageId,
+        part: Part<'_>,
+        contents: &Compressed,
+    ) -> Result<Sealed, StoreError> {
+        let sealed = key.seal(message.0, part.number(), contents.as_bytes())?;
+        Ok(Sealed(sealed))
+    }
+
+    /// Opens a part and unfolds it.
+    pub(crate) fn open(
+        key: &OwnerKey,
+        message: MessageId,
+        part: Part<'_>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        Compressed::unfold(&key.open(message.0, part.number(), sealed)?)
+    }
+
+    /// Opens a part that is a text.
+    pub(crate) fn open_text(
+        key: &OwnerKey,
+        message: MessageId,
+        part: Part<'_>,
+        sealed: &[u8],
+    ) -> Result<String, StoreError> {
+        let text = String::from_utf8(Sealed::open(key, message, part, sealed)?);
+        text.map_err(|_| StoreError::Unreadable { what: "a text" })
+    }
+}
+
+row! {
+    /// A member's key, wrapped.
+    struct KeyRow<'a> {
+        owner: Id as id,
+        wrapped: Raw<'a> as bytes,
+    }
+    Some(Constraint::DataKey);
+    "insert into data_key (owner, wrapped) select owner, wrapped from batch"
+}
+
+/// The keys of a store.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    provider: Arc<dyn KeyProvider>,
+    own: OwnerKey,
+}
+
+impl Keys {
+    /// Opens the hub's own key, which is made with the database: so a key file that is not this database's is
+    /// found at once.
+    pub(crate) async fn open(
+        provider: Arc<dyn KeyProvider>,
+        writers: &Pool,
+        fresh: OwnerKey,
+    ) -> Result<Keys, StoreError> {
+        const OWN: &str = "select wrapped from data_key where owner = $1";
+        let wrapped = provider.wrap(NOBODY, &fresh).await?;
+        let made = writers
+            .execute(
+                "insert into data_key (owner, wrapped) values ($1, $2) on conflict (owner) do nothing",
+                &[NOBODY.into(), wrapped.as_slice().into()],
+            )
+            .await?;
+        let own = match made {
+            0 => {
+                let row = writers.fetch_one(OWN, &[NOBODY.into()]).await?;
+                provider.unwrap(NOBODY, row.bytes("wrapped")?).await?
+            }
+            _ => fresh,
+        };
+        Ok(Keys { provider, own })
+    }
+
+    /// The key of what is of nobody known.
+    pub(crate) fn own(&self) -> &OwnerKey {
+        &self.own
+    }
+
+    pub(crate) fn provider(&self) -> &dyn KeyProvider {
+        self.provider.as_ref()
+    }
+
+    /// The key of a row's "member", wrapped in its "wrapped".
+    pub(crate) async fn of(&self, row: &Row) -> Result<OwnerKey, StoreError> {
+        match row.uuid_maybe("member")? {
+            None => Ok(self.own.clone()),
+            Some(member) => self.unwrapped(member, row.bytes_maybe("wrapped")?).await,
+        }
+    }
+
+    /// The key of a member that is kept, or was.
+    pub(crate) async fn unwrapped(
+        &self,
+        member: Uuid,
+        wrapped: Option<&[u8]>,
+    ) -> Result<OwnerKey, StoreError> {
+        let wrapped = wrapped.ok_or(StoreError::Erased)?;
+        Ok(self.provider.unwrap(member, wrapped).await?)
+    }
+
+    /// The keys of rows, in their order.
+    pub(crate) async fn of_all(&self, rows: &[Row]) -> Result<Vec<OwnerKey>, StoreError> {
+        let mut keys = Vec::with_capacity(rows.len());
+        for row in rows {
+            keys.push(self.of(row).await?);
+        }
+        Ok(keys)
+    }
+
+    /// A member's key.
+    pub(crate) async fn of_member(
+        &self,
+        readers: &Pool,
+        member: Option<MemberId>,
+    ) -> Result<OwnerKey, StoreError> {
+        let Some(member) = member else {
+            return Ok(self.own.clone());
+        };
+        let sql = "select owner as member, wrapped from data_key where owner = $1";
+        let row = readers.fetch_optional(sql, &[member.0.into()]).await?;
+        self.of(&row.ok_or(StoreError::Erased)?).await
+    }
+
+    /// Keeps the keys of new members.
+    pub(crate) async fn keep(
+        &self,
+        db: &mut Db<'_>,
+        keys: &[(MemberId, OwnerKey)],
+    ) -> Result<(), StoreError> {
+        let mut wrapped = Vec::with_capacity(keys.len());
+        for (member, key) in keys {
+            wrapped.push((*member, self.provider.wrap(member.0, key).await?));
+        }
+        let rows: Vec<_> = wrapped
+            .iter()
+            .map(|(member, wrapped)| KeyRow {
+                owner: (*member).into(),
+                wrapped: Raw(wrapped),
+            })
+            .collect();
+        put(db, &rows).await
+    }
+}
