@@ -167,6 +167,9 @@ impl Store {
                 &[id.0.into()],
             )
             .await?;
+        let deliveries = deliveries(&mut db, scope, id).await?;
+        // The key is asked for with a connection of its own: two at once could wait for each other.
+        drop(reader);
         let key = match self.keys.of_member(&self.readers, envelope.member).await {
             Err(StoreError::Erased) => None,
             other => Some(other?),
@@ -175,7 +178,6 @@ impl Store {
             .iter()
             .map(|row| turn(scope, id, key.as_ref(), row))
             .collect::<Result<_, _>>()?;
-        let deliveries = deliveries(&mut db, scope, id).await?;
         Ok(MessageWay {
             envelope,
             turns,
@@ -238,6 +240,7 @@ impl Store {
         let mut db = reader.db();
         let envelope = find(&mut db, scope, id).await?;
         let row = db.fetch_one(sql, &[id.0.into()]).await?;
+        drop(reader);
         let key = self.keys.of_member(&self.readers, envelope.member).await?;
         Ok((key, row))
     }

@@ -189,6 +189,10 @@ async fn in_file(
     let figures = Figures::of_file(data).await?;
     let place = Place::File(data.to_owned());
     let erased = prove(arguments, config, place, manifest, &figures).await?;
+    // Closed, the file is all there is: a log that is left beside it would hold the erasures.
+    if data.with_file_name("data-wal").exists() {
+        return Err("SQLite has left a write-ahead log beside the restored file".into());
+    }
     sync(data)?;
     Ok((figures, erased))
 }

@@ -30,6 +30,7 @@ both! {
     unmapped_codes_are_counted
     what_was_committed_is_there_after_reopening
     a_message_of_a_sender_whom_nobody_knows_is_refused
+    many_who_read_at_once_do_not_wait_for_each_other
 }
 
 fn broken(error: StoreError) -> Constraint {
@@ -504,4 +505,20 @@ async fn a_temporary_store_goes_away() {
     let store = takmil_store::Store::open(&config).await.unwrap();
     assert_eq!(store.participants().await.unwrap(), []);
     store.close().await;
+}
+
+async fn many_who_read_at_once_do_not_wait_for_each_other(on: Backend) {
+    let house = house(on).await;
+    let message = house.consumed("year", 1_000, 300).await;
+    // Many more than there are connections that read.
+    let reads = (0..64).map(|_| {
+        let store = house.store.clone();
+        tokio::spawn(async move {
+            store.way(&Scope::Hub, message).await.unwrap();
+            store.canonical(&Scope::Hub, message).await.unwrap()
+        })
+    });
+    for read in reads.collect::<Vec<_>>() {
+        assert_eq!(read.await.unwrap(), b"{\"the\":\"canonical\"}");
+    }
 }
