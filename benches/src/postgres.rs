@@ -10,12 +10,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use takmil_conformance::postgres::programs;
 
 use crate::error::Error;
 use crate::process::Family;
 
-/// Where Debian puts the programs, one folder for each version, beside the search path.
-const VERSIONS: &str = "/usr/lib/postgresql";
+/// The programs that a run needs.
+const NEEDED: &[&str] = &[
+    "initdb",
+    "postgres",
+    "pg_isready",
+    "psql",
+    "pgbench",
+    "vacuumdb",
+];
 
 /// Who runs the server where this process is root, as which PostgreSQL refuses to run.
 const ACCOUNT: &str = "postgres";
@@ -59,7 +67,7 @@ impl Postgres {
     /// # Errors
     /// [`Error::NoPostgres`] where its programs are not on this machine, [`Error::Command`] where it does not start.
     pub fn start(folder: &Path) -> Result<Postgres, Error> {
-        let programs = programs().ok_or(Error::NoPostgres)?;
+        let programs = programs(NEEDED).ok_or(Error::NoPostgres)?;
         let folder = fs::canonicalize(folder).map_err(Error::file(folder))?;
         let place = folder.join("postgres");
         // Its own account has to pass through on the way to its own folder.
@@ -269,30 +277,6 @@ fn socket_folder(place: &Path) -> PathBuf {
         true => place.to_owned(),
         false => PathBuf::from("/tmp"),
     }
-}
-
-/// Where the programs are: those of the newest version that Debian's packages have left, or those of the search path.
-fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
-    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let mut installed: Vec<_> = versions
-        .filter_map(|entry| Some((number(&entry.path())?, entry.path().join("bin"))))
-        .collect();
-    installed.sort();
-    let newest = installed.into_iter().rev().map(|(_, folder)| folder);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let searched: Vec<_> = std::env::split_paths(&path).collect();
-    let needed = [
-        "initdb",
-        "postgres",
-        "pg_isready",
-        "psql",
-        "pgbench",
-        "vacuumdb",
-    ];
-    newest
-        .chain(searched)
-        .find(|folder| needed.iter().all(|program| folder.join(program).is_file()))
 }
 
 fn run(command: &mut Command) -> Result<Output, Error> {

@@ -5,6 +5,7 @@
 mod error;
 pub mod faults;
 pub mod insurer;
+mod keeper;
 pub mod postgres;
 pub mod provider;
 pub mod redis;

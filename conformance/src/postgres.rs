@@ -1,18 +1,13 @@
 //! A PostgreSQL server of one's own: started on a free port in a fresh folder, gone with the process that started it.
 //!
-//! It keeps its promises (fsync stays on) and is nobody else's. A keeper process runs it and waits on a pipe from
-//! here: when that pipe ends, because the server was dropped or because this process ended in whatever way, the
-//! keeper stops the server at once and removes the folder.
+//! It keeps its promises (fsync stays on) and is nobody else's.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Command, Output};
 
 use crate::Error;
+use crate::keeper::{Keeper, free_port};
 
 /// Where Debian puts the programs of a PostgreSQL, beside the search path: one folder for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -23,7 +18,10 @@ const ACCOUNT: &str = "postgres";
 /// The role that owns the databases: no superuser, like the one of a real hub.
 pub const OWNER: &str = "takmil";
 
-/// Arguments: the folder of the programs, the port. It answers every line that it is told with a line.
+/// The programs that the server is run with.
+const NEEDED: &[&str] = &["initdb", "postgres", "pg_isready", "psql"];
+
+/// Arguments: the folder of the programs, the port. It says its folder first.
 const KEEPER: &str = r#"
 bin=$1 port=$2
 umask 077
@@ -73,15 +71,7 @@ pub struct Postgres {
     port: u16,
     /// Where its socket and its data are.
     folder: PathBuf,
-    keeper: Mutex<Keeper>,
-}
-
-#[derive(Debug)]
-struct Keeper {
-    child: Child,
-    /// Closed to end the keeper.
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    keeper: Keeper,
 }
 
 impl Postgres {
@@ -90,35 +80,15 @@ impl Postgres {
     /// # Errors
     /// [`Error::NoPostgres`] if its programs are not on this machine; [`Error::Postgres`] if it does not start.
     pub fn start() -> Result<Postgres, Error> {
-        let bin = programs().ok_or(Error::NoPostgres)?;
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(failed)?
-            .port();
-        let mut child = keeper()
-            .arg(&bin)
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A signal to the group of this process is not to stop the keeper before it has tidied up.
-            .process_group(0)
-            .current_dir("/")
-            .spawn()
-            .map_err(failed)?;
-        let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::Postgres("the keeper has no pipes".to_owned()));
-        };
-        let mut keeper = Keeper {
-            child,
-            orders: Some(orders),
-            answers: BufReader::new(answers),
-        };
-        let folder = PathBuf::from(keeper.answer()?);
+        let bin = programs(NEEDED).ok_or(Error::NoPostgres)?;
+        let port = free_port().map_err(failed)?;
+        let arguments = [&*bin.to_string_lossy(), &port.to_string()];
+        let (keeper, folder) = Keeper::start(shell(), KEEPER, &arguments).map_err(failed)?;
         let server = Postgres {
             bin,
             port,
-            folder,
-            keeper: Mutex::new(keeper),
+            folder: PathBuf::from(folder),
+            keeper,
         };
         server.sql("postgres", &format!("create role {OWNER} login createrole"))?;
         Ok(server)
@@ -172,7 +142,7 @@ impl Postgres {
     /// # Errors
     /// [`Error::Postgres`] if its keeper is gone.
     pub fn kill(&self) -> Result<(), Error> {
-        self.order("kill")
+        self.keeper.order("kill").map_err(failed)
     }
 
     /// Starts the server again, on the same data and port.
@@ -180,58 +150,27 @@ impl Postgres {
     /// # Errors
     /// [`Error::Postgres`] if it does not start.
     pub fn revive(&self) -> Result<(), Error> {
-        self.order("revive")
-    }
-
-    fn order(&self, order: &str) -> Result<(), Error> {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(orders) = &mut keeper.orders {
-            writeln!(orders, "{order}").map_err(failed)?;
-        }
-        keeper.answer().map(drop)
+        self.keeper.order("revive").map_err(failed)
     }
 }
 
-impl Keeper {
-    fn answer(&mut self) -> Result<String, Error> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line) {
-            Ok(0) => Err(Error::Postgres(
-                "it did not start; what it said stands above".to_owned(),
-            )),
-            Ok(_) => Ok(line.trim_end().to_owned()),
-            Err(error) => Err(failed(error)),
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.orders = None;
-        // Nothing is left to be done about a keeper that cannot be waited for.
-        let _ = self.child.wait();
-    }
-}
-
-/// The keeper, as an account that PostgreSQL accepts.
-fn keeper() -> Command {
+/// A shell, as an account that PostgreSQL accepts.
+fn shell() -> Command {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    let mut command = if is_root {
-        let mut command = Command::new("setpriv");
-        command
-            .arg(format!("--reuid={ACCOUNT}"))
-            .arg(format!("--regid={ACCOUNT}"))
-            .args(["--init-groups", "sh"]);
-        command
-    } else {
-        Command::new("sh")
-    };
-    command.args(["-c", KEEPER, "keeper"]);
+    if !is_root {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={ACCOUNT}"))
+        .arg(format!("--regid={ACCOUNT}"))
+        .args(["--init-groups", "sh"]);
     command
 }
 
-/// Where the programs are: those of the newest version that Debian's package has left, or those of the search path.
-fn programs() -> Option<PathBuf> {
+/// Where PostgreSQL's programs are, if all that are `needed` are: those of the newest version that Debian's packages
+/// have left, or those of the search path.
+pub fn programs(needed: &[&str]) -> Option<PathBuf> {
     let versions = std::fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let mut installed: Vec<_> = versions
@@ -241,7 +180,6 @@ fn programs() -> Option<PathBuf> {
     let newest = installed.into_iter().rev().map(|(_, bin)| bin);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let searched: Vec<_> = std::env::split_paths(&path).collect();
-    let needed = ["initdb", "postgres", "pg_isready", "psql"];
     newest
         .chain(searched)
         .find(|folder| needed.iter().all(|program| folder.join(program).is_file()))

@@ -1,22 +1,18 @@
 //! A Redis server of one's own: started on a free port, gone with the process that started it. It keeps nothing on
 //! disk, as the one of a real hub need not.
-//!
-//! A keeper process runs it and waits on a pipe from here: when that pipe ends, because the server was dropped or
-//! because this process ended in whatever way, the keeper stops the server at once and removes its folder.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Error;
+use crate::keeper::{Keeper, free_port};
 
 /// The program.
 const PROGRAM: &str = "redis-server";
 
-/// Arguments: the port. It answers every line that it is told with a line.
+/// Arguments: the port.
 const KEEPER: &str = r#"
 port=$1
 umask 077
@@ -58,15 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Redis {
     port: u16,
-    keeper: Mutex<Keeper>,
-}
-
-#[derive(Debug)]
-struct Keeper {
-    child: Child,
-    /// Closed to end the keeper.
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    keeper: Keeper,
 }
 
 impl Redis {
@@ -79,31 +67,10 @@ impl Redis {
         if !std::env::split_paths(&path).any(|folder| folder.join(PROGRAM).is_file()) {
             return Err(Error::NoRedis);
         }
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(failed)?
-            .port();
-        let mut child = Command::new("sh")
-            .args(["-c", KEEPER, "keeper", &port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A signal to the group of this process is not to stop the keeper before it has tidied up.
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::Redis("the keeper has no pipes".to_owned()));
-        };
-        let mut keeper = Keeper {
-            child,
-            orders: Some(orders),
-            answers: BufReader::new(answers),
-        };
-        keeper.answer()?;
-        Ok(Redis {
-            port,
-            keeper: Mutex::new(keeper),
-        })
+        let port = free_port().map_err(failed)?;
+        let shell = Command::new("sh");
+        let (keeper, _) = Keeper::start(shell, KEEPER, &[&port.to_string()]).map_err(failed)?;
+        Ok(Redis { port, keeper })
     }
 
     /// Its address.
@@ -141,7 +108,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`] if its keeper is gone.
     pub fn kill(&self) -> Result<(), Error> {
-        self.order("kill")
+        self.keeper.order("kill").map_err(failed)
     }
 
     /// Starts it again, on the same port.
@@ -149,7 +116,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`] if it does not start.
     pub fn revive(&self) -> Result<(), Error> {
-        self.order("revive")
+        self.keeper.order("revive").map_err(failed)
     }
 
     /// Makes it stand still: it takes connections and answers nothing.
@@ -157,7 +124,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`] if its keeper is gone.
     pub fn halt(&self) -> Result<(), Error> {
-        self.order("halt")
+        self.keeper.order("halt").map_err(failed)
     }
 
     /// Lets it go on.
@@ -165,36 +132,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Redis`] if its keeper is gone.
     pub fn go(&self) -> Result<(), Error> {
-        self.order("go")
-    }
-
-    fn order(&self, order: &str) -> Result<(), Error> {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(orders) = &mut keeper.orders {
-            writeln!(orders, "{order}").map_err(failed)?;
-        }
-        keeper.answer()
-    }
-}
-
-impl Keeper {
-    fn answer(&mut self) -> Result<(), Error> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line) {
-            Ok(0) => Err(Error::Redis(
-                "it did not start; what it said stands above".to_owned(),
-            )),
-            Ok(_) => Ok(()),
-            Err(error) => Err(failed(error)),
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.orders = None;
-        // Nothing is left to be done about a keeper that cannot be waited for.
-        let _ = self.child.wait();
+        self.keeper.order("go").map_err(failed)
     }
 }
 

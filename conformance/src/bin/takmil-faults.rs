@@ -2,15 +2,23 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use takmil_conformance::faults::{self, Error, Report, Run, StoreKind};
+use takmil_conformance::faults::{self, Error, Progress, Report, Run, StoreKind};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep};
 
 /// The exit code where there is no report.
 const STOPPED: u8 = 3;
 
+/// How often it is told on stderr how far the test is.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
 /// Breaks the hub in every way that money has to survive, and says what was left of it.
+///
+/// Without numbers each test runs at full length, which is said for two cores with nothing else to do. Every half minute it
+/// tells on stderr how far it is.
 #[derive(Debug, Parser)]
 #[command(name = "takmil-faults", version)]
 struct Command {
@@ -44,25 +52,25 @@ enum Store {
 
 #[derive(Debug, Subcommand)]
 enum Test {
-    /// kill -9 at random moments under load, and during starts.
+    /// kill -9 at random moments under load, and during starts: 15 minutes, on PostgreSQL 45.
     Crash {
         /// How many times.
         #[arg(long, default_value_t = 1_000)]
         rounds: u64,
     },
-    /// Power cuts that drop what was not synced, and a control run that must fail.
+    /// Power cuts that drop what was not synced, and a control run that must fail: 4 minutes.
     Power {
         /// How many times.
         #[arg(long, default_value_t = 200)]
         rounds: u64,
     },
-    /// Writes and syncs that fail with EIO or ENOSPC.
+    /// Writes and syncs that fail with EIO or ENOSPC: 3 minutes.
     Disk {
         /// How many times.
         #[arg(long, default_value_t = 200)]
         rounds: u64,
     },
-    /// Many clients at one limit: what is promised is the limit exactly.
+    /// Many clients at one limit, and what is promised is the limit exactly: 1 minute.
     Race {
         /// How many clients.
         #[arg(long, default_value_t = 200)]
@@ -71,13 +79,13 @@ enum Test {
         #[arg(long, default_value_t = 10_000)]
         claims: usize,
     },
-    /// A Redis that is killed, flushed and halted about every second, under the hubs that share it.
+    /// A Redis that is killed, flushed and halted about every second, under the hubs that share it: 6 minutes.
     Redis {
         /// How many times.
         #[arg(long, default_value_t = 300)]
         rounds: u64,
     },
-    /// Every request several times at once, also after a kill -9: one effect each.
+    /// Every request several times at once, also after a kill -9, has one effect: 8 minutes.
     Repeats {
         /// How many different requests.
         #[arg(long, default_value_t = 100_000)]
@@ -86,19 +94,19 @@ enum Test {
         #[arg(long, default_value_t = 5)]
         times: usize,
     },
-    /// An insurer's decisions, three of ten repeated, out of order: two hubs end alike.
+    /// An insurer's decisions, three of ten repeated, out of order, and two hubs end alike: 12 minutes.
     Decisions {
         /// How many claims each hub gets.
         #[arg(long, default_value_t = 100_000)]
         messages: usize,
     },
-    /// Ways that delay, stall, drip, break or forget, between clients, hub and insurer.
+    /// Ways that delay, stall, drip, break or forget, between clients, hub and insurer: 10 minutes.
     Network {
         /// How many rounds.
         #[arg(long, default_value_t = 100)]
         rounds: u64,
     },
-    /// A wall clock that jumps by ten seconds and ten minutes, ahead and back.
+    /// A wall clock that jumps by ten seconds and ten minutes, ahead and back: 3 minutes, on PostgreSQL 5.
     Clock {
         /// How many rounds.
         #[arg(long, default_value_t = 100)]
@@ -113,9 +121,11 @@ async fn main() -> ExitCode {
         Ok(terminated) => terminated,
         Err(error) => return failed(&error),
     };
+    let progress = Progress::default();
     // A test that is told to stop is dropped, and its hub with it.
     let report = tokio::select! {
-        report = run(&command) => report,
+        report = run(&command, progress.clone()) => report,
+        () = tell(&progress) => return ExitCode::from(STOPPED),
         _ = tokio::signal::ctrl_c() => return ExitCode::from(STOPPED),
         _ = terminated.recv() => return ExitCode::from(STOPPED),
     };
@@ -131,6 +141,15 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Tells every now and then how far the test is, without end.
+async fn tell(progress: &Progress) {
+    let began = Instant::now();
+    loop {
+        sleep(TOLD_EVERY).await;
+        eprintln!("{:>6} s: {progress}", began.elapsed().as_secs());
+    }
+}
+
 /// Says why the test could not be run, with all causes.
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     let mut text = error.to_string();
@@ -143,7 +162,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(STOPPED)
 }
 
-async fn run(command: &Command) -> Result<Report, Error> {
+async fn run(command: &Command, progress: Progress) -> Result<Report, Error> {
     let Common {
         hub_binary,
         seed,
@@ -157,6 +176,7 @@ async fn run(command: &Command) -> Result<Report, Error> {
             Store::Postgres => StoreKind::Postgres,
         },
         seed: *seed,
+        progress,
     };
     match &command.test {
         Test::Crash { rounds } => faults::crash(&run, *rounds).await,

@@ -83,6 +83,19 @@ pub(super) enum Told {
     Wrong(String),
 }
 
+/// What was promised, by the name of the limit and the member or family that owns it.
+pub(super) type Promised = BTreeMap<(&'static str, u32), i64>;
+
+/// The sums of what was promised to members.
+pub(super) fn sums(amounts: impl Iterator<Item = (u32, i64)>) -> Promised {
+    let mut sums = Promised::new();
+    for (member, amount) in amounts {
+        *sums.entry(("yearly", member)).or_default() += amount;
+        *sums.entry(("family", family(member))).or_default() += amount;
+    }
+    sums
+}
+
 /// The book.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -252,10 +265,7 @@ impl Book {
             };
         }
         let member = entry.member;
-        let remainders = answer.body.pointer("/decision/remainders");
-        let keys = remainders.and_then(Value::as_array).into_iter().flatten();
-        let mut ids = keys.filter_map(|row| row.pointer("/key/member")?.as_str());
-        if let Some(id) = ids.next() {
+        if let Some(id) = member_id(&answer.body) {
             self.member_ids
                 .entry(member)
                 .or_insert_with(|| id.to_owned());
@@ -314,14 +324,10 @@ impl Book {
         holdings
     }
 
-    /// What the hub has promised, by the name of the limit and the member or family that owns it.
-    pub(super) fn promised(&self) -> BTreeMap<(&'static str, u32), i64> {
-        let mut sums = BTreeMap::new();
-        for (entry, held) in self.entries.iter().zip(self.holdings()) {
-            *sums.entry(("yearly", entry.member)).or_default() += held;
-            *sums.entry(("family", family(entry.member))).or_default() += held;
-        }
-        sums
+    /// What the hub has promised.
+    pub(super) fn promised(&self) -> Promised {
+        let members = self.entries.iter().map(|entry| entry.member);
+        sums(members.zip(self.holdings()))
     }
 
     /// What the insurer has to have been given, and has not; and what it was given in the wrong order.
@@ -386,6 +392,13 @@ pub(super) struct Deliveries {
     pub(super) disordered: Vec<String>,
     /// Deliveries of messages that are not in the book.
     pub(super) strange: usize,
+}
+
+/// The hub's id of the member, in an answer that tells of limits.
+pub(super) fn member_id(answer: &Value) -> Option<&str> {
+    let rows = answer.pointer("/decision/remainders")?.as_array()?;
+    rows.iter()
+        .find_map(|row| row.pointer("/key/member")?.as_str())
 }
 
 /// A limit as the hub tells it.

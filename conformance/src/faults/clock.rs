@@ -20,9 +20,16 @@ const SHIFTS_MS: &[i64] = &[-600_000, -10_000, 0, 10_000, 600_000];
 /// How often it jumps in a round, and how long it stays there, in milliseconds.
 const JUMPS: usize = 4;
 const STAY_MS: std::ops::Range<u64> = 20..150;
+/// One round of so many waits for the true time where the clock was ahead; the others go on by so many milliseconds.
+const WAITS: u32 = 8;
+const AHEAD_MS: i64 = 10_000;
+
+/// How often the hub's own check is asked before a kill, and how long after each other.
+const TRIES: u32 = 40;
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// An insurer refuses what was signed at a wrong time; it is soon asked again.
-const ENGINE: &str = "[engine]\nretry_most_ms = 2000\n";
+const ENGINE: &str = "[engine]\ndeliver_deadline_ms = 2000\nretry_most_ms = 2000\n";
 
 /// Lets the clock jump for `rounds`, and looks after each what is left.
 ///
@@ -46,10 +53,14 @@ pub async fn clock(run: &Run, rounds: u64) -> Result<Report, Error> {
         }
         sleep(Duration::from_millis(random.random_range(STAY_MS))).await;
         trial.note(traffic.end().await?);
-        shift(trial, 0)?;
-        // The hub's own check calls a delivery stuck by its age; one that is had has none.
+        // What became owed while the clock was ahead is due when the true time has come there. Mostly the clock is
+        // put there instead, so that nobody waits.
+        let waits = random.random_ratio(1, WAITS);
+        shift(trial, if waits { 0 } else { AHEAD_MS })?;
         trial.settle(&hub.clinic()?).await?;
         trial.deliveries().await;
+        shift(trial, 0)?;
+        noted(trial).await?;
         if random.random() {
             return Ok(hub);
         }
@@ -57,6 +68,18 @@ pub async fn clock(run: &Run, rounds: u64) -> Result<Report, Error> {
         trial.place.start().await
     })
     .await
+}
+
+/// Waits until the hub has noted what the insurer was given: its own check calls a delivery stuck by its age, and one
+/// that was given and not noted is given again some time after a kill. What stays stuck the examination tells.
+async fn noted(trial: &Trial) -> Result<(), Error> {
+    for _ in 0..TRIES {
+        if trial.place.doctor().await?.is_empty() {
+            break;
+        }
+        sleep(AGAIN).await;
+    }
+    Ok(())
 }
 
 fn shift(trial: &mut Trial, milliseconds: i64) -> Result<(), Error> {

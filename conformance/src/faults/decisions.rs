@@ -1,14 +1,15 @@
 //! An insurer's decisions, repeated and out of order: the hub ends where it would have ended had each come once and in
 //! its turn. Two hubs get the same claims and the same decisions, one straight, one tangled.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
+use super::book::{member_id, sums};
 use super::desk::Desk;
 use super::report::Report;
 use super::trial::{MEMBERS, Trial, count, plan};
@@ -22,17 +23,18 @@ const CEILING: i64 = 900_000_000_000;
 const REPEATED: u32 = 30;
 const MOVES: usize = 64;
 /// How many requests are under way at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
-/// A claim and what the insurer decides on it, the same for both hubs.
+/// A claim and what the insurer decides on it, the same for both hubs: the amount is what it pays.
 #[derive(Debug, Clone)]
 struct Case {
     body: String,
+    member: u32,
     verdict: &'static str,
     amount: i64,
 }
 
-/// What became of a claim: its state, and who pays what of it.
+/// What became of a claim: its state, who pays what of it, and why.
 type End = (String, Value, Value);
 
 /// Has two hubs decide on `messages`, and compares where they end.
@@ -82,17 +84,11 @@ pub async fn decisions(run: &Run, messages: usize) -> Result<Report, Error> {
     if undecided > 0 {
         trial.fail(format!("{undecided} claims are not decided"));
     }
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    trial.report.count("claims of each hub", number(messages));
-    trial
-        .report
-        .count("decisions of the straight hub", number(straight.len()));
-    trial
-        .report
-        .count("decisions of the tangled hub", number(tangled.len()));
-    trial
-        .report
-        .count("claims that ended otherwise", number(differ.len()));
+    let report = &mut trial.report;
+    report.count("claims of each hub", messages);
+    report.count("decisions of the straight hub", straight.len());
+    report.count("decisions of the tangled hub", tangled.len());
+    report.count("claims that ended otherwise", differ.len());
     Ok(trial.end())
 }
 
@@ -110,6 +106,7 @@ fn case(number: usize, random: &mut StdRng) -> Case {
     };
     Case {
         body: body.to_string(),
+        member,
         verdict,
         amount,
     }
@@ -122,61 +119,41 @@ async fn decide(
     order: &[usize],
 ) -> Result<Vec<End>, Error> {
     trial.round += 1;
+    trial.progress.round(trial.round, 2);
+    trial.progress.begin("the start", 0);
     let hub = trial.place.start().await?;
-    let all: Vec<usize> = (0..cases.len()).collect();
     let (clinic, own) = (hub.clinic()?, Arc::clone(cases));
-    let ids = each(&all, |number| {
-        claim(clinic.clone(), Arc::clone(&own), number)
-    })
-    .await?;
-    let ids: Arc<Vec<String>> = Arc::new(ids);
+    let progress = trial.progress.clone();
+    let claimed = |number| claim(clinic.clone(), Arc::clone(&own), number);
+    let ids = progress.each("claims", 0..cases.len(), AT_ONCE, claimed);
+    let ids = Arc::new(ids.await?);
     let (insurer, own, named) = (hub.insurer()?, Arc::clone(cases), Arc::clone(&ids));
-    each(order, |number| {
-        say(
-            insurer.clone(),
-            Arc::clone(&own),
-            Arc::clone(&named),
-            number,
-        )
-    })
-    .await?;
+    let said = |number: &usize| {
+        let (own, named) = (Arc::clone(&own), Arc::clone(&named));
+        say(insurer.clone(), own, named, *number)
+    };
+    progress
+        .each("decisions", order.iter(), AT_ONCE, said)
+        .await?;
     let (clinic, named) = (hub.clinic()?, Arc::clone(&ids));
-    let ends = each(&all, |number| {
-        end(clinic.clone(), Arc::clone(&named), number)
-    })
-    .await?;
+    let ended = |number| end(clinic.clone(), Arc::clone(&named), number);
+    let ends = progress.each("ends", 0..cases.len(), AT_ONCE, ended);
+    let (ends, named): (Vec<End>, Vec<Option<String>>) = ends.await?.into_iter().unzip();
+    // What counted twice would show here alone: a repeat leaves the claim itself as it is.
+    let paid = sums(cases.iter().map(|case| (case.member, case.amount)));
+    let named = cases.iter().zip(named);
+    let members = named.filter_map(|(case, id)| Some((case.member, id?)));
+    let members: BTreeMap<u32, String> = members.collect();
+    let billed: BTreeSet<u32> = cases.iter().map(|case| case.member).collect();
+    if members.len() != billed.len() {
+        trial.fail(format!("limits are told of {} members", members.len()));
+    }
+    trial.limits(&hub.insurer()?, &paid, members).await?;
     trial.report.sent += count(cases.len());
     trial.report.acknowledged += count(ids.len());
-    trial.check_up().await?;
+    trial.check_up(&ids).await?;
     hub.kill().await?;
     Ok(ends)
-}
-
-/// Does something for each number, some at once; the results stand in the order of the numbers.
-async fn each<T: Send + 'static, F>(
-    numbers: &[usize],
-    task: impl Fn(usize) -> F,
-) -> Result<Vec<T>, Error>
-where
-    F: Future<Output = Result<T, Error>> + Send + 'static,
-{
-    let mut running = JoinSet::new();
-    let mut results: Vec<(usize, T)> = Vec::with_capacity(numbers.len());
-    let mut numbers = numbers.iter().enumerate();
-    loop {
-        while running.len() < AT_ONCE
-            && let Some((place, number)) = numbers.next()
-        {
-            let future = task(*number);
-            running.spawn(async move { Ok::<_, Error>((place, future.await?)) });
-        }
-        match running.join_next().await {
-            Some(result) => results.push(result??),
-            None => break,
-        }
-    }
-    results.sort_by_key(|(place, _)| *place);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 async fn claim(desk: Desk, cases: Arc<Vec<Case>>, number: usize) -> Result<String, Error> {
@@ -210,11 +187,18 @@ async fn say(
     reply.ok("a decision").map(|_| ())
 }
 
-async fn end(desk: Desk, ids: Arc<Vec<String>>, number: usize) -> Result<End, Error> {
+/// Where a claim ended, and the hub's id of its member, where the answer tells it.
+async fn end(
+    desk: Desk,
+    ids: Arc<Vec<String>>,
+    number: usize,
+) -> Result<(End, Option<String>), Error> {
     let id = ids.get(number).map_or("", String::as_str);
     let way = desk.get(&format!("/v1/messages/{id}")).await?.ok("a way")?;
     let part = |pointer: &str| way.pointer(pointer).cloned().unwrap_or_default();
     let state = way.get("state").and_then(Value::as_str).unwrap_or_default();
     let totals = part("/answer/decision/totals");
-    Ok((state.to_owned(), totals, part("/answer/reasons")))
+    let end = (state.to_owned(), totals, part("/answer/reasons"));
+    let member = way.get("answer").and_then(member_id);
+    Ok((end, member.map(str::to_owned)))
 }

@@ -23,13 +23,28 @@ const HEAD: usize = 32;
 /// What the preloaded library notes; its numbers stand in shim.c.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Note {
-    Write { at: u64, data: Vec<u8> },
-    Truncate { length: u64 },
-    Sync { began: u64 },
-    SyncFailed { began: u64 },
+    Write {
+        at: u64,
+        data: Vec<u8>,
+    },
+    Truncate {
+        length: u64,
+    },
+    Sync {
+        began: u64,
+    },
+    SyncFailed {
+        began: u64,
+    },
     Create,
     Unlink,
-    Rename { to: PathBuf },
+    Rename {
+        to: PathBuf,
+    },
+    /// A second name.
+    Link {
+        to: PathBuf,
+    },
 }
 
 /// What chance does to writes that were never synced.
@@ -154,6 +169,7 @@ fn parse(journal: &[u8]) -> Vec<Noted> {
             5 => Note::Create,
             6 => Note::Unlink,
             7 => Note::Rename { to: named(data) },
+            8 => Note::Link { to: named(data) },
             _ => break,
         };
         notes.push((u64::try_from(place).unwrap_or(u64::MAX), named(path), note));
@@ -215,6 +231,11 @@ fn left(before: Files, notes: &[Noted], seed: u64) -> (Files, Cut) {
                 if let Some(inode) = inodes.get_mut(inode) {
                     inode.named_at = *place;
                 }
+            }
+            // A sync of the file made its first name sure; the second one is the folder's.
+            (Note::Link { to }, Some(inode)) => {
+                names.insert(to.clone(), inode);
+                namings.push((*place, vec![(to.clone(), Some(inode))]));
             }
             (Note::Write { .. } | Note::Truncate { .. }, Some(inode)) => {
                 if let Some(inode) = inodes.get_mut(inode) {
@@ -453,6 +474,30 @@ mod tests {
         assert!(
             left.iter().all(|files| files.len() == 1),
             "never both, never neither"
+        );
+    }
+
+    #[test]
+    fn a_second_name_is_sure_once_the_folder_is_synced() {
+        let linked = [
+            ("/d/a", Note::Create),
+            ("/d/a", write(0, "one")),
+            ("/d/a", Note::Sync { began: 2 }),
+            ("/d/a", Note::Link { to: "/d/b".into() }),
+            ("/d/a", Note::Unlink),
+        ];
+        let left = outcomes(&[], &linked);
+        assert_eq!(
+            all(&left, "/d/b"),
+            ["-", "one"],
+            "there whole, or not at all"
+        );
+        let mut notes = linked.to_vec();
+        notes.push(("/d", Note::Sync { began: 5 }));
+        let left = outcomes(&[], &notes);
+        assert_eq!(
+            (all(&left, "/d/a"), all(&left, "/d/b")),
+            (vec!["-".to_owned()], vec!["one".to_owned()])
         );
     }
 

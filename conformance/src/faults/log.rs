@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Error;
-use super::traffic::lock;
 use super::trial::Trial;
 
 /// How often the log is looked at until it has what was acknowledged, and how long after.
@@ -24,10 +23,9 @@ pub(super) struct Export {
 }
 
 impl Trial {
-    /// Exports the log, has it verified as the continuation of what was exported before, and looks whether every
-    /// message that was acknowledged has just one leaf for each of its turns.
-    pub(super) async fn log(&mut self) -> Result<(), Error> {
-        let ids = lock(&self.book).ids();
+    /// Exports the log, has it verified as the continuation of what was exported before, and looks whether each of
+    /// these messages has just one leaf for each of its turns.
+    pub(super) async fn log(&mut self, messages: &[String]) -> Result<(), Error> {
         let mut wrong = Vec::new();
         for _ in 0..TRIES {
             let log = self.place.log_export().await?;
@@ -35,7 +33,8 @@ impl Trial {
                 self.fail(format!("the log: {verdict}"));
                 return Ok(());
             }
-            wrong = ids.iter().filter_map(|id| log.leaves.wrong(id)).collect();
+            let looked = messages.iter().filter_map(|id| log.leaves.wrong(id));
+            wrong = looked.collect();
             if wrong.is_empty() {
                 return Ok(());
             }
@@ -50,9 +49,9 @@ impl Trial {
     }
 }
 
-/// The turns that there are leaves of, for each subject by its id in hexadecimal digits.
+/// The turns that there are leaves of, for each subject by its id.
 #[derive(Debug, Default)]
-pub(super) struct Leaves(HashMap<String, Vec<u32>>);
+pub(super) struct Leaves(HashMap<u128, Vec<u32>>);
 
 /// Bytes of an entry, and where in it turn and subject stand.
 const ENTRY_BYTES: usize = 87;
@@ -84,10 +83,9 @@ impl Leaves {
         for entry in bundle.chunks_exact(ENTRY_BYTES + 2) {
             let entry = entry.get(2..).unwrap_or_default();
             let turn = entry.get(TURN..).and_then(<[u8]>::first_chunk);
-            let subject = entry.get(SUBJECT..SUBJECT + 16);
+            let subject = entry.get(SUBJECT..).and_then(<[u8]>::first_chunk);
             if let (Some(turn), Some(subject)) = (turn, subject) {
-                let subject = subject.iter().map(|byte| format!("{byte:02x}")).collect();
-                let turns: &mut Vec<u32> = self.0.entry(subject).or_default();
+                let turns = self.0.entry(u128::from_be_bytes(*subject)).or_default();
                 turns.push(u32::from_be_bytes(*turn));
             }
         }
@@ -95,7 +93,8 @@ impl Leaves {
 
     /// What is wrong with the leaves of a message: it has one of each turn, from the first on.
     pub(super) fn wrong(&self, message: &str) -> Option<String> {
-        let turns = self.0.get(&message.replace('-', ""));
+        let id = u128::from_str_radix(&message.replace('-', ""), 16).ok();
+        let turns = id.and_then(|id| self.0.get(&id));
         let mut turns = turns.cloned().unwrap_or_default();
         turns.sort_unstable();
         let is_right = !turns.is_empty() && (1..).zip(&turns).all(|(at, turn)| at == *turn);

@@ -17,6 +17,7 @@ mod log;
 mod network;
 mod place;
 mod power;
+mod progress;
 mod proxy;
 mod race;
 mod redis;
@@ -37,6 +38,7 @@ pub use error::Error;
 pub use network::network;
 pub use place::StoreKind;
 pub use power::power;
+pub use progress::Progress;
 pub use race::race;
 pub use redis::redis;
 pub use repeats::repeats;
@@ -51,4 +53,6 @@ pub struct Run {
     pub store: StoreKind,
     /// Where everything random comes from.
     pub seed: u64,
+    /// Where it tells how far it is.
+    pub progress: Progress,
 }

@@ -95,12 +95,8 @@ async fn cuts(run: &Run, rounds: u64, lying: bool) -> Result<Report, Error> {
 /// Cuts the power of a hub that was killed, and counts what that cost.
 pub(super) fn cut(trial: &mut Trial, seed: u64) -> Result<(), Error> {
     let cut = trial.place.cut_power(seed)?;
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    trial
-        .report
-        .count("writes that were not synced", number(cut.unsynced));
-    trial
-        .report
-        .count("writes dropped or torn", number(cut.dropped));
+    let report = &mut trial.report;
+    report.count("writes that were not synced", cut.unsynced);
+    report.count("writes dropped or torn", cut.dropped);
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::task::JoinSet;
 
+use super::desk::Desk;
 use super::hub::millis;
 use super::report::Report;
 use super::traffic::{Noticed, lock};
@@ -38,34 +38,37 @@ pub async fn race(run: &Run, clients: usize, claims: usize) -> Result<Report, Er
     let again = format!("--clients {clients} --claims {claims}");
     let mut trial = Trial::new("race", run, &again, plan).await?;
     trial.round = 1;
-    let mut all: Vec<usize> = {
+    let all: Vec<usize> = {
         let mut book = lock(&trial.book);
-        let bills = bills.iter().rev();
+        let bills = bills.iter();
         bills
             .map(|billed| book.plain_claim(MEMBER, *billed))
             .collect()
     };
     let mut hubs = trial.place.start_all(run.store).await?;
     let began = Instant::now();
-    let mut racing = JoinSet::new();
     // Each client has a connection of its own, and an equal part of the claims.
-    for client in 0..clients.max(1) {
-        let left = clients.max(1) - client;
-        let own = all.split_off(all.len() - all.len() / left);
-        let Some(hub) = hubs.get(client % hubs.len().max(1)) else {
-            break;
-        };
-        let (desk, book) = (hub.clinic()?, Arc::clone(&trial.book));
-        racing.spawn(async move {
+    let parts = all.chunks(claims.div_ceil(clients.max(1)).max(1));
+    let racers = parts.zip(hubs.iter().cycle());
+    let racers: Result<Vec<(Desk, Vec<usize>)>, Error> = racers
+        .map(|(own, hub)| Ok((hub.clinic()?, own.to_vec())))
+        .collect();
+    let racers = racers?;
+    let clients = racers.len();
+    let race = |(desk, own): (Desk, Vec<usize>)| {
+        let book = Arc::clone(&trial.book);
+        async move {
             let mut noticed = Noticed::default();
             for number in own {
                 noticed.add(ask(&desk, &book, number).await?);
             }
-            Ok::<_, Error>(noticed)
-        });
-    }
-    while let Some(noticed) = racing.join_next().await {
-        trial.note(noticed??);
+            Ok(noticed)
+        }
+    };
+    let progress = trial.progress.clone();
+    let noticed = progress.each("clients", racers.into_iter(), clients, race);
+    for noticed in noticed.await? {
+        trial.note(noticed);
     }
     let took = millis(began.elapsed());
     let promised = lock(&trial.book)
@@ -75,20 +78,12 @@ pub async fn race(run: &Run, clients: usize, claims: usize) -> Result<Report, Er
     if promised != Some(ceiling) {
         trial.fail(format!("{promised:?} was promised of {ceiling}"));
     }
-    trial.report.count("the limit", ceiling);
-    trial
-        .report
-        .count("promised, all together", promised.unwrap_or(0));
-    trial
-        .report
-        .count("clients", i64::try_from(clients).unwrap_or(i64::MAX));
-    trial.report.count(
-        "milliseconds of the race",
-        i64::try_from(took).unwrap_or(i64::MAX),
-    );
-    trial
-        .report
-        .count("hubs", i64::try_from(hubs.len()).unwrap_or(i64::MAX));
+    let report = &mut trial.report;
+    report.count("the limit", ceiling);
+    report.count("promised, all together", promised.unwrap_or(0));
+    report.count("clients", clients);
+    report.count("milliseconds of the race", took);
+    report.count("hubs", hubs.len());
     if let Some(hub) = hubs.pop() {
         trial.examine_all(&hub).await?;
         hub.kill().await?;

@@ -50,10 +50,12 @@ pub async fn redis(run: &Run, rounds: u64) -> Result<Report, Error> {
     let mut trial = Trial::new("redis", run, &format!("--rounds {rounds}"), plan).await?;
     let mut random = StdRng::seed_from_u64(run.seed);
     let hubs = trial.place.start_all(run.store).await?;
-    trial.report.most("hubs", count(hubs.len()));
+    trial.report.most("hubs", hubs.len());
     shows(&mut trial, &hubs, false).await?;
     while trial.round < rounds && trial.report.failures.is_empty() {
         trial.round += 1;
+        trial.progress.round(trial.round, rounds);
+        trial.progress.begin("load", 0);
         spoil(&mut trial, &hubs, &mut random).await?;
         if trial.round.is_multiple_of(EXAMINED_EVERY)
             && let Some(hub) = hubs.first()
@@ -141,11 +143,6 @@ async fn shows(trial: &mut Trial, hubs: &[Hub], away: bool) -> Result<(), Error>
         true => "milliseconds until a loss of Redis showed, at most",
         false => "milliseconds until hubs had found back, at most",
     };
-    let took = i64::try_from(millis(began.elapsed())).unwrap_or(i64::MAX);
-    trial.report.most(name, took);
+    trial.report.most(name, millis(began.elapsed()));
     Ok(())
-}
-
-fn count(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

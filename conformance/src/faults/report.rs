@@ -60,12 +60,13 @@ impl Report {
     }
 
     /// Counts something of this test alone.
-    pub(super) fn count(&mut self, name: &'static str, more: i64) {
-        *self.counts.entry(name).or_default() += more;
+    pub(super) fn count(&mut self, name: &'static str, more: impl TryInto<i64>) {
+        *self.counts.entry(name).or_default() += more.try_into().unwrap_or(i64::MAX);
     }
 
     /// Keeps the largest of something.
-    pub(super) fn most(&mut self, name: &'static str, value: i64) {
+    pub(super) fn most(&mut self, name: &'static str, value: impl TryInto<i64>) {
+        let value = value.try_into().unwrap_or(i64::MAX);
         let most = self.counts.entry(name).or_insert(value);
         *most = value.max(*most);
     }

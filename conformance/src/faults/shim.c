@@ -45,7 +45,7 @@ struct control {
     int64_t dying;
 };
 
-enum operation { WRITE = 1, TRUNCATE, SYNC, SYNC_FAILED, CREATE, UNLINK, RENAME };
+enum operation { WRITE = 1, TRUNCATE, SYNC, SYNC_FAILED, CREATE, UNLINK, RENAME, LINK };
 
 struct record {
     uint64_t operation;
@@ -366,6 +366,21 @@ int rename(const char *from, const char *to)
     pthread_mutex_unlock(&order);
     return result;
 }
+
+int linkat(int of, const char *from, int in, const char *to, int flags)
+{
+    char old[PATH_MAX], new[PATH_MAX];
+    if (journal < 0 || absolute(of, from, old) < 0 || absolute(in, to, new) < 0 || !is_watched(new))
+        return syscall(SYS_linkat, of, from, in, to, flags);
+    pthread_mutex_lock(&order);
+    int result = syscall(SYS_linkat, of, from, in, to, flags);
+    if (result == 0)
+        note(LINK, old, 0, new, strlen(new));
+    pthread_mutex_unlock(&order);
+    return result;
+}
+
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 static void shift(struct timespec *now)
 {

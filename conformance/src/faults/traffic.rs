@@ -52,11 +52,20 @@ impl Noticed {
         }
     }
 
-    fn join(&mut self, other: Noticed) {
+    pub(super) fn join(mut self, other: Noticed) -> Noticed {
         self.lost.extend(other.lost);
         self.wrong.extend(other.wrong);
         self.turned_away += other.turned_away;
         self.unanswered += other.unanswered;
+        self
+    }
+}
+
+impl FromIterator<Told> for Noticed {
+    fn from_iter<I: IntoIterator<Item = Told>>(all: I) -> Noticed {
+        let mut noticed = Noticed::default();
+        all.into_iter().for_each(|told| noticed.add(told));
+        noticed
     }
 }
 
@@ -125,7 +134,7 @@ impl Traffic {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Noticed::default();
         while let Some(noticed) = self.clients.join_next().await {
-            all.join(noticed?);
+            all = all.join(noticed?);
         }
         Ok(all)
     }

@@ -2,20 +2,20 @@
 //! is asked over the network for everything that was acknowledged, for what became of the rest, and for every limit;
 //! its own check is run on the same database; what the insurer was given is held against the book.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::book::{Book, Deliveries, Told, standings};
+use super::book::{Book, Deliveries, Promised, Told, standings};
 use super::desk::Desk;
 use super::hub::{Hub, millis};
 use super::place::{Place, Plan};
+use super::progress::Progress;
 use super::report::{Failure, Report};
 use super::traffic::{Noticed, Patience, Shared, Traffic, begin, lock};
 use super::world::{World, family};
@@ -29,15 +29,18 @@ pub(super) const MEMBERS: u32 = 16;
 const YEARLY: i64 = 250_000;
 const FAMILY: i64 = 800_000;
 /// How many questions are under way at once in an examination.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 /// How many older entries are looked at again after each round.
 const SAMPLE: usize = 20;
 /// How often an unanswered request is repeated where the hub turns it away, and how long after.
 const TRIES: u32 = 100;
 const RETRY: Duration = Duration::from_millis(50);
-/// How long everything that is owed may take to reach an insurer who is up.
+/// How long nothing of what is owed may reach an insurer who is up.
 const DELIVERY: Duration = Duration::from_secs(45);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What a hub that was killed had in hand for an insurer is offered again after twice this time, which is waited for.
+const ENGINE: &str = "[engine]\ndeliver_deadline_ms = 2000\n";
 
 /// The place of most tests.
 pub(super) fn plan(run: &Run, shim: bool) -> Plan {
@@ -53,7 +56,7 @@ pub(super) fn plan(run: &Run, shim: bool) -> Plan {
         shim,
         redis: false,
         listen: "",
-        more: "",
+        more: ENGINE,
     }
 }
 
@@ -63,6 +66,7 @@ pub(super) struct Trial {
     pub(super) book: Shared,
     pub(super) report: Report,
     pub(super) round: u64,
+    pub(super) progress: Progress,
     /// Whether a place where something went wrong is left behind. Nobody looks for what a control run has to find.
     pub(super) keeps: bool,
     began: Instant,
@@ -97,8 +101,10 @@ pub(super) async fn run_rounds(
             }
         };
         trial.round += 1;
+        trial.progress.round(trial.round, rounds.all);
         let failures = trial.report.failures.len();
         let is_last = trial.round == rounds.all || trial.round.is_multiple_of(rounds.on_one);
+        trial.progress.begin("load", 0);
         let done = async {
             let left = broken(&mut trial, running, &mut random).await?;
             trial.examine(&left, &mut random).await?;
@@ -158,6 +164,7 @@ impl Trial {
                 ..Report::default()
             },
             round: 0,
+            progress: run.progress.clone(),
             keeps: true,
             began: Instant::now(),
             again: format!("takmil-faults {test} --store {store} --seed {seed} {again}"),
@@ -273,8 +280,8 @@ impl Trial {
         }
         self.look_at(&desk, chosen).await?;
         self.examined = all;
-        self.limits(&hub.insurer()?).await?;
-        self.check_up().await
+        self.limits_book(&hub.insurer()?).await?;
+        self.check_up_book().await
     }
 
     /// Examines the hub once more, whole: every entry, the number of messages, and every delivery.
@@ -284,7 +291,8 @@ impl Trial {
         let all = lock(&self.book).entries.len();
         self.look_at(&desk, (0..all).collect()).await?;
         self.examined = all;
-        self.limits(&hub.insurer()?).await?;
+        self.limits_book(&hub.insurer()?).await?;
+        self.progress.begin("the number of messages", 0);
         let kept = messages(&desk).await?;
         let expected = lock(&self.book).acknowledged();
         if kept != expected {
@@ -297,20 +305,21 @@ impl Trial {
             self.deliveries().await;
         }
         let tally = self.place.insurer.tally();
-        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.report
-            .count("deliveries", number(count(tally.deliveries)));
-        self.report
-            .count("deliveries that came again", number(tally.repeats));
-        self.check_up().await
+        let report = &mut self.report;
+        report.count("deliveries", tally.deliveries);
+        report.count("deliveries that came again", tally.repeats);
+        self.check_up_book().await
     }
 
     /// Sends again what was never answered.
     pub(super) async fn settle(&mut self, desk: &Desk) -> Result<(), Error> {
         let unanswered = lock(&self.book).unanswered();
+        self.progress
+            .begin("unanswered requests sent again", unanswered.len());
         let mut noticed = Noticed::default();
         for number in unanswered {
             let told = self.ask(desk, number).await?;
+            self.progress.done(1);
             match &told {
                 Told::First { replayed: true } => {
                     self.report.count("unanswered, and wholly there", 1);
@@ -337,32 +346,37 @@ impl Trial {
         desk: &Desk,
         entries: BTreeSet<usize>,
     ) -> Result<(), Error> {
-        let mut asking = JoinSet::new();
-        let mut noticed = Noticed::default();
-        let mut entries = entries.into_iter();
-        loop {
-            while asking.len() < AT_ONCE
-                && let Some(number) = entries.next()
-            {
-                let (desk, book) = (desk.clone(), Arc::clone(&self.book));
-                asking.spawn(async move { ask(&desk, &book, number).await });
-            }
-            let Some(told) = asking.join_next().await else {
-                break;
-            };
-            noticed.add(told??);
-        }
+        let asked = |number| {
+            let (desk, book) = (desk.clone(), Arc::clone(&self.book));
+            async move { ask(&desk, &book, number).await }
+        };
+        let entries = Vec::from_iter(entries).into_iter();
+        let told = self
+            .progress
+            .each("answers compared", entries, AT_ONCE, asked);
+        let noticed = told.await?.into_iter().collect();
         self.insist(noticed);
         Ok(())
     }
 
-    /// Holds every limit against what was promised.
-    async fn limits(&mut self, desk: &Desk) -> Result<(), Error> {
+    async fn limits_book(&mut self, desk: &Desk) -> Result<(), Error> {
         let (promised, members) = {
             let book = lock(&self.book);
             (book.promised(), book.member_ids.clone())
         };
+        self.limits(desk, &promised, members).await
+    }
+
+    /// Holds the limits of members, by the hub's ids of them, against what was promised.
+    pub(super) async fn limits(
+        &mut self,
+        desk: &Desk,
+        promised: &Promised,
+        members: BTreeMap<u32, String>,
+    ) -> Result<(), Error> {
+        self.progress.begin("limits", members.len());
         for (member, id) in members {
+            self.progress.done(1);
             let path = format!("/v1/members/{id}/remainders");
             let told = desk.get(&path).await?.ok("the remainders of a member")?;
             for standing in standings(&told) {
@@ -391,14 +405,23 @@ impl Trial {
 
     /// Waits until the insurer has everything that it is owed, each claim in its order.
     pub(super) async fn deliveries(&mut self) {
-        let began = Instant::now();
+        self.progress.begin("deliveries", 0);
+        let received = || self.place.insurer.tally().deliveries;
+        let (mut had, mut last) = (received(), Instant::now());
         let found = loop {
-            let received = self.place.insurer.received();
-            let found = lock(&self.book).check_deliveries(&received);
-            if found.missing.is_empty() || began.elapsed() > DELIVERY {
+            let all = self.place.insurer.received();
+            let found = lock(&self.book).check_deliveries(&all);
+            // No look before as many have come as are missing can find them all.
+            let expected = all.len().saturating_add(found.missing.len());
+            while had < expected && last.elapsed() < DELIVERY {
+                sleep(LOOK_AGAIN).await;
+                if received() > had {
+                    (had, last) = (received(), Instant::now());
+                }
+            }
+            if found.missing.is_empty() || had < expected {
                 break found;
             }
-            sleep(LOOK_AGAIN).await;
         };
         let Deliveries {
             missing,
@@ -422,13 +445,20 @@ impl Trial {
         }
     }
 
-    /// Has the hub's own check look at the database, and the verifier at the log.
-    pub(super) async fn check_up(&mut self) -> Result<(), Error> {
+    async fn check_up_book(&mut self) -> Result<(), Error> {
+        let ids = lock(&self.book).ids();
+        self.check_up(&ids).await
+    }
+
+    /// Has the hub's own check look at the database, and the verifier at the log, where these messages have to be.
+    pub(super) async fn check_up(&mut self, messages: &[String]) -> Result<(), Error> {
+        self.progress.begin("the hub's own check", 0);
         for found in self.place.doctor().await? {
             self.fail(format!("doctor: {found}"));
             self.report.doctor.push(found);
         }
-        self.log().await
+        self.progress.begin("the log", 0);
+        self.log(messages).await
     }
 }
 

@@ -8,13 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
-use takmil_conformance::faults::{self, Report, Run, StoreKind};
+use takmil_conformance::faults::{self, Progress, Report, Run, StoreKind};
 
 fn run(store: StoreKind) -> Run {
     Run {
         binary: env!("CARGO_BIN_EXE_takmil").into(),
         store,
         seed: 7,
+        progress: Progress::default(),
     }
 }
 
