@@ -8,8 +8,8 @@ use takmil_domain::digest::sha256;
 use takmil_domain::ids::{DeliveryId, Identifier, MessageId, ParticipantId};
 use takmil_domain::participant::Purpose;
 use takmil_store::{
-    Attempt, Batch, Compressed, Entry, Leg, MessageEnvelope, NewDelivery, NewEntry, NewLeaf,
-    NewMessage, Outcome, OwnerKey, ReservationChange, ReservationState, Scope, Store,
+    Attempt, Batch, Entry, Leg, MessageEnvelope, NewDelivery, NewEntry, NewLeaf, NewMessage,
+    Outcome, OwnerKey, ReservationChange, ReservationState, Scope, Store,
 };
 use tokio::sync::mpsc;
 
@@ -356,8 +356,8 @@ impl Said<'_> {
             insurers: kept.insurers.clone(),
             deadline: None,
             digest,
-            original: Compressed::new(original.as_bytes())?,
-            canonical: Compressed::new(canonical.as_bytes())?,
+            original: original.into_bytes().into(),
+            canonical: canonical.into_bytes().into(),
             keys: keys(kept.envelope.kind.as_str(), &identifiers),
             identifiers,
             answer,

@@ -58,9 +58,10 @@ async fn train(arguments: &Arguments) -> Result<String, Box<dyn std::error::Erro
         let filter = MessageFilter::default();
         let page = store.messages(&scope, &filter, last, PAGE).await?;
         for envelope in &page {
-            samples.push(store.original(&scope, envelope.id).await?);
-            samples.push(store.canonical(&scope, envelope.id).await?);
-            samples.push(store.answer(&scope, envelope.id).await?.into_bytes());
+            let mut sample = store.original(&scope, envelope.id).await?;
+            sample.extend(store.canonical(&scope, envelope.id).await?);
+            sample.extend(store.answer(&scope, envelope.id).await?.into_bytes());
+            samples.push(sample);
         }
         match page.last() {
             Some(envelope) => last = Some(envelope.id),

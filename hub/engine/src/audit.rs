@@ -88,7 +88,7 @@ impl Audit {
         now.max(Instant(self.signed_at.load(Ordering::Relaxed)))
     }
 
-    /// A receipt for each of these leaves, which are durable.
+    /// A receipt for each of these leaves, to be given once they are durable.
     pub(crate) fn promise(&self, leaves: &[Leaf], now: Instant) -> Vec<Arc<Receipt>> {
         if leaves.is_empty() {
             return Vec::new();
@@ -228,12 +228,8 @@ impl<'a> Leaves<'a> {
         self.leaves.clone()
     }
 
-    /// The receipt of each order, now that the turn is durable.
+    /// The receipt of each order, to be given once the turn is durable.
     pub(crate) fn promised(self, now: Instant) -> Vec<Option<Arc<Receipt>>> {
-        if self.leaves.is_empty() {
-            return self.own.iter().map(|_| None).collect();
-        }
-        self.audit.waiting.notify_one();
         let leaves: Vec<Leaf> = self.leaves.iter().map(|new| new.leaf).collect();
         let receipts = self.audit.promise(&leaves, now);
         let receipt = |own: &Option<usize>| own.and_then(|at| receipts.get(at).cloned());

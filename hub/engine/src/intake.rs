@@ -11,7 +11,6 @@ use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::bill_day;
 use takmil_formats::{Context, Read, Reading};
-use takmil_store::Compressed;
 
 use crate::Inner;
 use crate::basis::Basis;
@@ -120,7 +119,7 @@ fn fresh(
     // What was sent is compared, not what this version of the code tables makes of it.
     let digest = sha256(&takmil_formats::native::write(&message));
     let unmapped = normalise(&mut message, &inner.tables);
-    let canonical = takmil_formats::native::write(&message);
+    let canonical: Arc<[u8]> = takmil_formats::native::write(&message).into();
     let bill = message.bill();
     let day = bill
         .as_ref()
@@ -142,9 +141,9 @@ fn fresh(
         .or(default_class(message.kind()));
     // A body that holds one message is kept as it came; of several, each keeps its own part of the meaning.
     let original = if alone {
-        Compressed::new(&submission.body)?
+        submission.body.as_slice().into()
     } else {
-        Compressed::new(&canonical)?
+        Arc::clone(&canonical)
     };
     Ok(Fresh {
         id,
@@ -153,7 +152,7 @@ fn fresh(
         received_at: submission.received_at,
         digest,
         original,
-        canonical: Compressed::new(&canonical)?,
+        canonical,
         keys: keys(submission, &message, place, alone),
         message: Arc::new(message),
         key: inner.store.own_key().clone(),

@@ -177,6 +177,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// What was entered so far, in order.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// What is to be written: the limits that are new or revised, and the entries.
     pub(crate) fn finish(self) -> (Vec<(LimitKey, Account)>, Vec<Entry>) {
         let mut known: Vec<_> = self.accounts.into_iter().collect();

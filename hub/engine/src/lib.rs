@@ -14,6 +14,7 @@ mod consult;
 mod derive;
 mod document;
 mod error;
+mod folding;
 mod intake;
 mod judge;
 mod lane;
@@ -223,6 +224,7 @@ impl Engine {
         let lanes = Arc::new(lanes);
         tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),
@@ -365,13 +367,18 @@ impl Engine {
     }
 
     /// What an insurer is to get now, the longest due first, so many at most: of each claim the earliest that it
-    /// has not had.
+    /// has not had. What cannot be read is left out, and recorded as an attempt.
     ///
     /// # Errors
-    /// If the database cannot serve, or holds what cannot be read.
+    /// If the database cannot serve.
     pub async fn due(&self, insurer: &ParticipantId, most: u32) -> Result<Vec<Delivery>, Error> {
-        let due = self.inner.store.due(insurer, self.now(), most).await?;
-        due.into_iter().map(document::delivery).collect()
+        let store = &self.inner.store;
+        let offered = store.due(insurer, self.now(), most).await?;
+        let (due, unreadable) = route::read(&self.inner, offered);
+        if !unreadable.is_empty() {
+            store.record_attempts(&Scope::Hub, &unreadable).await?;
+        }
+        Ok(due)
     }
 
     /// Takes back an earlier message of the same sender, by the hub's id of it.

@@ -5,6 +5,7 @@
 //! a time to see whether it is back.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{Delivery, Endpoint};
 use takmil_insurers::TransportError;
-use takmil_store::{Attempt, MOST_WAIT_MS, Outcome, Scope};
+use takmil_store::{Attempt, MOST_WAIT_MS, Offered, Outcome, Scope, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::Inner;
 use crate::document;
+use crate::error::Error;
 use crate::outage::Outage;
 
 /// How long a worker rests where nothing wakes it: deliveries become due by the clock, too.
@@ -122,13 +124,7 @@ async fn round(
     if due.is_empty() {
         return Round::Idle;
     }
-    let due: Vec<Delivery> = match due.into_iter().map(document::delivery).collect() {
-        Ok(due) => due,
-        Err(error) => {
-            tracing::error!(insurer.id = %insurer, %error, "a delivery cannot be read");
-            return Round::Idle;
-        }
-    };
+    let (due, unreadable) = read(inner, due);
     let results = join_all(
         due.iter()
             .map(|delivery| deliver(inner, endpoint, delivery)),
@@ -137,11 +133,11 @@ async fn round(
     let down = results.iter().flatten().any(TransportError::is_retryable);
     *failures = if down { failures.saturating_add(1) } else { 0 };
     let wait = backoff(inner, *failures);
-    let attempts: Vec<Attempt> = due
+    let handed = due
         .iter()
         .zip(&results)
-        .map(|(delivery, error)| attempt(inner, delivery, error.as_ref(), wait))
-        .collect();
+        .map(|(delivery, error)| attempt(inner, delivery, error.as_ref(), wait));
+    let attempts: Vec<Attempt> = handed.chain(unreadable).collect();
     if let Err(error) = inner.store.record_attempts(&Scope::Hub, &attempts).await {
         outage.failed(&error);
         return Round::Idle;
@@ -151,6 +147,33 @@ async fn round(
     } else {
         Round::Done
     }
+}
+
+/// Reads what is offered. What cannot be read is an attempt that failed: it holds up nothing but its own claim, shows
+/// on its message's way, and is tried again rarely, unless its member was erased, for then nobody ever can.
+pub(crate) fn read(inner: &Inner, offered: Vec<Offered>) -> (Vec<Delivery>, Vec<Attempt>) {
+    let (mut due, mut unreadable) = (Vec::with_capacity(offered.len()), Vec::new());
+    for Offered { id, owed } in offered {
+        let error = match owed.map_err(Error::from).and_then(document::delivery) {
+            Ok(delivery) => {
+                due.push(delivery);
+                continue;
+            }
+            Err(error) => error,
+        };
+        tracing::error!(delivery.id = %id, %error, "a delivery cannot be read");
+        let at = (inner.clock)();
+        let outcome = match &error {
+            Error::Store(StoreError::Erased) => Outcome::Erased,
+            _ => failed(at, Duration::from_millis(longest(inner)), &error),
+        };
+        unreadable.push(Attempt {
+            delivery: id,
+            at,
+            outcome,
+        });
+    }
+    (due, unreadable)
 }
 
 /// Hands one delivery over; says why it could not.
@@ -191,7 +214,7 @@ fn attempt(
     }
 }
 
-fn failed(at: Instant, wait: Duration, error: &TransportError) -> Outcome {
+fn failed(at: Instant, wait: Duration, error: &impl Display) -> Outcome {
     let next_due = at.plus_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     Outcome::Failed {
         next_due,

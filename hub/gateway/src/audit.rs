@@ -1,19 +1,15 @@
 //! The key of the tamper-evident log, in a file of its own, and the policy that tells others to trust it.
 
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use takmil_domain::audit::{Algorithm, KeyFault, KeyName, Policy, PolicyFault, Signer};
+use takmil_store::write_secret;
 
 use crate::config::Config;
 
 /// What the key's file is called beside a database, or the file with its address, in place of that file's own ending.
 const ENDING: &str = "audit.key";
-
-/// How long another hub that makes the key may take to write it down.
-const WRITTEN: Duration = Duration::from_secs(1);
 
 /// What a policy says where no witnesses are named.
 const NO_WITNESSES: &str = "quorum none\n";
@@ -49,10 +45,8 @@ pub(crate) fn log_key(config: &Config) -> Result<Signer, KeyError> {
     let file = key_file(config);
     if config.audit.key_file().is_none() && !file.exists() {
         match make_key(&file, &config.audit.origin) {
-            // Another hub, which starts beside this one, has made it first: its key is the one, once it is written.
-            Err(KeyError::File(_, error)) if error.kind() == ErrorKind::AlreadyExists => {
-                std::thread::sleep(WRITTEN);
-            }
+            // Another hub, which starts beside this one, has made it first: its key is the one.
+            Err(KeyError::File(_, error)) if error.kind() == ErrorKind::AlreadyExists => {}
             made => return made,
         }
     }
@@ -83,21 +77,10 @@ pub(crate) fn make_key(file: &Path, name: &str) -> Result<Signer, KeyError> {
     let no_key = |fault| KeyError::NoKey(file.to_owned(), fault);
     let name = KeyName::parse(name).ok_or_else(|| KeyError::Name(name.to_owned()))?;
     let key = Signer::of_seed(name, Algorithm::Ed25519, &seed).map_err(no_key)?;
-    write(file, &key.secret_text(&seed)).map_err(|error| KeyError::File(file.to_owned(), error))?;
+    // The log is begun with it only when it is on the disk.
+    let text = format!("{}\n", key.secret_text(&seed));
+    write_secret(file, text.as_bytes()).map_err(|error| KeyError::File(file.to_owned(), error))?;
     Ok(key)
-}
-
-/// Writes a file that only one can make, for its owner alone. The log is begun with it only when it is on the disk.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut open = std::fs::OpenOptions::new();
-    let mut fresh = open.write(true).create_new(true).mode(0o600).open(file)?;
-    fresh.write_all(format!("{text}\n").as_bytes())?;
-    fresh.sync_all()?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 /// The keys of the log and of its witnesses, as a policy: a verifier takes it from whom it trusts.

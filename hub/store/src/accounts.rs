@@ -7,7 +7,6 @@ use takmil_domain::ids::{AccountId, Identifier, MemberId};
 
 use crate::column::Row;
 use crate::db::Db;
-use crate::enrol::named;
 use crate::error::StoreError;
 use crate::rows::{Id, over};
 use crate::scope::Scope;
@@ -59,8 +58,12 @@ impl Store {
         &self,
         lists: &[Vec<Identifier>],
     ) -> Result<Vec<Resolution>, StoreError> {
-        let wanted: Vec<Vec<_>> = lists.iter().map(|list| named(list).collect()).collect();
-        let all: Vec<_> = wanted.iter().flatten().cloned().collect();
+        let named = |list: &Vec<Identifier>| {
+            let blind = self.keys.blind();
+            list.iter().filter_map(|one| blind.of_person(one)).collect()
+        };
+        let wanted: Vec<Vec<Id>> = lists.iter().map(named).collect();
+        let all: Vec<_> = wanted.iter().flatten().copied().collect();
         let known = members_named(&mut self.readers.acquire().await?.db(), &all).await?;
         let resolve = |list: &Vec<_>| {
             let members = list.iter().filter_map(|identifier| known.get(identifier));
@@ -164,23 +167,20 @@ impl Store {
     }
 }
 
-/// The members whom identifiers name, in the spelling that is compared.
+/// The members whom identifiers name, by the identifiers' digests.
 pub(crate) async fn members_named(
     db: &mut Db<'_>,
-    identifiers: &[(String, String)],
-) -> Result<HashMap<(String, String), MemberId>, StoreError> {
+    identifiers: &[Id],
+) -> Result<HashMap<Id, MemberId>, StoreError> {
     let sql = over!(
-        system text, value text;
-        "select batch.place, i.member
-         from batch join member_identifier i on i.system = batch.system and i.value = batch.value"
+        digest id;
+        "select i.digest, i.member
+         from batch join member_identifier i on i.digest = batch.digest"
     );
-    let mut members = HashMap::new();
-    for row in db.ask(sql, identifiers).await? {
-        if let Some(identifier) = identifiers.get(row.number::<usize>("place")?) {
-            members.insert(identifier.clone(), MemberId(row.uuid("member")?));
-        }
-    }
-    Ok(members)
+    let rows: Vec<_> = identifiers.iter().map(|digest| (*digest,)).collect();
+    let found = db.ask(sql, &rows).await?;
+    let named = |row: &Row| Ok((row.uuid("digest")?.into(), MemberId(row.uuid("member")?)));
+    found.iter().map(named).collect()
 }
 
 /// Whether the scope may see the member at all.

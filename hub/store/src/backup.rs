@@ -75,7 +75,7 @@ tables! {
     "revision" "participant" "participant_identifier" "staff" "credential" "approval"
     "plan" "tariff" "member" "data_key" "erasure" "member_identifier" "account" "cover"
     "message" "turn" "message_identifier" "idempotency" "payer" "decision" "authorisation" "unmapped"
-    "standing" "reservation" "entry" "posting" "reservation_part"
+    "standing" "reservation" "posting"
     "delivery" "attempt" "lease"
     "audit_pending" "audit_entry" "audit_number" "audit_tile" "audit_head" "audit_checkpoint" "audit_read"
 }

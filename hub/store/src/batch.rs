@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
@@ -12,7 +13,6 @@ use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::audit::NewLeaf;
-use crate::compressed::Compressed;
 use crate::seal::OwnerKey;
 use crate::turn::{Authorised, ReservationState};
 
@@ -71,9 +71,9 @@ pub struct NewMessage {
     /// SHA-256 of the body as received; a repeat with another body is not a repeat.
     pub digest: [u8; 32],
     /// The body as received.
-    pub original: Compressed,
+    pub original: Arc<[u8]>,
     /// The canonical message, as JSON.
-    pub canonical: Compressed,
+    pub canonical: Arc<[u8]>,
     /// The sender's own identifiers of it, by which later messages name it.
     pub identifiers: Vec<Identifier>,
     /// What makes a repeat recognisable, unique per sender.

@@ -1,4 +1,4 @@
-//! Bodies as they are kept: compressed, outside of any transaction.
+//! Bodies as they are kept: compressed.
 //!
 //! Small documents of the same few kinds compress many times better, and sooner, with a dictionary of what they
 //! have in common. It was trained on invented messages alone (`takmil-dictionary` makes it anew). Every frame
@@ -26,58 +26,43 @@ static ENCODER: LazyLock<EncoderDictionary<'static>> =
 static DECODER: LazyLock<DecoderDictionary<'static>> =
     LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
 
-/// A body, compressed (zstd).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compressed(Vec<u8>);
-
 thread_local! {
     /// A context costs more to make than a small body to compress.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-impl Compressed {
-    /// Compresses a body.
-    ///
-    /// # Errors
-    /// [`StoreError::Compression`] if memory runs out.
-    pub fn new(bytes: &[u8]) -> Result<Compressed, StoreError> {
-        COMPRESSOR
-            .with_borrow_mut(|slot| {
-                let compressor = match slot.take() {
-                    Some(compressor) => compressor,
-                    None => Compressor::with_prepared_dictionary(&ENCODER)?,
-                };
-                slot.insert(compressor).compress(bytes)
-            })
-            .map(Compressed)
-            .map_err(StoreError::Compression)
-    }
+/// Compresses a body (zstd).
+pub(crate) fn fold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    COMPRESSOR
+        .with_borrow_mut(|slot| {
+            let compressor = match slot.take() {
+                Some(compressor) => compressor,
+                None => Compressor::with_prepared_dictionary(&ENCODER)?,
+            };
+            slot.insert(compressor).compress(bytes)
+        })
+        .map_err(StoreError::Compression)
+}
 
-    /// The compressed bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The body of compressed bytes.
-    pub(crate) fn unfold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let size = zstd::zstd_safe::get_frame_content_size(bytes)
-            .ok()
-            .flatten();
-        let size = size
-            .filter(|size| *size <= MOST_BYTES)
-            .and_then(|size| usize::try_from(size).ok())
-            .ok_or(StoreError::Unreadable { what: "a body" })?;
-        DECOMPRESSOR
-            .with_borrow_mut(|slot| {
-                let decompressor = match slot.take() {
-                    Some(decompressor) => decompressor,
-                    None => Decompressor::with_prepared_dictionary(&DECODER)?,
-                };
-                slot.insert(decompressor).decompress(bytes, size)
-            })
-            .map_err(StoreError::Compression)
-    }
+/// The body of compressed bytes.
+pub(crate) fn unfold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let size = zstd::zstd_safe::get_frame_content_size(bytes)
+        .ok()
+        .flatten();
+    let size = size
+        .filter(|size| *size <= MOST_BYTES)
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or(StoreError::Unreadable { what: "a body" })?;
+    DECOMPRESSOR
+        .with_borrow_mut(|slot| {
+            let decompressor = match slot.take() {
+                Some(decompressor) => decompressor,
+                None => Decompressor::with_prepared_dictionary(&DECODER)?,
+            };
+            slot.insert(decompressor).decompress(bytes, size)
+        })
+        .map_err(StoreError::Compression)
 }
 
 #[cfg(test)]
@@ -88,17 +73,16 @@ mod tests {
     #[test]
     fn a_body_comes_back_as_it_was() {
         for body in [&b""[..], b"x", "نسخه ".repeat(10_000).as_bytes()] {
-            let kept = Compressed::new(body).unwrap();
-            assert_eq!(Compressed::unfold(kept.as_bytes()).unwrap(), body);
+            assert_eq!(unfold(&fold(body).unwrap()).unwrap(), body);
         }
-        assert!(Compressed::unfold(b"not zstd").is_err());
+        assert!(unfold(b"not zstd").is_err());
     }
 
     #[test]
     fn what_messages_have_in_common_costs_next_to_nothing() {
         let message = include_bytes!("../../../benches/samples/admission.json");
-        let kept = Compressed::new(message).unwrap();
+        let kept = fold(message).unwrap();
         let alone = zstd::bulk::compress(message, LEVEL).unwrap();
-        assert!(kept.as_bytes().len() * 3 < alone.len() * 2);
+        assert!(kept.len() * 3 < alone.len() * 2);
     }
 }

@@ -9,13 +9,13 @@ use takmil_domain::party::InsurerRole;
 use uuid::Uuid;
 
 use crate::accounts::members_named;
+use crate::blind::Blind;
 use crate::column::Row;
 use crate::db::Db;
 use crate::enrol_rows::{AccountRow, CoverRow, IdentifierRow, PersonRow};
 use crate::error::StoreError;
-use crate::message_rows::spelled;
 use crate::put::put;
-use crate::rows::over;
+use crate::rows::{Id, over};
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -58,7 +58,7 @@ impl Store {
         let mut transaction = self.desk().await?;
         let mut db = transaction.db();
         let fresh = || self.fresh_id(at);
-        let mut desk = Desk::open(&mut db, enrolments, &fresh).await?;
+        let mut desk = Desk::open(&mut db, enrolments, &fresh, self.keys.blind()).await?;
         let answers = enrolments
             .iter()
             .map(|enrolment| desk.take(scope, enrolment, at))
@@ -76,7 +76,8 @@ impl Store {
 struct Desk<'a> {
     fresh: &'a (dyn Fn() -> Uuid + Sync),
     plans: HashSet<(bool, PlanId, ParticipantId)>,
-    members: HashMap<(String, String), MemberId>,
+    members: HashMap<Id, MemberId>,
+    blind: &'a Blind,
     accounts: HashMap<Certificate<'a>, AccountId>,
     persons: BTreeMap<MemberId, PersonRow<'a>>,
     new_members: Vec<MemberId>,
@@ -101,11 +102,13 @@ impl<'a> Desk<'a> {
         db: &mut Db<'_>,
         enrolments: &'a [Enrolment],
         fresh: &'a (dyn Fn() -> Uuid + Sync),
+        blind: &'a Blind,
     ) -> Result<Desk<'a>, StoreError> {
         Ok(Desk {
             fresh,
             plans: known_plans(db).await?,
-            members: known_identifiers(db, enrolments).await?,
+            members: known_identifiers(db, enrolments, blind).await?,
+            blind,
             accounts: known_accounts(db, enrolments).await?,
             persons: BTreeMap::new(),
             new_members: Vec::new(),
@@ -149,7 +152,10 @@ impl<'a> Desk<'a> {
 
     /// The member whom the identifiers name, or a new one; all of them name it from now on.
     fn member(&mut self, identifiers: &[Identifier]) -> Result<MemberId, EnrolRefusal> {
-        let identifiers: BTreeSet<_> = named(identifiers).collect();
+        let identifiers = identifiers.iter();
+        let identifiers: BTreeSet<_> = identifiers
+            .filter_map(|identifier| self.blind.of_person(identifier))
+            .collect();
         if identifiers.is_empty() {
             return Err(EnrolRefusal::Unidentified);
         }
@@ -166,11 +172,10 @@ impl<'a> Desk<'a> {
             self.new_members.push(member);
             member
         });
-        for identifier in identifiers {
-            let (system, value) = identifier.clone();
-            if self.members.insert(identifier, member).is_none() {
-                let row = IdentifierRow::of(system, value, member);
-                self.new_identifiers.push(row);
+        for digest in identifiers {
+            if self.members.insert(digest, member).is_none() {
+                let member = member.into();
+                self.new_identifiers.push(IdentifierRow { digest, member });
             }
         }
         Ok(member)
@@ -198,14 +203,6 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// The identifiers that mean somebody beyond their sender, in the spelling that is compared.
-pub(crate) fn named(identifiers: &[Identifier]) -> impl Iterator<Item = (String, String)> {
-    identifiers
-        .iter()
-        .map(spelled)
-        .filter(|(system, value)| !system.is_empty() && !value.is_empty())
-}
-
 async fn known_plans(
     db: &mut Db<'_>,
 ) -> Result<HashSet<(bool, PlanId, ParticipantId)>, StoreError> {
@@ -226,11 +223,14 @@ async fn known_plans(
 async fn known_identifiers(
     db: &mut Db<'_>,
     enrolments: &[Enrolment],
-) -> Result<HashMap<(String, String), MemberId>, StoreError> {
+    blind: &Blind,
+) -> Result<HashMap<Id, MemberId>, StoreError> {
     let all = enrolments
         .iter()
-        .flat_map(|enrolment| named(&enrolment.member.identifiers));
-    let distinct: BTreeSet<_> = all.collect();
+        .flat_map(|enrolment| &enrolment.member.identifiers);
+    let distinct: BTreeSet<_> = all
+        .filter_map(|identifier| blind.of_person(identifier))
+        .collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
     members_named(db, &distinct).await
 }

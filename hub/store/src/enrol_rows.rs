@@ -47,25 +47,14 @@ impl<'a> PersonRow<'a> {
 }
 
 row! {
-    /// An identifier of a person. It has no `Debug`: it is a person's.
+    /// An identifier of a person.
+    #[derive(Debug)]
     struct IdentifierRow {
-        system: String as text,
-        value: String as text,
+        digest: Id as id,
         member: Id as id,
     }
     Some(Constraint::MemberIdentifier);
-    "insert into member_identifier (system, value, member)
-     select system, value, member from batch"
-}
-
-impl IdentifierRow {
-    pub(crate) fn of(system: String, value: String, member: MemberId) -> Self {
-        IdentifierRow {
-            system,
-            value,
-            member: member.into(),
-        }
-    }
+    "insert into member_identifier (digest, member) select digest, member from batch"
 }
 
 row! {

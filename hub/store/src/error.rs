@@ -182,6 +182,12 @@ macro_rules! constraints {
             MessageState,
             /// An entry names a reservation if it reserves or releases, and only then.
             EntryReservation,
+            /// A line moves a limit once in a turn, in one way.
+            Entry,
+            /// An entry moves something.
+            EntryAmount,
+            /// Not more is used of a reservation than it holds.
+            ReservationOpen,
         }
 
         /// Each constraint with its name in the schema and, for keys, its columns, by which SQLite reports it.
@@ -201,14 +207,14 @@ constraints! {
     Member "member_pk" "member.id" "A member is kept once."
     DataKey "data_key_pk" "data_key.owner" "An owner has one key."
     Erasure "erasure_pk" "erasure.member" "A member is erased once."
-    MemberIdentifier "member_identifier_pk" "member_identifier.system, member_identifier.value" "An identifier names one member."
+    MemberIdentifier "member_identifier_pk" "member_identifier.digest" "An identifier names one member."
     Account "account_pk" "account.id" "An account is kept once."
     AccountCertificate "account_certificate" "account.insurer, account.policy, account.certificate" "A certificate is one account."
     Cover "cover_pk" "cover.member, cover.account, cover.plan, cover.start_on" "A cover is kept once."
     Message "message_pk" "message.id" "A message is taken once."
     Turn "turn_pk" "turn.message, turn.number" "A message's turns are counted."
-    MessageIdentifier "message_identifier_pk" "message_identifier.sender, message_identifier.system, message_identifier.value, message_identifier.message" "A message bears an identifier once."
-    Idempotency "idempotency_pk" "idempotency.sender, idempotency.key" "A sender's key stands for one message."
+    MessageIdentifier "message_identifier_pk" "message_identifier.digest, message_identifier.message" "A message bears an identifier once."
+    Idempotency "idempotency_pk" "idempotency.digest" "A sender's key stands for one message."
     Payer "payer_pk" "payer.insurer, payer.message" "An insurer is named once for a message."
     Decision "decision_pk" "decision.message, decision.insurer, decision.reference" "An insurer's word counts once."
     Authorisation "authorisation_pk" "authorisation.member, authorisation.number, authorisation.insurer, authorisation.seq" "A line is authorised once."
@@ -220,14 +226,10 @@ constraints! {
     LimitConsumed "standing_consumed" "" "Not more is taken back than was consumed."
     LimitReserved "standing_reserved" "" "Not more is released than was reserved."
     LimitOverdraft "standing_overdraft" "" "An overdraft is not below 0."
-    Entry "entry_pk" "entry.message, entry.turn, entry.line, entry.account, entry.standing, entry.kind" "A line moves a limit once in a turn, in one way."
-    EntryAmount "entry_amount" "" "An entry moves something."
     Posting "posting_pk" "posting.insurer, posting.reference" "An insurer's posting counts once."
     PostingKind "posting_kind" "" "Insurers post facts and ceilings only."
     PostingAmount "posting_amount" "" "A posting moves something."
     Reservation "reservation_pk" "reservation.message" "A message reserves once."
-    ReservationPart "reservation_part_pk" "reservation_part.reservation, reservation_part.account, reservation_part.standing" "A reservation holds one part of a limit."
-    ReservationOpen "reservation_part_open" "" "Not more is used of a reservation than it holds."
     DeliverySequence "delivery_pk" "delivery.sequence" "Deliveries are counted."
     Delivery "delivery_id" "delivery.id" "A delivery is owed once."
     Attempt "attempt_pk" "attempt.delivery, attempt.number" "Attempts are counted."

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use takmil_domain::ids::{MemberId, MessageId};
 use uuid::Uuid;
 
+use crate::blind::Blind;
 use crate::column::Row;
-use crate::compressed::Compressed;
+use crate::compressed;
 use crate::db::{Db, Pool};
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
@@ -19,12 +20,8 @@ const NOBODY: Uuid = Uuid::nil();
 /// Which part of a message is sealed. A part opens in its own place alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part<'a> {
-    /// The body as received.
-    Original,
-    /// The canonical message.
-    Canonical,
-    /// The answer of a turn.
-    Answer(u32),
+    /// The body of a turn.
+    Body(u32),
     /// What an insurer said, under its own reference.
     Decision(&'a str),
 }
@@ -33,9 +30,7 @@ impl Part<'_> {
     /// A number of its own, or nearly: two references may share one, which the cipher bears.
     fn number(self) -> u32 {
         match self {
-            Part::Original => 0,
-            Part::Canonical => 1,
-            Part::Answer(turn) => turn.saturating_add(1) & (u32::MAX >> 1),
+            Part::Body(turn) => turn & (u32::MAX >> 1),
             Part::Decision(reference) => {
                 let [a, b, c, d, ..] = takmil_domain::digest::sha256(reference.as_bytes());
                 u32::from_be_bytes([a, b, c, d]) | (1 << 31)
@@ -59,10 +54,15 @@ impl Sealed {
         key: &OwnerKey,
         message: MessageId,
         part: Part<'_>,
-        contents: &Compressed,
+        contents: &[u8],
     ) -> Result<Sealed, StoreError> {
-        let sealed = key.seal(message.0, part.number(), contents.as_bytes())?;
+        let sealed = key.seal(message.0, part.number(), &compressed::fold(contents)?)?;
         Ok(Sealed(sealed))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Opens a part and unfolds it.
@@ -72,7 +72,7 @@ impl Sealed {
         part: Part<'_>,
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        Compressed::unfold(&key.open(message.0, part.number(), sealed)?)
+        compressed::unfold(&key.open(message.0, part.number(), sealed)?)
     }
 
     /// Opens a part that is a text.
@@ -102,37 +102,47 @@ row! {
 pub(crate) struct Keys {
     provider: Arc<dyn KeyProvider>,
     own: OwnerKey,
+    blind: Blind,
 }
 
 impl Keys {
     /// Opens the hub's own key, which is made with the database: so a key file that is not this database's is
-    /// found at once.
+    /// found at once. A database that has one is only read.
     pub(crate) async fn open(
         provider: Arc<dyn KeyProvider>,
         writers: &Pool,
-        fresh: OwnerKey,
+        fresh: &OwnerKey,
     ) -> Result<Keys, StoreError> {
         const OWN: &str = "select wrapped from data_key where owner = $1";
-        let wrapped = provider.wrap(NOBODY, &fresh).await?;
-        let made = writers
-            .execute(
-                "insert into data_key (owner, wrapped) values ($1, $2) on conflict (owner) do nothing",
-                &[NOBODY.into(), wrapped.as_slice().into()],
-            )
-            .await?;
-        let own = match made {
-            0 => {
-                let row = writers.fetch_one(OWN, &[NOBODY.into()]).await?;
-                provider.unwrap(NOBODY, row.bytes("wrapped")?).await?
-            }
-            _ => fresh,
-        };
-        Ok(Keys { provider, own })
+        let nobody = [NOBODY.into()];
+        if writers.fetch_optional(OWN, &nobody).await?.is_none() {
+            let wrapped = provider.wrap(NOBODY, fresh).await?;
+            // Another hub, which starts beside this one, may have made it meanwhile.
+            writers
+                .execute(
+                    "insert into data_key (owner, wrapped) values ($1, $2) on conflict (owner) do nothing",
+                    &[NOBODY.into(), wrapped.as_slice().into()],
+                )
+                .await?;
+        }
+        let row = writers.fetch_one(OWN, &nobody).await?;
+        let own = provider.unwrap(NOBODY, row.bytes("wrapped")?).await?;
+        let blind = Blind::new(&own);
+        Ok(Keys {
+            provider,
+            own,
+            blind,
+        })
     }
 
     /// The key of what is of nobody known.
     pub(crate) fn own(&self) -> &OwnerKey {
         &self.own
+    }
+
+    /// Under which digests identifiers are kept.
+    pub(crate) fn blind(&self) -> &Blind {
+        &self.blind
     }
 
     pub(crate) fn provider(&self) -> &dyn KeyProvider {
@@ -157,15 +167,6 @@ impl Keys {
         Ok(self.provider.unwrap(member, wrapped).await?)
     }
 
-    /// The keys of rows, in their order.
-    pub(crate) async fn of_all(&self, rows: &[Row]) -> Result<Vec<OwnerKey>, StoreError> {
-        let mut keys = Vec::with_capacity(rows.len());
-        for row in rows {
-            keys.push(self.of(row).await?);
-        }
-        Ok(keys)
-    }
-
     /// A member's key.
     pub(crate) async fn of_member(
         &self,
@@ -175,9 +176,10 @@ impl Keys {
         let Some(member) = member else {
             return Ok(self.own.clone());
         };
-        let sql = "select owner as member, wrapped from data_key where owner = $1";
+        let sql = "select wrapped from data_key where owner = $1";
         let row = readers.fetch_optional(sql, &[member.0.into()]).await?;
-        self.of(&row.ok_or(StoreError::Erased)?).await
+        let wrapped = row.as_ref().map(|row| row.bytes("wrapped")).transpose()?;
+        self.unwrapped(member.0, wrapped).await
     }
 
     /// Keeps the keys of new members.

@@ -1,11 +1,13 @@
 //! The rows that movements of limits leave. Standings and reservations move by what the entries say, so that
 //! the sums agree whatever the caller believes.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use takmil_domain::date::{Date, Instant};
+use serde::Serialize;
+use takmil_domain::date::Date;
 use takmil_domain::digest::sha256;
-use takmil_domain::ids::ParticipantId;
+use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
@@ -164,10 +166,8 @@ impl<'a> LimitRow<'a> {
         let mut row = |new: &'a NewLimit| {
             let place = places.of(&new.key);
             let change = deltas.of_new(place);
-            let row = LimitRow::new(&new.key, (new.kind, new.unit, new.per), new.ceiling);
+            let row = LimitRow::new(place, &new.key, (new.kind, new.unit, new.per), new.ceiling);
             LimitRow {
-                account: place.account,
-                standing: place.standing,
                 ceiling: new.ceiling.saturating_add(change.ceiling),
                 consumed: change.consumed,
                 reserved: change.reserved,
@@ -184,11 +184,11 @@ impl<'a> LimitRow<'a> {
 
     /// A limit that is made for no message.
     pub(crate) fn new(
+        Place { account, standing }: Place,
         key: &'a LimitKey,
         (kind, unit, per): (LimitKind, LimitUnit, LimitPer),
         ceiling: i64,
     ) -> Self {
-        let Place { account, standing } = Place::from(key);
         LimitRow {
             account,
             standing,
@@ -237,49 +237,61 @@ impl RevisedRow {
     }
 }
 
-row! {
-    #[derive(Debug)]
-    struct EntryRow {
-        account: Id as id,
-        standing: Id as id,
-        message: Id as id,
-        turn: u32 as integer,
-        line: u32 as integer,
-        kind: EntryKind as text,
-        amount: i64 as integer,
-        reservation: Option<Id> as id,
-        at: Instant as integer,
-    }
-    Some(Constraint::Reference);
-    "insert into entry
-         (account, standing, message, turn, line, kind, amount, reservation, at)
-     select account, standing, message, turn, line, kind, amount, reservation, at from batch
-     where reservation is null or reservation = (
-         select r.message from reservation r where r.message = batch.reservation)"
-}
+/// The movements of each turn of a message, by limit: what the view "entry" unfolds.
+#[derive(Debug)]
+pub(crate) struct Moved(HashMap<(MessageId, u32), Vec<OfLimit>>);
 
-impl EntryRow {
-    pub(crate) fn of(moves: &[Move<'_>]) -> Result<Vec<Self>, StoreError> {
-        let row = |&Move { place, entry: new }: &Move<'_>| {
+/// What a turn moved of one limit: `[account, limit, [[line, kind, amount, reservation], …]]`.
+#[derive(Debug, Serialize)]
+pub(crate) struct OfLimit(Id, Id, Vec<One>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct One(u32, EntryKind, i64, Option<Id>);
+
+impl Moved {
+    pub(crate) fn of(moves: &[Move<'_>]) -> Result<Moved, StoreError> {
+        let mut moved: HashMap<_, BTreeMap<Place, Vec<One>>> = HashMap::new();
+        for Move { place, entry: new } in moves {
+            let broken = |constraint| Err(StoreError::Broken { constraint });
             let moves_reservation = matches!(new.kind, EntryKind::Reserve | EntryKind::Release);
             if moves_reservation != new.reservation.is_some() {
-                return Err(StoreError::Broken {
-                    constraint: Constraint::EntryReservation,
-                });
+                return broken(Constraint::EntryReservation);
             }
-            Ok(EntryRow {
-                account: place.account,
-                standing: place.standing,
-                message: new.message.into(),
-                turn: new.turn,
-                line: new.line,
-                kind: new.kind,
-                amount: new.amount,
-                reservation: new.reservation.map(Id::from),
-                at: new.at,
-            })
+            if new.amount <= 0 && new.kind != EntryKind::Ceiling {
+                return broken(Constraint::EntryAmount);
+            }
+            let of_turn = moved.entry((new.message, new.turn)).or_default();
+            let of_limit = of_turn.entry(*place).or_default();
+            if of_limit
+                .iter()
+                .any(|one| (one.0, one.1) == (new.line, new.kind))
+            {
+                return broken(Constraint::Entry);
+            }
+            let reservation = new.reservation.map(Id::from);
+            of_limit.push(One(new.line, new.kind, new.amount, reservation));
+        }
+        let of_limit = |(place, mut all): (Place, Vec<One>)| {
+            all.sort();
+            OfLimit(place.account, place.standing, all)
         };
-        moves.iter().map(row).collect()
+        let in_order = |of_turn: BTreeMap<Place, Vec<One>>| of_turn.into_iter().map(of_limit);
+        let moved = moved.into_iter();
+        Ok(Moved(
+            moved
+                .map(|(turn, all)| (turn, in_order(all).collect()))
+                .collect(),
+        ))
+    }
+
+    /// What a turn of a message moved, to be written with it.
+    pub(crate) fn take(&mut self, message: MessageId, turn: u32) -> Vec<OfLimit> {
+        self.0.remove(&(message, turn)).unwrap_or_default()
+    }
+
+    /// That each is written with its turn.
+    pub(crate) fn is_written(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -318,7 +330,7 @@ impl Deltas {
         self.0.remove(&place).unwrap_or_default()
     }
 
-    /// That there are such limits is found out here, whatever wrote the entries.
+    /// That there are such limits is found out here.
     pub(crate) fn rows(self) -> Vec<DeltaRow> {
         let row = |(Place { account, standing }, change): (Place, Change)| DeltaRow {
             account,
@@ -346,101 +358,86 @@ fn sums<P: Ord>(
 }
 
 row! {
+    /// A reservation as a batch leaves it.
     #[derive(Debug)]
     struct ReservationRow {
         message: Id as id,
         expires_on: Date as text,
         state: ReservationState as text,
+        parts: Vec<(Id, Id, i64)> as document,
     }
     Some(Constraint::Reservation);
-    "insert into reservation (message, expires_on, state)
-     select message, expires_on, state from batch where true
+    "insert into reservation (message, expires_on, state, parts)
+     select message, expires_on, state, parts from batch where true
      on conflict (message) do update
-     set expires_on = excluded.expires_on, state = excluded.state"
+     set expires_on = excluded.expires_on, state = excluded.state, parts = excluded.parts"
 }
+
+/// A reservation as the turn has found it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) expires_on: Date,
+    pub(crate) state: ReservationState,
+    pub(crate) parts: BTreeMap<Place, i64>,
+}
+
+/// The reservations that a turn knows, also those of which it knows that they are not there.
+pub(crate) type Holdings = HashMap<MessageId, Option<Held>>;
 
 impl ReservationRow {
-    pub(crate) fn of(changes: &[ReservationChange]) -> Vec<Self> {
-        // One that changes twice in a batch is written once, as it is left.
-        let row = |change: &ReservationChange| ReservationRow {
-            message: change.message.into(),
-            expires_on: change.expires_on,
-            state: change.state,
+    /// What the changes make of reservations, and what the entries move of their parts.
+    pub(crate) fn of(
+        changes: &[ReservationChange],
+        moves: &[Move<'_>],
+        known: &Holdings,
+    ) -> Result<Vec<Self>, StoreError> {
+        let broken = |constraint| StoreError::Broken { constraint };
+        let before = |message: MessageId| known.get(&message).cloned().flatten();
+        let mut after: BTreeMap<MessageId, Held> = BTreeMap::new();
+        for change in changes {
+            let parts = match after
+                .remove(&change.message)
+                .or_else(|| before(change.message))
+            {
+                Some(held) => held.parts,
+                None => BTreeMap::new(),
+            };
+            let held = Held {
+                expires_on: change.expires_on,
+                state: change.state,
+                parts,
+            };
+            after.insert(change.message, held);
+        }
+        let moved = sums(moves, |one| {
+            Some(((one.entry.reservation?, one.place), one.change()))
+        });
+        for ((message, place), change) in moved {
+            let held = match after.entry(message) {
+                Entry::Occupied(held) => held.into_mut(),
+                Entry::Vacant(free) => {
+                    free.insert(before(message).ok_or(broken(Constraint::Reference))?)
+                }
+            };
+            let part = held.parts.entry(place).or_default();
+            *part = part.saturating_add(change.reserved);
+            if *part < 0 {
+                return Err(broken(Constraint::ReservationOpen));
+            }
+        }
+        let row = |(message, held): (MessageId, Held)| {
+            let open = held.parts.into_iter().filter(|(_, open)| *open > 0);
+            ReservationRow {
+                message: message.into(),
+                expires_on: held.expires_on,
+                state: held.state,
+                parts: open
+                    .map(|(place, open)| (place.account, place.standing, open))
+                    .collect(),
+            }
         };
-        let last: BTreeMap<_, _> = changes
-            .iter()
-            .map(|change| (change.message, row(change)))
-            .collect();
-        last.into_values().collect()
+        Ok(after.into_iter().map(row).collect())
     }
-}
-
-row! {
-    /// What a batch adds to one part of a reservation.
-    #[derive(Debug)]
-    struct ReservedRow {
-        reservation: Id as id,
-        account: Id as id,
-        standing: Id as id,
-        amount: i64 as integer,
-    }
-    Some(Constraint::ReservationPart);
-    "insert into reservation_part (reservation, account, standing, open)
-     select reservation, account, standing, amount from batch where true
-     on conflict (reservation, account, standing) do update
-     set open = reservation_part.open + excluded.open"
-}
-
-impl ReservedRow {
-    pub(crate) fn of(moves: &[Move<'_>]) -> Vec<Self> {
-        let row = |((reservation, Place { account, standing }), amount)| ReservedRow {
-            reservation,
-            account,
-            standing,
-            amount,
-        };
-        part_sums(moves, EntryKind::Reserve).map(row).collect()
-    }
-}
-
-row! {
-    /// What a batch takes from one part of a reservation.
-    #[derive(Debug)]
-    struct ReleasedRow {
-        reservation: Id as id,
-        account: Id as id,
-        standing: Id as id,
-        amount: i64 as integer,
-    }
-    Some(Constraint::ReservationOpen);
-    "update reservation_part
-     set open = reservation_part.open + batch.amount
-     from batch
-     where reservation_part.reservation = batch.reservation
-     and reservation_part.account = batch.account
-     and reservation_part.standing = batch.standing"
-}
-
-impl ReleasedRow {
-    pub(crate) fn of(moves: &[Move<'_>]) -> Vec<Self> {
-        let row = |((reservation, Place { account, standing }), amount)| ReleasedRow {
-            reservation,
-            account,
-            standing,
-            amount,
-        };
-        part_sums(moves, EntryKind::Release).map(row).collect()
-    }
-}
-
-/// What entries of a kind change of each part of a reservation.
-fn part_sums(moves: &[Move<'_>], kind: EntryKind) -> impl Iterator<Item = ((Id, Place), i64)> {
-    let sums = sums(moves, |one| {
-        let reservation = one.entry.reservation.filter(|_| one.entry.kind == kind)?;
-        Some(((reservation.into(), one.place), one.change()))
-    });
-    sums.into_iter()
-        .map(|(part, change)| (part, change.reserved))
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod audit_log;
 mod audit_rows;
 mod backup;
 mod batch;
+mod blind;
+mod body;
 mod catalogue;
 mod cells;
 mod column;
@@ -43,6 +45,7 @@ mod put;
 mod rows;
 mod scope;
 mod seal;
+mod secret;
 mod sqlite;
 mod staff;
 mod store;
@@ -59,7 +62,6 @@ pub use batch::{
     ReservationChange, RevisedLimit, UnmappedCode,
 };
 pub use catalogue::{Catalogue, Revision, Upserted};
-pub use compressed::Compressed;
 pub use enrol::{EnrolRefusal, Enrolled};
 pub use error::{Constraint, StoreError};
 pub use ids::{ApprovalId, StaffId};
@@ -67,12 +69,15 @@ pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
 pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };
-pub use outbox::{Attempt, AttemptRecord, Backlog, MOST_WAIT_MS, Outcome, Owed};
+pub use outbox::{
+    Attempt, AttemptRecord, Backlog, ErasedDelivery, MOST_WAIT_MS, Offered, Outcome, Owed,
+};
 pub use participants::{Caller, Credential, CredentialKind, NewCredential};
 pub use postgres::{DatabaseUrl, ShownUrl};
 pub use postings::{Posting, PostingRefusal};
 pub use scope::Scope;
 pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
+pub use secret::write_secret;
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};
 pub use turn::{

@@ -4,23 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
-use crate::compressed::Compressed;
+use crate::blind::Blind;
+use crate::body::Body;
 use crate::error::{Constraint, StoreError};
 use crate::keys::{Part, Sealed};
+use crate::ledger_rows::{Moved, OfLimit};
 use crate::rows::{Bytes, Id, row};
 use crate::seal::OwnerKey;
 use crate::turn::Authorised;
-
-/// An identifier as it is compared: one spelling for what is read as the same.
-pub(crate) fn spelled(identifier: &Identifier) -> (String, String) {
-    let plain = |text: &str| takmil_domain::text::normalise(text).into_owned();
-    (plain(&identifier.system), plain(&identifier.value))
-}
 
 /// A deadline holds while somebody has still to speak.
 fn deadline(state: State, deadline: Option<Instant>) -> Option<Instant> {
@@ -42,15 +38,15 @@ row! {
         digest: Bytes<32> as bytes,
     }
     // A message that is there already is refused by its key; what is left out names a sender or a member who
-    // is not there. (A scalar question for what may be missing: of "exists" beside "or" PostgreSQL would make a
-    // hash of all members.)
+    // is not there, or was erased meanwhile. (A scalar question for what may be missing: of "exists" beside "or"
+    // PostgreSQL would make a hash of all members.)
     Some(Constraint::Reference);
     "insert into message
          (id, sender, kind, format, state, turn, received_at, updated_at, deadline, member, digest)
      select id, sender, kind, format, state, 1, received_at, updated_at, deadline, member, digest
      from batch
      where exists (select 1 from participant where participant.id = batch.sender)
-         and (member is null or member = (select m.id from member m where m.id = batch.member))"
+         and (member is null or member = (select k.owner from data_key k where k.owner = batch.member))"
 }
 
 impl<'a> MessageRow<'a> {
@@ -73,53 +69,49 @@ impl<'a> MessageRow<'a> {
 
 row! {
     #[derive(Debug)]
-    struct IdempotencyRow<'a> {
-        sender: &'a ParticipantId as text,
-        key: &'a str as text,
+    struct IdempotencyRow {
+        digest: Id as id,
         message: Id as id,
     }
     Some(Constraint::Idempotency);
-    "insert into idempotency (sender, key, message) select sender, key, message from batch"
+    "insert into idempotency (digest, message) select digest, message from batch"
 }
 
-impl<'a> IdempotencyRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
+impl IdempotencyRow {
+    pub(crate) fn of(messages: &[NewMessage], blind: &Blind) -> Vec<Self> {
         let rows = messages.iter().flat_map(|new| {
             new.keys.iter().map(|key| IdempotencyRow {
-                sender: &new.sender,
-                key,
+                digest: blind.of_key(&new.sender, key),
                 message: new.id.into(),
             })
         });
         let mut rows: Vec<_> = rows.collect();
         // Another hub may write the same keys, in its own batch's order.
-        rows.sort_by_key(|row| (row.sender, row.key));
+        rows.sort_by_key(|row| row.digest);
         rows
     }
 }
 
 row! {
     #[derive(Debug)]
-    struct IdentifierRow<'a> {
-        sender: &'a ParticipantId as text,
-        system: String as text,
-        value: String as text,
+    struct IdentifierRow {
+        digest: Id as id,
         message: Id as id,
     }
     Some(Constraint::MessageIdentifier);
-    "insert into message_identifier (sender, system, value, message)
-     select sender, system, value, message from batch"
+    "insert into message_identifier (digest, message) select digest, message from batch"
 }
 
-impl<'a> IdentifierRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
+impl IdentifierRow {
+    pub(crate) fn of(messages: &[NewMessage], blind: &Blind) -> Vec<Self> {
         let rows = messages.iter().flat_map(|new| {
+            let digests = new.identifiers.iter();
             // A message may name the same identifier twice.
-            let named: BTreeSet<_> = new.identifiers.iter().map(spelled).collect();
-            named.into_iter().map(|(system, value)| IdentifierRow {
-                sender: &new.sender,
-                system,
-                value,
+            let digests: BTreeSet<_> = digests
+                .map(|identifier| blind.of_message(&new.sender, identifier))
+                .collect();
+            digests.into_iter().map(|digest| IdentifierRow {
+                digest,
                 message: new.id.into(),
             })
         });
@@ -218,14 +210,13 @@ row! {
         number: u32 as integer,
         at: Instant as integer,
         state: State as text,
-        answer: Option<Sealed> as bytes,
+        body: Option<Sealed> as bytes,
         legs: &'a [Leg] as document,
-        original: Option<Sealed> as bytes,
-        canonical: Option<Sealed> as bytes,
+        entries: Vec<OfLimit> as document,
     }
     Some(Constraint::Turn);
-    "insert into turn (message, number, at, state, answer, legs, original, canonical)
-     select message, number, at, state, answer, legs, original, canonical from batch"
+    "insert into turn (message, number, at, state, body, legs, entries)
+     select message, number, at, state, body, legs, entries from batch"
 }
 
 impl<'a> TurnRow<'a> {
@@ -233,40 +224,47 @@ impl<'a> TurnRow<'a> {
         messages: &'a [NewMessage],
         updates: &'a [MessageUpdate],
         keys: &OwnerKeys<'_>,
+        moved: &mut Moved,
     ) -> Result<Vec<Self>, StoreError> {
-        let answered = |key: &OwnerKey, id, turn, answer: &String| {
-            let answer = Compressed::new(answer.as_bytes())?;
-            Sealed::of(key, id, Part::Answer(turn), &answer)
-        };
-        let first = messages.iter().map(|new| {
-            let sealed = |part, body| Sealed::of(&new.key, new.id, part, body);
-            Ok(TurnRow {
+        let mut rows = Vec::with_capacity(messages.len().saturating_add(updates.len()));
+        for new in messages {
+            let body = Body {
+                original: &new.original,
+                canonical: &new.canonical,
+                answer: &new.answer,
+            };
+            rows.push(TurnRow {
                 message: new.id.into(),
                 number: 1,
                 at: new.answered_at,
                 state: new.state,
-                answer: Some(answered(&new.key, new.id, 1, &new.answer)?),
+                body: Some(body.seal(&new.key, new.id, 1)?),
                 legs: &new.legs,
-                original: Some(sealed(Part::Original, &new.original)?),
-                canonical: Some(sealed(Part::Canonical, &new.canonical)?),
-            })
-        });
-        let later = updates.iter().map(|update| {
-            let answer = update.answer.as_ref();
-            let answer =
-                answer.map(|answer| answered(keys.of(update.id)?, update.id, update.turn, answer));
-            Ok(TurnRow {
+                entries: moved.take(new.id, 1),
+            });
+        }
+        for update in updates {
+            let body = match &update.answer {
+                Some(answer) => {
+                    let body = Body {
+                        answer,
+                        ..Body::default()
+                    };
+                    Some(body.seal(keys.of(update.id)?, update.id, update.turn)?)
+                }
+                None => None,
+            };
+            rows.push(TurnRow {
                 message: update.id.into(),
                 number: update.turn,
                 at: update.at,
                 state: update.to,
-                answer: answer.transpose()?,
+                body,
                 legs: &update.legs,
-                original: None,
-                canonical: None,
-            })
-        });
-        first.chain(later).collect()
+                entries: moved.take(update.id, update.turn),
+            });
+        }
+        Ok(rows)
     }
 }
 
@@ -311,14 +309,13 @@ impl<'a> DecisionRow<'a> {
         let row = |new: &'a NewDecision| {
             let (message, reference) = (new.decision.message, new.decision.reference.as_str());
             let document = crate::catalogue::rendered(&new.decision)?;
-            let document = Compressed::new(document.as_bytes())?;
             let part = Part::Decision(reference);
             Ok(DecisionRow {
                 message: message.into(),
                 insurer: &new.insurer,
                 reference,
                 at: new.at,
-                document: Sealed::of(keys.of(message)?, message, part, &document)?,
+                document: Sealed::of(keys.of(message)?, message, part, document.as_bytes())?,
             })
         };
         decisions.iter().map(row).collect()

@@ -7,15 +7,15 @@ use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 
 use crate::batch::Leg;
+use crate::body::Opened;
 use crate::column::Row;
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::keys::{Part, Sealed};
 use crate::outbox::{AttemptRecord, attempt_record};
 use crate::scope::Scope;
 use crate::seal::OwnerKey;
 use crate::store::Store;
-use crate::turn::{answer, digest};
+use crate::turn::digest;
 
 /// The most messages of one page.
 const MOST_OF_PAGE: u32 = 1_000;
@@ -151,6 +151,8 @@ const PAGE_OF_INSURER: &str = page!(
     "p.message"
 );
 
+const FIRST: &str = "select number, body from turn where message = $1 and number = 1";
+
 impl Store {
     /// A message's whole way: turns with their answers and legs, deliveries with their attempts. An insurer
     /// sees its own deliveries, and no leg with another.
@@ -163,7 +165,7 @@ impl Store {
         let envelope = find(&mut db, scope, id).await?;
         let turns = db
             .fetch_all(
-                "select number, at, state, answer, legs from turn where message = $1 order by number",
+                "select number, at, state, body, legs from turn where message = $1 order by number",
                 &[id.0.into()],
             )
             .await?;
@@ -203,9 +205,7 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such message in the scope; [`StoreError::Erased`] if it is of a
     /// member who was erased.
     pub async fn original(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        const SQL: &str = "select original from turn where message = $1 and number = 1";
-        let (key, row) = self.opened(scope, id, SQL).await?;
-        Sealed::open(&key, id, Part::Original, row.bytes("original")?)
+        Ok(self.opened(scope, id, FIRST).await?.original())
     }
 
     /// The canonical message, as JSON.
@@ -213,9 +213,7 @@ impl Store {
     /// # Errors
     /// As [`Store::original`].
     pub async fn canonical(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        const SQL: &str = "select canonical from turn where message = $1 and number = 1";
-        let (key, row) = self.opened(scope, id, SQL).await?;
-        Sealed::open(&key, id, Part::Canonical, row.bytes("canonical")?)
+        Ok(self.opened(scope, id, FIRST).await?.canonical())
     }
 
     /// The last answer, as JSON.
@@ -223,26 +221,25 @@ impl Store {
     /// # Errors
     /// As [`Store::original`].
     pub async fn answer(&self, scope: &Scope, id: MessageId) -> Result<String, StoreError> {
-        const SQL: &str = "select number, answer from turn
-             where message = $1 and answer is not null order by number desc limit 1";
-        let (key, row) = self.opened(scope, id, SQL).await?;
-        answer(&row, &key, id)
+        const LAST: &str = "select number, body from turn
+             where message = $1 and body is not null order by number desc limit 1";
+        self.opened(scope, id, LAST).await?.answer()
     }
 
-    /// A row of a message, with the key that opens it.
+    /// The body of a turn of a message.
     async fn opened(
         &self,
         scope: &Scope,
         id: MessageId,
         sql: &'static str,
-    ) -> Result<(OwnerKey, Row), StoreError> {
+    ) -> Result<Opened, StoreError> {
         let mut reader = self.read(scope).await?;
         let mut db = reader.db();
         let envelope = find(&mut db, scope, id).await?;
         let row = db.fetch_one(sql, &[id.0.into()]).await?;
         drop(reader);
         let key = self.keys.of_member(&self.readers, envelope.member).await?;
-        Ok((key, row))
+        Opened::of_row(&row, &key, id)
     }
 
     /// A page of the scope's messages, the latest first; the next page begins after the last one's id.
@@ -399,8 +396,8 @@ fn turn(
         number: row.number("number")?,
         at: row.moment("at")?,
         state: row.named("state")?,
-        answer: match (key, row.bytes_maybe("answer")?) {
-            (Some(key), Some(_)) => Some(answer(row, key, message)?),
+        answer: match (key, row.bytes_maybe("body")?) {
+            (Some(key), Some(_)) => Some(Opened::of_row(row, key, message)?.answer()?),
             _ => None,
         },
         legs,

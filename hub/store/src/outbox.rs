@@ -7,16 +7,18 @@ use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 
+use crate::body::sent_and_answered;
 use crate::column::Row;
 use crate::db::{Db, Sql};
 use crate::error::{Constraint, StoreError};
-use crate::keys::{Part, Sealed};
 use crate::put::put;
 use crate::rows::{Id, over, row};
 use crate::scope::Scope;
 use crate::seal::OwnerKey;
 use crate::store::Store;
-use crate::turn::answer;
+
+/// Why an attempt failed whose delivery was erased.
+const ERASED: &str = "the member was erased";
 
 /// The most deliveries that are offered at once.
 const MOST_OFFERED: u32 = 10_000;
@@ -44,6 +46,15 @@ pub struct Owed {
     pub answer: String,
 }
 
+/// A delivery that is offered. That one cannot be read does not keep the others back.
+#[derive(Debug)]
+pub struct Offered {
+    /// The delivery's id.
+    pub id: DeliveryId,
+    /// What it is; [`StoreError::Erased`] where its member was erased, another error where it is broken.
+    pub owed: Result<Owed, StoreError>,
+}
+
 /// What came of an attempt to hand a delivery over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -67,6 +78,8 @@ pub enum Outcome {
         /// Why, in words. Nothing of the person.
         error: String,
     },
+    /// Its member was erased: nobody can read it any more, and it is owed no longer.
+    Erased,
 }
 
 /// An attempt, as kept.
@@ -76,6 +89,19 @@ pub struct AttemptRecord {
     pub at: Instant,
     /// Why it failed; `None` where it did not.
     pub error: Option<String>,
+}
+
+/// A delivery that its insurer never had: its member was erased first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasedDelivery {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// To whom it was owed.
+    pub insurer: ParticipantId,
+    /// The message it was about.
+    pub message: MessageId,
+    /// When it was found that nobody can read it any more.
+    pub at: Instant,
 }
 
 /// How much is owed to an insurer.
@@ -113,11 +139,12 @@ row! {
         attempts: i64 as integer,
         due_at: Instant as integer,
         delivered_at: Option<Instant> as integer,
+        erased_at: Option<Instant> as integer,
     }
     Some(Constraint::Delivery);
     "update delivery
      set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at,
-         claimed_until = null
+         erased_at = batch.erased_at, claimed_until = null
      from batch where delivery.sequence = batch.sequence"
 }
 
@@ -140,27 +167,32 @@ pub const MOST_WAIT_MS: u64 = 300_000;
 macro_rules! due {
     () => {
         "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
-             m.member, k.wrapped, first.canonical, told.number, told.answer
+             m.member, k.wrapped, first.body as taken, told.number, told.body
          from delivery d
          join message m on m.id = d.message
          left join data_key k on k.owner = m.member
          join turn first on first.message = d.message and first.number = 1
          join turn told on told.message = d.message and told.number = d.turn
-         where d.insurer = $1 and d.delivered_at is null and (d.due_at <= $2 or d.due_at > $4)
+         where d.insurer = $1 and d.delivered_at is null and d.erased_at is null
+             and (d.due_at <= $2 or d.due_at > $4)
              and (d.claimed_until is null or d.claimed_until <= $2 or d.claimed_until > $4)
              and not exists (
                  select 1 from delivery earlier
                  where earlier.insurer = d.insurer and earlier.claim = d.claim
-                     and earlier.delivered_at is null and earlier.sequence < d.sequence)
+                     and earlier.delivered_at is null and earlier.erased_at is null
+                     and earlier.sequence < d.sequence)
          order by d.due_at, d.sequence limit $3"
     };
 }
 
-/// What an insurer ($1) has had of a stretch of time ($2, $3).
+/// What an insurer ($1) has had of a stretch of time ($2, $3) and can be read still.
 macro_rules! delivered {
     () => {
         "select sequence from delivery
-         where insurer = $1 and delivered_at is not null and created_at >= $2 and created_at < $3"
+         where insurer = $1 and delivered_at is not null and created_at >= $2 and created_at < $3
+             and not exists (
+                 select 1 from message m join erasure e on e.member = m.member
+                 where m.id = delivery.message)"
     };
 }
 
@@ -175,7 +207,7 @@ impl Store {
         insurer: &ParticipantId,
         now: Instant,
         most: u32,
-    ) -> Result<Vec<Owed>, StoreError> {
+    ) -> Result<Vec<Offered>, StoreError> {
         let values = [
             insurer.as_str().into(),
             now.into(),
@@ -183,8 +215,7 @@ impl Store {
             now.plus_ms(MOST_WAIT_MS).into(),
         ];
         let rows = self.readers.fetch_all(due!(), &values).await?;
-        let keys = self.keys.of_all(&rows).await?;
-        rows.iter().zip(&keys).map(owed).collect()
+        self.offered(&rows).await
     }
 
     /// Claims what an insurer is to get now, as [`Store::due`] offers it: nobody else is offered it, nor what
@@ -202,7 +233,7 @@ impl Store {
         now: Instant,
         until: Instant,
         most: u32,
-    ) -> Result<Vec<Owed>, StoreError> {
+    ) -> Result<Vec<Offered>, StoreError> {
         const RIPE: Sql = Sql {
             sqlite: due!(),
             postgres: concat!(due!(), " for no key update of d skip locked"),
@@ -221,8 +252,7 @@ impl Store {
         let mut transaction = self.writers.begin(BEGIN).await?;
         let mut db = transaction.db();
         let rows = db.fetch_all(RIPE, &values).await?;
-        let keys = self.keys.of_all(&rows).await?;
-        let claimed: Vec<Owed> = rows.iter().zip(&keys).map(owed).collect::<Result<_, _>>()?;
+        let claimed = self.offered(&rows).await?;
         let mut claims: Vec<_> = rows
             .iter()
             .map(|row| row.number("sequence"))
@@ -235,8 +265,20 @@ impl Store {
         Ok(claimed)
     }
 
+    async fn offered(&self, rows: &[Row]) -> Result<Vec<Offered>, StoreError> {
+        let mut offered = Vec::with_capacity(rows.len());
+        for row in rows {
+            let key = self.keys.of(row).await;
+            offered.push(Offered {
+                id: DeliveryId(row.uuid("id")?),
+                owed: key.and_then(|key| owed(row, &key)),
+            });
+        }
+        Ok(offered)
+    }
+
     /// Records attempts, all in one transaction, and ends what claims there were. A delivery that the insurer
-    /// has had stays had.
+    /// has had stays had; one that was erased goes out of what is owed, and stays in [`Store::erased_deliveries`].
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if one of the deliveries is not the scope's; nothing is recorded then.
@@ -260,7 +302,14 @@ impl Store {
             let error = match &attempt.outcome {
                 Outcome::Delivered => {
                     left.delivered_at = left.delivered_at.or(Some(attempt.at));
+                    left.erased_at = None;
                     None
+                }
+                Outcome::Erased => {
+                    if left.delivered_at.is_none() {
+                        left.erased_at = left.erased_at.or(Some(attempt.at));
+                    }
+                    Some(ERASED)
                 }
                 Outcome::Failed { next_due, error } => {
                     left.due_at = *next_due;
@@ -282,7 +331,7 @@ impl Store {
     }
 
     /// Makes everything that became owed to an insurer in a stretch of time (its end not included) owed again,
-    /// in the old order. Gives how many that are.
+    /// in the old order, but for what is of members who were erased since. Gives how many that are.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the insurer's deliveries are not the scope's.
@@ -333,7 +382,7 @@ impl Store {
              from (
                  select insurer, count(*) as waiting, min(created_at) as oldest, 0 as delivered,
                      cast(null as bigint) as last_delivered
-                 from delivery where delivered_at is null group by insurer
+                 from delivery where delivered_at is null and erased_at is null group by insurer
                  union all
                  select insurer, 0, null, count(*), max(delivered_at)
                  from delivery where delivered_at is not null group by insurer) both_kinds
@@ -353,11 +402,40 @@ impl Store {
         };
         rows.iter().map(read).collect()
     }
+
+    /// Deliveries that insurers never had because the member was erased first, as they were found since a moment, the
+    /// latest first.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn erased_deliveries(
+        &self,
+        since: Instant,
+        most: u32,
+    ) -> Result<Vec<ErasedDelivery>, StoreError> {
+        let rows = self
+            .readers
+            .fetch_all(
+                "select id, insurer, message, erased_at from delivery where erased_at >= $1
+                 order by erased_at desc, sequence desc limit $2",
+                &[since.into(), most.into()],
+            )
+            .await?;
+        let read = |row: &Row| {
+            Ok(ErasedDelivery {
+                id: DeliveryId(row.uuid("id")?),
+                insurer: row.named("insurer")?,
+                message: MessageId(row.uuid("message")?),
+                at: row.moment("erased_at")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
 }
 
 macro_rules! left {
     () => {
-        "select d.id, d.insurer, d.sequence, d.attempts, d.due_at, d.delivered_at
+        "select d.id, d.insurer, d.sequence, d.attempts, d.due_at, d.delivered_at, d.erased_at
          from batch join delivery d on d.id = batch.id"
     };
 }
@@ -384,6 +462,7 @@ async fn left(
                 attempts: row.number("attempts")?,
                 due_at: row.moment("due_at")?,
                 delivered_at: row.moment_maybe("delivered_at")?,
+                erased_at: row.moment_maybe("erased_at")?,
             };
             left.insert(DeliveryId(row.uuid("id")?), delivery);
         }
@@ -391,8 +470,9 @@ async fn left(
     Ok(left)
 }
 
-fn owed((row, key): (&Row, &OwnerKey)) -> Result<Owed, StoreError> {
+fn owed(row: &Row, key: &OwnerKey) -> Result<Owed, StoreError> {
     let message = MessageId(row.uuid("message")?);
+    let (canonical, answer) = sent_and_answered(row, key, message)?;
     Ok(Owed {
         id: DeliveryId(row.uuid("id")?),
         insurer: row.named("insurer")?,
@@ -401,8 +481,8 @@ fn owed((row, key): (&Row, &OwnerKey)) -> Result<Owed, StoreError> {
         kind: row.named("kind")?,
         sequence: row.number("sequence")?,
         created_at: row.moment("created_at")?,
-        canonical: Sealed::open(key, message, Part::Canonical, row.bytes("canonical")?)?,
-        answer: answer(row, key, message)?,
+        canonical,
+        answer,
     })
 }
 

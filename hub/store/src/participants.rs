@@ -5,12 +5,12 @@ use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
 use takmil_domain::participant::Participant;
 
+use crate::blind::spelled;
 use crate::catalogue::{Upserted, next_revision, rendered};
 use crate::column::Row;
 use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
-use crate::message_rows::spelled;
 use crate::put::put;
 use crate::rows::row;
 use crate::scope::Scope;

@@ -196,7 +196,12 @@ async fn repeated(
 
 async fn make(db: &mut Db<'_>, posting: &Posting) -> Result<(), StoreError> {
     let terms = (posting.limit, posting.unit, posting.per);
-    let row = LimitRow::new(&posting.key, terms, posting.ceiling);
+    let row = LimitRow::new(
+        Place::from(&posting.key),
+        &posting.key,
+        terms,
+        posting.ceiling,
+    );
     match put(db, std::slice::from_ref(&row)).await {
         Err(StoreError::Broken {
             constraint: Constraint::Limit,

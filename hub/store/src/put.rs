@@ -3,16 +3,17 @@
 //! The order of the tables, and of the rows of whatever another hub may write at the same time, is the same in
 //! every turn: turns may wait for each other, but not in a circle.
 
-use crate::audit_rows::LeafRow;
 use std::collections::HashMap;
 
 use takmil_domain::ids::MessageId;
 
+use crate::audit_rows::LeafRow;
 use crate::batch::Batch;
+use crate::blind::Blind;
 use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ledger_rows::{
-    Deltas, EntryRow, LimitRow, Move, Places, ReleasedRow, ReservationRow, ReservedRow, RevisedRow,
+    Deltas, Holdings, LimitRow, Move, Moved, Places, ReservationRow, RevisedRow,
 };
 use crate::message_rows::{
     AuthorisationRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, OwnerKeys, PayerRow,
@@ -37,6 +38,8 @@ pub(crate) struct Known {
     pub(crate) places: Places,
     /// The keys of the messages that it has loaded.
     pub(crate) keys: HashMap<MessageId, OwnerKey>,
+    /// The reservations that it has asked for.
+    pub(crate) held: Holdings,
 }
 
 /// Writes all of the batch; after an error the transaction is to be dropped. Where what breaks was not there before,
@@ -45,9 +48,10 @@ pub(crate) async fn batch(
     to: &mut Db<'_>,
     batch: &Batch,
     known: &Known,
+    blind: &Blind,
     made_since: impl Fn(Constraint) -> bool,
 ) -> Result<(), StoreError> {
-    match write(to, batch, known).await {
+    match write(to, batch, known, blind).await {
         Err(StoreError::Broken { constraint }) if to.is_shared() && made_since(constraint) => {
             Err(StoreError::Contended)
         }
@@ -55,8 +59,13 @@ pub(crate) async fn batch(
     }
 }
 
-async fn write(to: &mut Db<'_>, batch: &Batch, known: &Known) -> Result<(), StoreError> {
-    let Known { places, keys } = known;
+async fn write(
+    to: &mut Db<'_>,
+    batch: &Batch,
+    known: &Known,
+    blind: &Blind,
+) -> Result<(), StoreError> {
+    let Known { places, keys, held } = known;
     let keys = OwnerKeys {
         taken: &batch.messages,
         loaded: keys,
@@ -64,22 +73,29 @@ async fn write(to: &mut Db<'_>, batch: &Batch, known: &Known) -> Result<(), Stor
     let place = |entry| Move::of(entry, places);
     let moves: Vec<_> = batch.entries.iter().map(place).collect();
     let mut deltas = Deltas::of(&moves);
+    let mut moved = Moved::of(&moves)?;
     let messages = &batch.messages;
     put(to, &MessageRow::of(messages)).await?;
-    put(to, &IdempotencyRow::of(messages)).await?;
-    put(to, &IdentifierRow::of(messages)).await?;
+    put(to, &IdempotencyRow::of(messages, blind)).await?;
+    put(to, &IdentifierRow::of(messages, blind)).await?;
     put(to, &PayerRow::of(messages)).await?;
     put(to, &UpdateRow::of(&batch.updates)?).await?;
-    put(to, &TurnRow::of(messages, &batch.updates, &keys)?).await?;
+    put(
+        to,
+        &TurnRow::of(messages, &batch.updates, &keys, &mut moved)?,
+    )
+    .await?;
+    if !moved.is_written() {
+        return Err(StoreError::Broken {
+            constraint: Constraint::Turn,
+        });
+    }
     put(to, &DecisionRow::of(&batch.decisions, &keys)?).await?;
     put(to, &AuthorisationRow::of(&batch.authorisations)).await?;
     put(to, &LimitRow::of(&batch.limits, places, &mut deltas)).await?;
     put(to, &RevisedRow::of(&batch.revised, places)).await?;
-    put(to, &ReservationRow::of(&batch.reservations)).await?;
-    put(to, &EntryRow::of(&moves)?).await?;
     put(to, &deltas.rows()).await?;
-    put(to, &ReservedRow::of(&moves)).await?;
-    put(to, &ReleasedRow::of(&moves)).await?;
+    put(to, &ReservationRow::of(&batch.reservations, &moves, held)?).await?;
     put(to, &DeliveryRow::of(&batch.outbox)).await?;
     put(to, &LeafRow::of(&batch.leaves)).await?;
     // Last, because many messages count on one row: it is held only while the turn is committed.

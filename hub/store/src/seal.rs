@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,14 +16,14 @@ use aes_gcm_siv::aead::{Aead, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use takmil_domain::digest::Keyed;
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::secret::{sync_folder_of, write_secret};
+
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-
-/// Bytes of a nonce.
-const NONCE_BYTES: usize = 12;
 
 /// The form of a sealed part or a wrapped key, its first byte: AES-256-GCM-SIV.
 const FORM: u8 = 1;
@@ -130,6 +129,11 @@ impl OwnerKey {
             .map_err(|_| SealError::Broken)
     }
 
+    /// A digest under the key, to be a key for something else.
+    pub(crate) fn digest(&self, purpose: &[u8]) -> [u8; 32] {
+        Keyed::new(self.0.as_slice()).of(&[purpose])
+    }
+
     fn cipher(&self) -> Result<Aes256GcmSiv, SealError> {
         Aes256GcmSiv::new_from_slice(self.0.as_slice()).map_err(|_| SealError::Broken)
     }
@@ -137,23 +141,15 @@ impl OwnerKey {
 
 /// The nonce of a part, and the place that is authenticated with it: the whole id and the part's number.
 ///
-/// The nonce takes the id's random bits and the finer part of its moment.
+/// The nonce takes the id's random bits and the finer part of its moment, its last twelve bytes, and the part in the
+/// first four of them.
 fn place(message: Uuid, part: u32) -> (Nonce, [u8; 20]) {
     let mut place = [0; 20];
     let bytes = message.into_bytes().into_iter().chain(part.to_be_bytes());
     for (to, from) in place.iter_mut().zip(bytes) {
         *to = from;
     }
-    let mut nonce = [0; NONCE_BYTES];
-    for (to, from) in nonce
-        .iter_mut()
-        .zip(message.into_bytes().into_iter().skip(4))
-    {
-        *to = from;
-    }
-    for (to, from) in nonce.iter_mut().zip(part.to_be_bytes()) {
-        *to ^= from;
-    }
+    let [_, _, _, _, nonce @ ..] = (message.as_u128() ^ (u128::from(part) << 64)).to_be_bytes();
     (Nonce::from(nonce), place)
 }
 
@@ -205,13 +201,7 @@ impl FileKeys {
     /// Where it cannot be written.
     pub fn make(path: &Path, bits: [u8; KEY_BYTES]) -> Result<(), SealError> {
         let line = Zeroizing::new(format!("1 {}\n", STANDARD.encode(bits)));
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let written = options.open(path).and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_all()
-        });
-        match written {
+        match write_secret(path, line.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             other => other.map_err(SealError::File),
         }
@@ -244,8 +234,10 @@ impl FileKeys {
             .create(true)
             .append(true)
             .open(&self.list)?;
-        writeln!(file, "{owner}")?;
-        file.sync_all()
+        // In one piece, so that lines of two hubs do not mix.
+        file.write_all(format!("{owner}\n").as_bytes())?;
+        file.sync_all()?;
+        sync_folder_of(&self.list)
     }
 }
 
@@ -352,6 +344,16 @@ mod tests {
             assert!(key.open(MESSAGE, 2, &changed).is_err(), "byte {at}");
         }
         assert!(key.open(MESSAGE, 2, &[]).is_err());
+    }
+
+    /// What was sealed once opens for ever: the nonce and the place are part of the form.
+    #[test]
+    fn a_part_is_sealed_as_it_always_was() {
+        let (nonce, place) = place(MESSAGE, 0x8102_0304);
+        let hex =
+            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+        assert_eq!(hex(&nonce), "169c7839a51b534b6d1391a3");
+        assert_eq!(hex(&place), "01a200fe979e7b3da51b534b6d1391a381020304");
     }
 
     #[tokio::test]

@@ -21,8 +21,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Pages in memory for each connection, in KiB: a turn's pages stay there until they are committed.
 const CACHE_KIB: u32 = 32 << 10;
 
-/// How many pages the log gathers before they are moved into the database: 32 MiB.
-const CHECKPOINT_PAGES: &str = "8192";
+/// How many pages the write-ahead log gathers before who commits moves them into the file, and others wait: 64 MiB.
+/// By then [`crate::Store::fold_log`] has moved nearly all of them.
+const CHECKPOINT_PAGES: &str = "16384";
+
+/// Moves what is committed into the file, while others write.
+pub(crate) const FOLD: &str = "pragma wal_checkpoint(passive)";
 
 /// Opens the file, the one who writes and those who read, and brings its schema up to date.
 pub(crate) async fn open(path: &Path, readers: u32) -> Result<(Pool, Pool), StoreError> {

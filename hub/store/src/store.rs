@@ -108,7 +108,7 @@ impl Store {
             }
         };
         let fresh = fresh_key(&config.random);
-        let keys = Keys::open(Arc::clone(&config.keys), &writers, fresh).await?;
+        let keys = Keys::open(Arc::clone(&config.keys), &writers, &fresh).await?;
         let store = Store {
             writers,
             readers,
@@ -133,6 +133,18 @@ impl Store {
     pub async fn begin(&self) -> Result<Turn, StoreError> {
         let transaction = self.writers.begin(TURN).await?;
         Ok(Turn::new(transaction, self.keys.clone()))
+    }
+
+    /// Moves what SQLite has committed from its write-ahead log into the file, beside those who write: they would
+    /// have to do it themselves, all at once, while everybody waits. On PostgreSQL the server does it.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn fold_log(&self) -> Result<(), StoreError> {
+        if let Pool::Sqlite(_) = self.readers {
+            self.readers.execute(sqlite::FOLD, &[]).await?;
+        }
+        Ok(())
     }
 
     /// Waits for what runs and closes all connections.

@@ -1,6 +1,6 @@
 //! A lane's turn: one transaction that holds the writer, loads what the batch touches, and writes it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use takmil_domain::answer::State;
@@ -12,13 +12,13 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::Batch;
+use crate::body::{Opened, sent_and_answered};
 use crate::column::Row;
 use crate::db::{Db, Transaction};
 use crate::error::{Constraint, StoreError};
 use crate::keys::{Keys, Part, Sealed};
 use crate::ledger::{limit_columns, limit_key, standing};
-use crate::ledger_rows::Place;
-use crate::message_rows::spelled;
+use crate::ledger_rows::{Held, Place};
 use crate::put::{self, Known};
 use crate::rows::{Id, over};
 use crate::seal::OwnerKey;
@@ -223,22 +223,23 @@ impl Turn {
     ) -> Result<Vec<Option<StoredAnswer>>, StoreError> {
         // Nearly all keys are new: what was answered is only looked up where there is something.
         let of_keys = over!(
-            sender text, key text;
-            "select batch.place, i.message
-             from batch join idempotency i on i.sender = batch.sender and i.key = batch.key"
+            digest id;
+            "select batch.place, i.message from batch join idempotency i on i.digest = batch.digest"
         );
         let of_answers = over!(
             message id;
-            "select m.id, m.digest, m.state, m.member, k.wrapped, last.number, last.answer
+            "select m.id, m.digest, m.state, m.member, k.wrapped, last.number, last.body
              from batch
              join message m on m.id = batch.message
              left join data_key k on k.owner = m.member
              join turn last on last.message = m.id
                  and last.number = (select max(number) from turn
-                     where turn.message = m.id and turn.answer is not null)"
+                     where turn.message = m.id and turn.body is not null)"
         );
         self.asked.keys = true;
-        let rows: Vec<_> = keys.iter().map(|(sender, key)| (sender, key)).collect();
+        let blind = self.keys.blind();
+        let row = |(sender, key): &(ParticipantId, String)| (blind.of_key(sender, key),);
+        let rows: Vec<_> = keys.iter().map(row).collect();
         let mut taken: Vec<(usize, MessageId)> = Vec::new();
         for row in self.db().ask(of_keys, &rows).await? {
             taken.push((row.number("place")?, MessageId(row.uuid("message")?)));
@@ -252,7 +253,7 @@ impl Turn {
                 message,
                 digest: digest(row)?,
                 state: row.named("state")?,
-                answer: answer(row, &key, message)?,
+                answer: Opened::of_row(row, &key, message)?.answer()?,
             };
             answers.insert(message, answer);
         }
@@ -302,28 +303,44 @@ impl Turn {
         );
         let of_parts = over!(
             message id;
-            "select p.reservation, p.open, ", limit_columns!(), "
+            "select p.reservation, p.standing, p.open, ", limit_columns!(), "
              from batch
              join reservation_part p on p.reservation = batch.message
              join standing s on s.account = p.account and s.id = p.standing
-             where p.open > 0
              order by p.reservation, p.account, p.standing"
         );
         // Several messages of a batch may use one reservation.
         let messages: BTreeSet<_> = messages.iter().copied().collect();
-        let rows = message_keys(messages);
+        let rows = message_keys(messages.iter().copied());
+        let asked = messages.into_iter().map(|message| (message, None));
+        self.known.held.extend(asked);
         let mut reservations = Vec::new();
         for row in self.db().ask(of_heads, &rows).await? {
+            let message = MessageId(row.uuid("message")?);
+            let (expires_on, state) = (row.named("expires_on")?, row.named("state")?);
+            let held = Held {
+                expires_on,
+                state,
+                parts: BTreeMap::new(),
+            };
+            self.known.held.insert(message, Some(held));
             reservations.push(Reservation {
-                message: MessageId(row.uuid("message")?),
-                expires_on: row.named("expires_on")?,
-                state: row.named("state")?,
+                message,
+                expires_on,
+                state,
                 parts: Vec::new(),
             });
         }
         let made: Vec<_> = message_keys(reservations.iter().map(|head: &Reservation| head.message));
         for row in self.db().ask(of_parts, &made).await? {
             let message = MessageId(row.uuid("reservation")?);
+            let place = Place {
+                account: row.uuid("account")?.into(),
+                standing: row.uuid("standing")?.into(),
+            };
+            if let Some(Some(held)) = self.known.held.get_mut(&message) {
+                held.parts.insert(place, row.number("open")?);
+            }
             if let Ok(at) = reservations.binary_search_by_key(&message, |head| head.message)
                 && let Some(head) = reservations.get_mut(at)
             {
@@ -364,17 +381,16 @@ impl Turn {
         wanted: &[(ParticipantId, Identifier)],
     ) -> Result<Vec<Vec<FoundMessage>>, StoreError> {
         let sql = over!(
-            sender text, system text, value text;
+            digest id;
             "select batch.place, message.id, message.kind, message.state
              from batch
-             join message_identifier i on i.sender = batch.sender and i.system = batch.system
-                 and i.value = batch.value
+             join message_identifier i on i.digest = batch.digest
              join message on message.id = i.message
              order by batch.place, message.id desc"
         );
+        let blind = self.keys.blind();
         let row = |(sender, identifier): &(ParticipantId, Identifier)| {
-            let (system, value) = spelled(identifier);
-            (sender.clone(), system, value)
+            (blind.of_message(sender, identifier),)
         };
         let rows: Vec<_> = wanted.iter().map(row).collect();
         let mut found: Vec<Vec<FoundMessage>> = wanted.iter().map(|_| Vec::new()).collect();
@@ -407,14 +423,14 @@ impl Turn {
         let of_heads = over!(
             message id;
             "select batch.place, m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at,
-                 m.deadline, m.member, k.wrapped, first.canonical, last.number, last.answer
+                 m.deadline, m.member, k.wrapped, first.body as taken, last.number, last.body
              from batch
              join message m on m.id = batch.message
              left join data_key k on k.owner = m.member
              join turn first on first.message = m.id and first.number = 1
              join turn last on last.message = m.id
                  and last.number = (select max(number) from turn
-                     where turn.message = m.id and turn.answer is not null)"
+                     where turn.message = m.id and turn.body is not null)"
         );
         let of_entries = over!(
             message id;
@@ -468,13 +484,15 @@ impl Turn {
     /// [`StoreError::Broken`] with the constraint; [`StoreError::Contended`] where the turn has to be done again.
     pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
         self.find_keys(batch).await?;
+        self.find_reservations(batch).await?;
         let asked = &self.asked;
         let made_since = |constraint| match constraint {
             Constraint::Idempotency => asked.keys,
             Constraint::Limit => asked.limits,
             _ => false,
         };
-        put::batch(&mut self.transaction.db(), batch, &self.known, made_since).await
+        let to = &mut self.transaction.db();
+        put::batch(to, batch, &self.known, self.keys.blind(), made_since).await
     }
 
     /// Finds the keys of messages that go on and were not loaded.
@@ -500,6 +518,19 @@ impl Turn {
             self.known.keys.insert(MessageId(row.uuid("id")?), key);
         }
         Ok(())
+    }
+
+    /// Finds the reservations that the batch moves and that were not asked for. A message that is taken has none yet.
+    async fn find_reservations(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let taken: BTreeSet<_> = batch.messages.iter().map(|new| new.id).collect();
+        let changed = batch.reservations.iter().map(|change| change.message);
+        let moved = batch.entries.iter().filter_map(|entry| entry.reservation);
+        let unknown: BTreeSet<_> = changed
+            .chain(moved)
+            .filter(|message| !taken.contains(message) && !self.known.held.contains_key(message))
+            .collect();
+        let unknown: Vec<_> = unknown.into_iter().collect();
+        self.reservations(&unknown).await.map(drop)
     }
 
     /// Makes the turn durable: when this returns, it is synced to disk.
@@ -531,12 +562,6 @@ fn message_keys(messages: impl IntoIterator<Item = MessageId>) -> Vec<(Id,)> {
     messages.into_iter().map(|id| (id.into(),)).collect()
 }
 
-/// The answer of a turn's row that has one, with its number.
-pub(crate) fn answer(row: &Row, key: &OwnerKey, message: MessageId) -> Result<String, StoreError> {
-    let part = Part::Answer(row.number("number")?);
-    Sealed::open_text(key, message, part, row.bytes("answer")?)
-}
-
 pub(crate) fn digest(row: &Row) -> Result<[u8; 32], StoreError> {
     row.bytes("digest")?
         .try_into()
@@ -565,6 +590,7 @@ fn authorised(row: &Row) -> Result<Authorised, StoreError> {
 }
 
 fn loaded_head(row: &Row, key: &OwnerKey, id: MessageId) -> Result<LoadedMessage, StoreError> {
+    let (canonical, answer) = sent_and_answered(row, key, id)?;
     Ok(LoadedMessage {
         id,
         sender: row.named("sender")?,
@@ -575,8 +601,8 @@ fn loaded_head(row: &Row, key: &OwnerKey, id: MessageId) -> Result<LoadedMessage
         received_at: row.moment("received_at")?,
         deadline: row.moment_maybe("deadline")?,
         member: row.uuid_maybe("member")?.map(MemberId),
-        canonical: Sealed::open(key, id, Part::Canonical, row.bytes("canonical")?)?,
-        answer: answer(row, key, id)?,
+        canonical,
+        answer,
         entries: Vec::new(),
         decisions: Vec::new(),
     })

@@ -19,8 +19,8 @@ use takmil_domain::message::{Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
-    Authorised, Batch, Compressed, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry,
-    NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
+    Authorised, Batch, Entry, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry, NewLimit,
+    OwnerKey, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
 };
 
 use crate::Inner;
@@ -62,8 +62,8 @@ pub(crate) struct Fresh {
     pub(crate) format: &'static str,
     pub(crate) received_at: Instant,
     pub(crate) digest: [u8; 32],
-    pub(crate) original: Compressed,
-    pub(crate) canonical: Compressed,
+    pub(crate) original: Arc<[u8]>,
+    pub(crate) canonical: Arc<[u8]>,
     pub(crate) message: Arc<Message>,
     /// Under which it is sealed: the member's key, or the hub's own.
     pub(crate) key: OwnerKey,
@@ -114,9 +114,14 @@ pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>,
     let loaded = std::mem::take(&mut bench.loaded);
     let batch = bench.finish();
     turn.write(&batch).await?;
-    turn.commit().await?;
+    // The promise is signed while the disk is waited for. Nobody sees it before the disk has answered.
+    let (committed, receipts) = tokio::join!(turn.commit(), async { leaves.promised(now) });
+    committed?;
+    if !batch.leaves.is_empty() {
+        inner.audit.waiting.notify_one();
+    }
     inner.commits.tell(&batch, &loaded);
-    Ok(results.into_iter().zip(leaves.promised(now)).collect())
+    Ok(results.into_iter().zip(receipts).collect())
 }
 
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
@@ -162,7 +167,8 @@ impl Order {
 
 impl Bench<'_> {
     pub(super) fn decide(&mut self, at: usize, order: &Order) -> Result<Done, Error> {
-        match order {
+        let (entries, decisions) = (self.ledger.entries().len(), self.batch.decisions.len());
+        let done = match order {
             Order::Take(fresh) => self.take(at, fresh),
             Order::Hear {
                 message,
@@ -171,7 +177,34 @@ impl Bench<'_> {
             } => self.hear(*message, heard, decision.as_ref()),
             Order::Overdue { message } => self.overdue(*message),
             Order::Expire { message } => self.expire(*message),
+        }?;
+        self.go_on_from(entries, decisions)?;
+        Ok(done)
+    }
+
+    /// Later orders of this batch go on from what this one has moved and heard: the messages that were loaded have it
+    /// from now on. The counts are those of before it.
+    fn go_on_from(&mut self, entries: usize, decisions: usize) -> Result<(), Error> {
+        for own in self.ledger.entries().iter().skip(entries) {
+            if let Some(loaded) = self.loaded.get_mut(&own.message) {
+                loaded.entries.push(Entry {
+                    key: own.key.clone(),
+                    turn: own.turn,
+                    line: own.line,
+                    kind: own.kind,
+                    amount: own.amount,
+                    reservation: own.reservation,
+                    at: self.now,
+                });
+            }
         }
+        for new in self.batch.decisions.iter().skip(decisions) {
+            if let Some(loaded) = self.loaded.get_mut(&new.decision.message) {
+                let said = serde_json::to_string(&new.decision).map_err(|_| Error::Unwritable)?;
+                loaded.decisions.push((new.insurer.clone(), said));
+            }
+        }
+        Ok(())
     }
 
     /// Notes what a message holds now, and which reservations it has used up.

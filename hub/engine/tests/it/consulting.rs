@@ -7,7 +7,7 @@ use takmil_domain::decision::DecidedBy;
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
 use takmil_domain::reason::Reason;
 
-use crate::rig::{Insurer, Rig, SECRET, bill, insurer, insurer_id, message};
+use crate::rig::{Insurer, Rig, SECRET, bill, following, insurer, insurer_id, message, until};
 
 fn says(verdict: Verdict) -> Script {
     Script {
@@ -205,5 +205,74 @@ async fn an_answer_that_cannot_be_used_is_as_good_as_none() {
             answer.reasons
         );
     }
+    rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_one_turn_goes_on_from_what_came_before_it() {
+    // Said once, and said again before the hub has answered.
+    for times in [1, 3] {
+        decided_and_taken_back_in_one_turn(times).await;
+    }
+}
+
+async fn decided_and_taken_back_in_one_turn(times: usize) {
+    let simulator = insurer("i-1", Wire::Grpc).await;
+    let rig = Rig::new(&[(Insurer::Consulted(&simulator), 1_000)]).await;
+    let silent = Script {
+        verdict: Verdict::Approve,
+        manner: Manner::Silent,
+    };
+    simulator.perform(silent).await;
+    let claim = message("claim", "C-1", json!({"bill": bill("S1", 100)}));
+    let claim = rig.take(claim).await;
+    assert_eq!(claim.state, State::Pended);
+    let engine = &rig.engine;
+    let decide = || {
+        let (engine, message) = (engine.clone(), claim.id);
+        let decision = InsurerDecision {
+            message,
+            reference: "D-1".into(),
+            verdict: InsurerVerdict::Approve,
+            lines: vec![],
+            note: None,
+        };
+        tokio::spawn(async move { engine.decide(&insurer_id("i-1"), decision).await })
+    };
+    let waits = |turns, orders| {
+        until("the lane has not got so far", move || {
+            let status = engine.status();
+            (status.turns, status.waiting) == (turns, orders)
+        })
+    };
+    // Whoever holds the only writer holds up the lane: one order is in its hands, and the others wait.
+    let turns = engine.status().turns;
+    let held = engine.store().begin().await.unwrap();
+    let asked = message("eligibility", "E-1", json!({}));
+    let decided = async {
+        waits(turns + 1, 0).await;
+        let decisions: Vec<_> = (0..times).map(|_| decide()).collect();
+        waits(turns + 1, times).await;
+        let cancel = following(message("cancel", "X-1", json!({})), "cancels", "C-1");
+        let released = async {
+            waits(turns + 1, times + 1).await;
+            drop(held);
+        };
+        let (cancelled, ()) = tokio::join!(rig.take(cancel), released);
+        (decisions, cancelled)
+    };
+    let (_, (decisions, cancelled)) = tokio::join!(rig.take(asked), decided);
+    assert_eq!(cancelled.reasons.last(), Some(&Reason::Cancelled));
+    let mut repeats = 0;
+    for decision in decisions {
+        repeats += usize::from(decision.await.unwrap().unwrap().repeated);
+    }
+    assert_eq!(repeats, times - 1, "a reference counts once");
+    assert_eq!(engine.status().turns, turns + 2, "all of it in one turn");
+    assert_eq!(
+        rig.left("i-1").await,
+        1_000,
+        "what was decided is taken back"
+    );
     rig.assert_ledger_is_sound().await;
 }

@@ -1,14 +1,13 @@
 //! Senders take turns: one that sends much holds up itself, and nobody else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use takmil_domain::participant::Participant;
 use takmil_engine::{Engine, Error, Submission};
 use tokio::task::JoinSet;
 
-use crate::rig::{Insurer, Rig, bill, message};
+use crate::rig::{Insurer, Rig, bill, message, until};
 
 /// How many of one sender wait, of a queue of 4,096; and how many more than that it may have there.
 const FLOOD: usize = 2_000;
@@ -31,16 +30,6 @@ fn submission(engine: &Engine, sender: &Arc<Participant>, message: &Value) -> Su
         idempotency_key: None,
         received_at: engine.now(),
     }
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..1_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -412,7 +412,7 @@ async fn an_order_that_fails_midway_leaves_nothing_behind_and_others_alone() {
     let rig = Rig::new(&[(Insurer::Delegated, 1_000)]).await;
     let claim = |number: &str| message("claim", number, json!({"bill": bill("S1", 100)}));
     let first = rig.take(claim("C-1")).await;
-    rig.spoil("C-2").await;
+    rig.spoil("C-2", &[]).await;
     // Its first half takes C-1 back; then it fails on C-2.
     let mut both = claim("C-3");
     both["correlates"] = json!(["C-1", "C-2"].map(|number| {

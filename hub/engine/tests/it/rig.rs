@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -9,19 +10,25 @@ use takmil_conformance::insurer::{Setup, Simulator, Wire};
 use takmil_domain::answer::State;
 use takmil_domain::audit::{Algorithm, KeyName, Signer};
 use takmil_domain::date::Instant;
-use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
-use takmil_domain::participant::Participant;
+use takmil_domain::participant::{Participant, Purpose};
 use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Spoken, Submission, Taken};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
-use takmil_store::{Batch, Compressed, FileKeys, NewMessage, Place, Scope, Store, StoreConfig};
+use takmil_store::{
+    Batch, FileKeys, KeyProvider as _, NewDelivery, NewMessage, OwnerKey, Place, Resolution, Scope,
+    Store, StoreConfig,
+};
 
 /// A hub under test.
 pub(crate) struct Rig {
     pub(crate) engine: Engine,
     clock: Arc<AtomicI64>,
     provider: Arc<Participant>,
+    keys: Arc<FileKeys>,
+    /// Of the members' keys, and of the list of those who were erased.
+    _folder: tempfile::TempDir,
 }
 
 /// How an insurer of the rig answers.
@@ -47,11 +54,13 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("member.keys");
         FileKeys::make(&keys, [1; 32]).unwrap();
+        let keys = FileKeys::read(&keys, folder.path().join("erased")).unwrap();
+        let keys = Arc::new(keys);
         let config = StoreConfig {
             place: Place::Temporary,
             readers: 4,
             random: random.clone(),
-            keys: Arc::new(FileKeys::read(&keys, folder.path().join("erased")).unwrap()),
+            keys: Arc::<FileKeys>::clone(&keys),
         };
         let store = Store::open(&config).await.unwrap();
         // The wall clock: simulated insurers refuse webhooks that were signed at another time than theirs.
@@ -107,6 +116,8 @@ impl Rig {
             engine: Engine::start(parts).await.unwrap(),
             clock,
             provider: Arc::new(provider),
+            keys,
+            _folder: folder,
         }
     }
 
@@ -160,37 +171,80 @@ impl Rig {
         taken(self.send(message).await).answer
     }
 
-    /// Leaves a claim in the store whose answer nobody can read back, as a fault of the disk might.
-    pub(crate) async fn spoil(&self, number: &str) {
-        let compressed = || Compressed::new(b"{}").unwrap();
+    /// Leaves a claim in the store whose answer nobody can read back, as a fault of the disk might, and which is owed
+    /// to insurers.
+    pub(crate) async fn spoil(&self, number: &str, owed_to: &[&str]) -> MessageId {
+        let key = self.engine.store().own_key().clone();
+        self.leave(number, None, key, owed_to).await
+    }
+
+    /// Leaves a claim of the member "m-2", who is forgotten while it is owed to insurers: another hub was as fast as the
+    /// erasure.
+    pub(crate) async fn erase_meanwhile(&self, number: &str, owed_to: &[&str]) -> MessageId {
+        let store = self.engine.store();
+        let named = [Identifier::new("urn:test:member", "m-2")];
+        let Resolution::Known(member) = store.resolve_member(&named).await.unwrap() else {
+            panic!("the member is known")
+        };
+        let known = store.known_members(&[member]).await.unwrap().remove(0);
+        let message = self.leave(number, Some(member), known.key, owed_to).await;
+        self.keys.forget(member.0).await.unwrap();
+        message
+    }
+
+    async fn leave(
+        &self,
+        number: &str,
+        member: Option<MemberId>,
+        key: OwnerKey,
+        owed_to: &[&str],
+    ) -> MessageId {
         let now = self.engine.now();
-        let spoilt = NewMessage {
-            id: MessageId::new(now, [7; 10]),
+        let mut bits = [number.bytes().fold(0, u8::wrapping_add); 10];
+        let id = MessageId::new(now, bits);
+        let left = NewMessage {
+            id,
             sender: self.provider.id.clone(),
             kind: Kind::Claim,
             format: "native".into(),
             state: State::Decided,
             received_at: now,
             answered_at: now,
-            member: None,
-            key: self.engine.store().own_key().clone(),
+            member,
+            key,
             insurers: Vec::new(),
             deadline: None,
             digest: [0; 32],
-            original: compressed(),
-            canonical: compressed(),
+            original: b"{}".as_slice().into(),
+            canonical: b"{}".as_slice().into(),
             identifiers: vec![Identifier::new("urn:test:messages", number)],
             keys: Vec::new(),
             answer: "{}".to_owned(),
             legs: Vec::new(),
         };
+        let owe = |insurer: &&str| {
+            bits[9] = bits[9].wrapping_add(1);
+            NewDelivery {
+                id: DeliveryId::new(now, bits),
+                insurer: insurer_id(insurer),
+                claim: id,
+                message: id,
+                turn: 1,
+                kind: Kind::Claim,
+                purpose: Purpose::Decided,
+                created_at: now,
+                due_at: now,
+            }
+        };
         let batch = Batch {
-            messages: vec![spoilt],
+            outbox: owed_to.iter().map(owe).collect(),
+            messages: vec![left],
             ..Batch::default()
         };
         let mut turn = self.engine.store().begin().await.unwrap();
         turn.write(&batch).await.unwrap();
         turn.commit().await.unwrap();
+        id
     }
 
     /// What is left of an insurer's yearly ceiling for the member, in the ledger.
@@ -200,7 +254,7 @@ impl Rig {
             .resolve_member(&[Identifier::new("urn:test:member", "m-1")])
             .await
             .unwrap();
-        let takmil_store::Resolution::Known(member) = known else {
+        let Resolution::Known(member) = known else {
             panic!("the member is known")
         };
         let standings = store
@@ -303,4 +357,15 @@ pub(crate) fn message(kind: &str, number: &str, body: Value) -> Value {
 pub(crate) fn following(mut message: Value, relation: &str, number: &str) -> Value {
     message["correlates"] = json!([{"relation": relation, "identifier": {"system": "urn:test:messages", "value": number}}]);
     message
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}");
 }

@@ -30,6 +30,9 @@ struct Finding {
 /// A delivery that is owed for longer than this is stuck: retries span it many times.
 const STUCK_MS: i64 = 5 * 60 * 1_000;
 
+/// For how long it is told that a delivery was erased with its member: nothing can be done about it but to know it.
+const TOLD_MS: i64 = 30 * 24 * 3_600 * 1_000;
+
 /// A message whose deadline passed longer ago than this was forgotten: clocks look every second.
 const FORGOTTEN_MS: i64 = 60 * 1_000;
 
@@ -77,6 +80,7 @@ async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError
     let mut findings = Vec::new();
     findings.extend(ledger(store).await?);
     findings.extend(outbox(store, now).await?);
+    findings.extend(erased(store, now).await?);
     findings.extend(forgotten(store, now).await?);
     findings.extend(log(store, now).await?);
     findings.extend(unmapped(store).await?);
@@ -116,6 +120,22 @@ async fn outbox(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError>
         }
     }
     Ok(findings)
+}
+
+/// What an insurer will never have: somebody has to tell it by other means.
+async fn erased(store: &Store, now: Instant) -> Result<Option<Finding>, StoreError> {
+    let since = Instant(now.0.saturating_sub(TOLD_MS.saturating_mul(1_000)));
+    let erased = store.erased_deliveries(since, LOOKED_AT).await?;
+    Ok(erased.first().map(|last| Finding {
+        what: "deliveries were erased with their member",
+        reach: format!(
+            "{} that their insurers never had, the last one to {} about message {}",
+            erased.len(),
+            last.insurer,
+            last.message
+        ),
+        next: format!("curl -H 'authorization: Bearer KEY' HUB/v1/messages/{}  # and tell the insurer by other means", last.message),
+    }))
 }
 
 async fn forgotten(store: &Store, now: Instant) -> Result<Option<Finding>, StoreError> {

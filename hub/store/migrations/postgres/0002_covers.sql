@@ -48,11 +48,10 @@ create table erasure (
     at bigint not null
 );
 
+-- The digest of an identifier under the hub's own key.
 create table member_identifier (
-    system text collate "C" not null,
-    value text collate "C" not null,
-    member uuid not null constraint member_identifier_owner references member (id),
-    constraint member_identifier_pk primary key (system, value)
+    digest uuid not null constraint member_identifier_pk primary key,
+    member uuid not null constraint member_identifier_owner references member (id)
 );
 create index member_identifier_by_member on member_identifier (member);
 

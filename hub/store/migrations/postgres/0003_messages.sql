@@ -32,31 +32,26 @@ create table turn (
     number bigint not null,
     at bigint not null,
     state text not null,
-    answer bytea,
+    -- What was answered and, with the first turn, what was sent, as it came and as it was understood.
+    body bytea,
     legs text not null,
-    -- What was sent, as it came and as it was understood: with the first turn.
-    original bytea,
-    canonical bytea,
+    -- What it moved of limits (the view "entry").
+    entries text not null,
     constraint turn_pk primary key (message, number)
 ) partition by range (message);
--- They are compressed already.
-alter table turn alter column answer set storage external;
-alter table turn alter column original set storage external;
-alter table turn alter column canonical set storage external;
+-- It is compressed already.
+alter table turn alter column body set storage external;
 
+-- Identifiers and keys are kept as digests under the hub's own key, the sender's name among what is digested.
 create table message_identifier (
-    sender text collate "C" not null,
-    system text collate "C" not null,
-    value text collate "C" not null,
+    digest uuid not null,
     message uuid not null,
-    constraint message_identifier_pk primary key (sender, system, value, message)
+    constraint message_identifier_pk primary key (digest, message)
 );
 
 create table idempotency (
-    sender text collate "C" not null,
-    key text collate "C" not null,
-    message uuid not null,
-    constraint idempotency_pk primary key (sender, key)
+    digest uuid not null constraint idempotency_pk primary key,
+    message uuid not null
 );
 
 create table payer (

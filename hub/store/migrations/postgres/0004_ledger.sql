@@ -37,23 +37,11 @@ create policy standing_seen on standing for select to takmil_scoped using (
 create table reservation (
     message uuid not null constraint reservation_pk primary key,
     expires_on text collate "C" not null,
-    state text not null
+    state text not null,
+    -- What it still holds: [account, limit, how much], in order.
+    parts text not null
 );
 create index reservation_open on reservation (expires_on, message) where state = 'open';
-
-create table entry (
-    account uuid not null,
-    standing uuid not null,
-    message uuid not null,
-    turn bigint not null,
-    line bigint not null,
-    kind text collate "C" not null,
-    amount bigint not null,
-    reservation uuid,
-    at bigint not null,
-    constraint entry_pk primary key (message, turn, line, account, standing, kind),
-    constraint entry_amount check (amount > 0 or kind = 'ceiling')
-) partition by range (message);
 
 create table posting (
     insurer text collate "C" not null constraint posting_insurer references participant (id),
@@ -69,16 +57,21 @@ create table posting (
     constraint posting_amount check (amount > 0 or kind = 'ceiling')
 );
 
+-- The movements of a turn lie with it, by limit: [account, limit, [[line, kind, amount, reservation?], …]].
+create view entry (account, standing, message, turn, line, kind, amount, reservation, at) as
+select
+    (moved ->> 0)::uuid, (moved ->> 1)::uuid, turn.message, turn.number,
+    (one ->> 0)::bigint, one ->> 1, (one ->> 2)::bigint, (one ->> 3)::uuid, turn.at
+from turn
+cross join lateral jsonb_array_elements(turn.entries::jsonb) moved
+cross join lateral jsonb_array_elements(moved -> 2) one;
+
+create view reservation_part (reservation, account, standing, open) as
+select reservation.message, (part ->> 0)::uuid, (part ->> 1)::uuid, (part ->> 2)::bigint
+from reservation
+cross join lateral jsonb_array_elements(reservation.parts::jsonb) part;
+
 create view ledger (account, standing, kind, amount) as
 select account, standing, kind, amount from entry
 union all
 select account, standing, kind, amount from posting;
-
-create table reservation_part (
-    reservation uuid not null,
-    account uuid not null,
-    standing uuid not null,
-    open bigint not null,
-    constraint reservation_part_pk primary key (reservation, account, standing),
-    constraint reservation_part_open check (open >= 0)
-);

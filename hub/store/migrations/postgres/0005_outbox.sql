@@ -12,11 +12,16 @@ create table delivery (
     created_at bigint not null,
     due_at bigint not null,
     attempts bigint not null default 0,
-    delivered_at bigint
+    delivered_at bigint,
+    -- When it was found that nobody can read it any more: its member was erased before the insurer had it.
+    erased_at bigint
 ) with (fillfactor = 80);
-create index delivery_due on delivery (insurer, due_at, sequence, created_at) where delivered_at is null;
-create index delivery_in_claim on delivery (insurer, claim, sequence) where delivered_at is null;
+create index delivery_due on delivery (insurer, due_at, sequence, created_at)
+    where delivered_at is null and erased_at is null;
+create index delivery_in_claim on delivery (insurer, claim, sequence)
+    where delivered_at is null and erased_at is null;
 create index delivery_done on delivery (insurer, delivered_at) where delivered_at is not null;
+create index delivery_erased on delivery (erased_at) where erased_at is not null;
 create index delivery_by_message on delivery (message, sequence);
 alter table delivery enable row level security;
 grant select on delivery to takmil_scoped;

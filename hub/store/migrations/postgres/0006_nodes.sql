@@ -26,7 +26,7 @@ language sql stable as $$
             + make_interval(months => months::integer - 1),
         interval '1 month'
     ) month,
-    unnest(array['message', 'turn', 'payer', 'decision', 'entry']) parent
+    unnest(array['message', 'turn', 'payer', 'decision']) parent
     where to_regclass(parent || to_char(month, '_YYYY_MM')) is null
 $$;
 
@@ -63,4 +63,3 @@ create table message_rest partition of message default;
 create table turn_rest partition of turn default;
 create table payer_rest partition of payer default;
 create table decision_rest partition of decision default;
-create table entry_rest partition of entry default;

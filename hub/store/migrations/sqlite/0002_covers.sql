@@ -42,11 +42,10 @@ create table erasure (
     at integer not null
 ) strict, without rowid;
 
+-- The digest of an identifier under the hub's own key.
 create table member_identifier (
-    system text not null,
-    value text not null,
-    member blob not null constraint member_identifier_owner references member (id),
-    constraint member_identifier_pk primary key (system, value)
+    digest blob not null constraint member_identifier_pk primary key,
+    member blob not null constraint member_identifier_owner references member (id)
 ) strict, without rowid;
 create index member_identifier_by_member on member_identifier (member);
 

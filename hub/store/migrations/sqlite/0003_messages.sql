@@ -27,27 +27,24 @@ create table turn (
     number integer not null,
     at integer not null,
     state text not null,
-    answer blob,
+    -- What was answered and, with the first turn, what was sent, as it came and as it was understood.
+    body blob,
     legs text not null,
-    -- What was sent, as it came and as it was understood: with the first turn.
-    original blob,
-    canonical blob,
+    -- What it moved of limits (the view "entry").
+    entries text not null,
     constraint turn_pk primary key (message, number)
 ) strict;
 
+-- Identifiers and keys are kept as digests under the hub's own key, the sender's name among what is digested.
 create table message_identifier (
-    sender text not null,
-    system text not null,
-    value text not null,
+    digest blob not null,
     message blob not null,
-    constraint message_identifier_pk primary key (sender, system, value, message)
+    constraint message_identifier_pk primary key (digest, message)
 ) strict, without rowid;
 
 create table idempotency (
-    sender text not null,
-    key text not null,
-    message blob not null,
-    constraint idempotency_pk primary key (sender, key)
+    digest blob not null constraint idempotency_pk primary key,
+    message blob not null
 ) strict, without rowid;
 
 create table payer (

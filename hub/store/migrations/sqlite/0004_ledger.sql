@@ -30,23 +30,11 @@ create table standing (
 create table reservation (
     message blob not null constraint reservation_pk primary key,
     expires_on text not null,
-    state text not null
+    state text not null,
+    -- What it still holds: [account, limit, how much], in order.
+    parts text not null
 ) strict, without rowid;
 create index reservation_open on reservation (expires_on, message) where state = 'open';
-
-create table entry (
-    account blob not null,
-    standing blob not null,
-    message blob not null,
-    turn integer not null,
-    line integer not null,
-    kind text not null,
-    amount integer not null,
-    reservation blob,
-    at integer not null,
-    constraint entry_pk primary key (message, turn, line, account, standing, kind),
-    constraint entry_amount check (amount > 0 or kind = 'ceiling')
-) strict, without rowid;
 
 create table posting (
     insurer text not null constraint posting_insurer references participant (id),
@@ -62,16 +50,18 @@ create table posting (
     constraint posting_amount check (amount > 0 or kind = 'ceiling')
 ) strict, without rowid;
 
+-- The movements of a turn lie with it, by limit: [account, limit, [[line, kind, amount, reservation?], …]].
+create view entry (account, standing, message, turn, line, kind, amount, reservation, at) as
+select
+    unhex(moved.value ->> 0), unhex(moved.value ->> 1), turn.message, turn.number,
+    one.value ->> 0, one.value ->> 1, one.value ->> 2, unhex(one.value ->> 3), turn.at
+from turn, json_each(turn.entries) moved, json_each(moved.value, '$[2]') one;
+
+create view reservation_part (reservation, account, standing, open) as
+select reservation.message, unhex(part.value ->> 0), unhex(part.value ->> 1), part.value ->> 2
+from reservation, json_each(reservation.parts) part;
+
 create view ledger (account, standing, kind, amount) as
 select account, standing, kind, amount from entry
 union all
 select account, standing, kind, amount from posting;
-
-create table reservation_part (
-    reservation blob not null,
-    account blob not null,
-    standing blob not null,
-    open integer not null,
-    constraint reservation_part_pk primary key (reservation, account, standing),
-    constraint reservation_part_open check (open >= 0)
-) strict, without rowid;

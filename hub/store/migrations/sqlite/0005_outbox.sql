@@ -12,11 +12,16 @@ create table delivery (
     created_at integer not null,
     due_at integer not null,
     attempts integer not null default 0,
-    delivered_at integer
+    delivered_at integer,
+    -- When it was found that nobody can read it any more: its member was erased before the insurer had it.
+    erased_at integer
 ) strict;
-create index delivery_due on delivery (insurer, due_at, sequence, created_at) where delivered_at is null;
-create index delivery_in_claim on delivery (insurer, claim, sequence) where delivered_at is null;
+create index delivery_due on delivery (insurer, due_at, sequence, created_at)
+    where delivered_at is null and erased_at is null;
+create index delivery_in_claim on delivery (insurer, claim, sequence)
+    where delivered_at is null and erased_at is null;
 create index delivery_done on delivery (insurer, delivered_at) where delivered_at is not null;
+create index delivery_erased on delivery (erased_at) where erased_at is not null;
 create index delivery_by_message on delivery (message, sequence);
 
 create table attempt (

@@ -2,12 +2,10 @@
 
 use takmil_domain::limit::{EntryKind, Standing};
 use takmil_domain::plan::LimitPer;
-use takmil_store::{
-    Batch, Constraint, LedgerSum, NewEntry, Reservation, ReservationState, Scope, StoreError,
-};
+use takmil_store::{Batch, Constraint, LedgerSum, NewEntry, Reservation, ReservationState, Scope};
 
 use crate::bench::{Backend, both};
-use crate::samples::{House, day, house, insurer, reservation};
+use crate::samples::{House, broken, day, house, insurer, reservation};
 
 both! {
     standings_are_what_the_entries_say
@@ -25,13 +23,6 @@ async fn standing(house: &House, code: &str) -> Standing {
     let mut turn = house.store.begin().await.unwrap();
     let standings = turn.standings(&[house.key(code)]).await.unwrap();
     standings[0].unwrap()
-}
-
-fn broken(error: StoreError) -> Constraint {
-    match error {
-        StoreError::Broken { constraint } => constraint,
-        other => panic!("{other}"),
-    }
 }
 
 async fn standings_are_what_the_entries_say(on: Backend) {

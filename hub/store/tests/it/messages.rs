@@ -13,7 +13,7 @@ use takmil_store::{
 };
 
 use crate::bench::{Backend, both};
-use crate::samples::{NOW, day, house, id, leg, participant, provider, update};
+use crate::samples::{NOW, broken, day, house, id, leg, participant, provider, update};
 
 both! {
     a_message_is_found_again_as_it_was
@@ -31,13 +31,6 @@ both! {
     what_was_committed_is_there_after_reopening
     a_message_of_a_sender_whom_nobody_knows_is_refused
     many_who_read_at_once_do_not_wait_for_each_other
-}
-
-fn broken(error: StoreError) -> Constraint {
-    match error {
-        StoreError::Broken { constraint } => constraint,
-        other => panic!("{other}"),
-    }
 }
 
 async fn a_message_is_found_again_as_it_was(on: Backend) {

@@ -222,7 +222,7 @@ async fn two_hubs_hand_each_delivery_over_once_in_the_order_of_its_claim() {
                         let mut road = road.lock().unwrap();
                         road.travelling.remove(&claims[&one.id]);
                         let arrived = road.arrived.entry(claims[&one.id]).or_default();
-                        arrived.push(one.sequence);
+                        arrived.push(one.owed.as_ref().unwrap().sequence);
                     }
                     let attempts: Vec<_> = claimed
                         .iter()

@@ -5,6 +5,7 @@ use takmil_store::{Attempt, AttemptRecord, Batch, Constraint, Outcome, Scope, St
 
 use crate::bench::{Backend, Bench, both};
 use crate::samples::{House, NOW, delivery, house, id, insurer, provider};
+use crate::tampering::tamper;
 
 both! {
     only_the_earliest_of_each_claim_is_offered
@@ -14,6 +15,7 @@ both! {
     a_stretch_of_time_is_delivered_again_in_the_old_order
     an_insurer_acknowledges_its_own_deliveries_only
     a_delivery_is_owed_once
+    what_cannot_be_read_keeps_nothing_else_back
     what_is_claimed_is_offered_to_nobody_else_until_its_time_is_over
     a_lease_has_one_holder
 }
@@ -100,11 +102,13 @@ async fn a_delivery_carries_what_was_sent_and_answered(on: Backend) {
     let (house, [a, _]) = owed(on).await;
     let due = house.store.due(&id("alpha"), NOW, 1).await.unwrap();
     assert_eq!(due.len(), 1);
-    assert_eq!(due[0].canonical, b"{\"the\":\"canonical\"}");
-    assert_eq!(due[0].answer, format!("{{\"answer\":\"{a} پاسخ\"}}"));
-    assert_eq!((due[0].message, due[0].insurer.as_str()), (a, "alpha"));
+    let owed = due[0].owed.as_ref().unwrap();
+    assert_eq!(owed.canonical, b"{\"the\":\"canonical\"}");
+    assert_eq!(owed.answer, format!("{{\"answer\":\"{a} پاسخ\"}}"));
+    assert_eq!((owed.message, owed.insurer.as_str()), (a, "alpha"));
+    assert_eq!((owed.id, due[0].id), (number(1), number(1)));
     let beta = house.store.due(&id("beta"), NOW, 1).await.unwrap();
-    assert!(due[0].sequence < beta[0].sequence);
+    assert!(owed.sequence < beta[0].owed.as_ref().unwrap().sequence);
 }
 
 async fn every_attempt_is_kept_with_the_message(on: Backend) {
@@ -213,6 +217,21 @@ async fn a_delivery_is_owed_once(on: Backend) {
     match house.write(&batch).await.unwrap_err() {
         StoreError::Broken { constraint } => assert_eq!(constraint, Constraint::Delivery),
         other => panic!("{other}"),
+    }
+}
+
+async fn what_cannot_be_read_keeps_nothing_else_back(on: Backend) {
+    let (house, [a, _]) = owed(on).await;
+    let answer = "update turn set body = x'00' where number = 1 and message = (select message from delivery where sequence = 1)";
+    tamper(&house.bench, answer).await;
+    let alpha = id("alpha");
+    let due = house.store.due(&alpha, NOW, 10).await.unwrap();
+    let claimed = house.store.claim(&alpha, NOW, NOW.plus_ms(9), 10);
+    for offered in [due, claimed.await.unwrap()] {
+        let ids: Vec<_> = offered.iter().map(|offered| offered.id).collect();
+        assert_eq!(ids, [number(1), number(3)], "of {a}");
+        assert!(matches!(offered[0].owed, Err(StoreError::Seal(_))));
+        assert!(offered[1].owed.is_ok());
     }
 }
 

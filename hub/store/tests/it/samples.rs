@@ -15,8 +15,8 @@ use takmil_domain::participant::{Participant, Purpose, Role};
 use takmil_domain::party::InsurerRole;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit, Plan, Relationship};
 use takmil_store::{
-    Batch, Compressed, Enrolled, Leg, MessageUpdate, NewDelivery, NewEntry, NewLimit, NewMessage,
-    OwnerKey, Random, ReservationChange, ReservationState, Scope, Store,
+    Batch, Constraint, Enrolled, Leg, MessageUpdate, NewDelivery, NewEntry, NewLimit, NewMessage,
+    OwnerKey, Random, ReservationChange, ReservationState, Scope, Store, StoreError,
 };
 
 use crate::bench::{Backend, Bench};
@@ -160,8 +160,8 @@ impl House {
             insurers: vec![self::id("alpha")],
             deadline: None,
             digest: [7; 32],
-            original: Compressed::new(b"{\"the\":\"original\"}").unwrap(),
-            canonical: Compressed::new(b"{\"the\":\"canonical\"}").unwrap(),
+            original: b"{\"the\":\"original\"}".as_slice().into(),
+            canonical: b"{\"the\":\"canonical\"}".as_slice().into(),
             identifiers: vec![Identifier::new("urn:claims", id.to_string())],
             keys: vec![format!("key:{id}")],
             answer: format!("{{\"answer\":\"{id} پاسخ\"}}"),
@@ -212,7 +212,7 @@ impl House {
     }
 
     /// Writes a batch in a turn of its own.
-    pub(crate) async fn write(&self, batch: &Batch) -> Result<(), takmil_store::StoreError> {
+    pub(crate) async fn write(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut turn = self.store.begin().await?;
         turn.write(batch).await?;
         turn.commit().await
@@ -308,5 +308,13 @@ pub(crate) fn delivery(number: u8, to: &str, claim: MessageId, message: MessageI
         purpose: Purpose::Decided,
         created_at: NOW,
         due_at: NOW,
+    }
+}
+
+/// The constraint that was broken.
+pub(crate) fn broken(error: StoreError) -> Constraint {
+    match error {
+        StoreError::Broken { constraint } => constraint,
+        other => panic!("{other}"),
     }
 }
