@@ -9,7 +9,7 @@ use takmil_domain::ids::{DeliveryId, Identifier, MessageId, ParticipantId};
 use takmil_domain::participant::Purpose;
 use takmil_store::{
     Attempt, Batch, Entry, Leg, MessageEnvelope, NewDelivery, NewEntry, NewLeaf, NewMessage,
-    Outcome, OwnerKey, ReservationChange, ReservationState, Scope, Store,
+    Outcome, OwnerKey, ReservationChange, ReservationState, Scope, Sent, Store,
 };
 use tokio::sync::mpsc;
 
@@ -356,8 +356,7 @@ impl Said<'_> {
             insurers: kept.insurers.clone(),
             deadline: None,
             digest,
-            original: original.into_bytes().into(),
-            canonical: canonical.into_bytes().into(),
+            sent: Sent::new(original.as_bytes(), canonical.as_bytes())?,
             keys: keys(kept.envelope.kind.as_str(), &identifiers),
             identifiers,
             answer,

@@ -60,8 +60,8 @@ async fn train(arguments: &Arguments) -> Result<String, Box<dyn std::error::Erro
         for envelope in &page {
             let mut sample = store.original(&scope, envelope.id).await?;
             sample.extend(store.canonical(&scope, envelope.id).await?);
-            sample.extend(store.answer(&scope, envelope.id).await?.into_bytes());
             samples.push(sample);
+            samples.push(store.answer(&scope, envelope.id).await?.into_bytes());
         }
         match page.last() {
             Some(envelope) => last = Some(envelope.id),

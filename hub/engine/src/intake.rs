@@ -11,6 +11,7 @@ use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::bill_day;
 use takmil_formats::{Context, Read, Reading};
+use takmil_store::Sent;
 
 use crate::Inner;
 use crate::basis::Basis;
@@ -119,7 +120,7 @@ fn fresh(
     // What was sent is compared, not what this version of the code tables makes of it.
     let digest = sha256(&takmil_formats::native::write(&message));
     let unmapped = normalise(&mut message, &inner.tables);
-    let canonical: Arc<[u8]> = takmil_formats::native::write(&message).into();
+    let canonical = takmil_formats::native::write(&message);
     let bill = message.bill();
     let day = bill
         .as_ref()
@@ -140,19 +141,14 @@ fn fresh(
         })
         .or(default_class(message.kind()));
     // A body that holds one message is kept as it came; of several, each keeps its own part of the meaning.
-    let original = if alone {
-        submission.body.as_slice().into()
-    } else {
-        Arc::clone(&canonical)
-    };
+    let original = if alone { &submission.body } else { &canonical };
     Ok(Fresh {
         id,
         sender: submission.sender.id.clone(),
         format: submission.format.name,
         received_at: submission.received_at,
         digest,
-        original,
-        canonical,
+        sent: Sent::new(original, &canonical)?,
         keys: keys(submission, &message, place, alone),
         message: Arc::new(message),
         key: inner.store.own_key().clone(),

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
@@ -13,6 +12,7 @@ use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::audit::NewLeaf;
+use crate::body::Sent;
 use crate::seal::OwnerKey;
 use crate::turn::{Authorised, ReservationState};
 
@@ -70,10 +70,8 @@ pub struct NewMessage {
     pub deadline: Option<Instant>,
     /// SHA-256 of the body as received; a repeat with another body is not a repeat.
     pub digest: [u8; 32],
-    /// The body as received.
-    pub original: Arc<[u8]>,
-    /// The canonical message, as JSON.
-    pub canonical: Arc<[u8]>,
+    /// The body as received, and the canonical message.
+    pub sent: Sent,
     /// The sender's own identifiers of it, by which later messages name it.
     pub identifiers: Vec<Identifier>,
     /// What makes a repeat recognisable, unique per sender.

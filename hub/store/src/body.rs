@@ -1,54 +1,47 @@
-//! The body of a turn: what was sent, as it came and as it was understood, and what was answered. They tell the same
-//! in several ways, so they are compressed and sealed as one. Later turns have an answer alone.
+//! The body of a turn: what was sent, with a message's first turn, and what was answered. Both are compressed each by
+//! itself (what was sent before its turn comes, and neither is longer than the dictionary serves well), and sealed as
+//! one.
 
 use takmil_domain::ids::MessageId;
 
 use crate::column::Row;
+use crate::compressed::{fold, unfold};
 use crate::error::StoreError;
 use crate::keys::{Part, Sealed};
 use crate::seal::OwnerKey;
 
 const UNREADABLE: StoreError = StoreError::Unreadable { what: "a body" };
 
-/// A body to be kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Body<'a> {
-    pub(crate) original: &'a [u8],
-    pub(crate) canonical: &'a [u8],
-    pub(crate) answer: &'a str,
+/// What was sent, as it came and as it was understood: compressed together, for they say the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sent(Vec<u8>);
+
+impl Sent {
+    /// Compresses a message as it came, and its canonical JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::Compression`] if memory runs out.
+    pub fn new(original: &[u8], canonical: &[u8]) -> Result<Sent, StoreError> {
+        fold(&joined(original, canonical)?).map(Sent)
+    }
 }
 
-/// A body that was kept: the lengths of the first two parts (32 bits each, big-endian), and the parts.
+/// Seals the body of a turn.
+pub(crate) fn seal(
+    key: &OwnerKey,
+    (message, turn): (MessageId, u32),
+    sent: &Sent,
+    answer: &str,
+) -> Result<Sealed, StoreError> {
+    let body = joined(&sent.0, &fold(answer.as_bytes())?)?;
+    Sealed::of(key, message, Part::Body(turn), &body)
+}
+
+/// A body that was kept, with the compressed parts apart.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    parts: Vec<u8>,
-    canonical: usize,
-    answer: usize,
-}
-
-impl Body<'_> {
-    pub(crate) fn seal(
-        &self,
-        key: &OwnerKey,
-        message: MessageId,
-        turn: u32,
-    ) -> Result<Sealed, StoreError> {
-        let Body {
-            original,
-            canonical,
-            answer,
-        } = *self;
-        let length = |part: &[u8]| u32::try_from(part.len()).map_err(|_| UNREADABLE);
-        let lengths = [length(original)?, length(canonical)?].map(u32::to_be_bytes);
-        let whole = [
-            lengths.as_flattened(),
-            original,
-            canonical,
-            answer.as_bytes(),
-        ]
-        .concat();
-        Sealed::of(key, message, Part::Body(turn), &whole)
-    }
+    sent: Vec<u8>,
+    answer: Vec<u8>,
 }
 
 impl Opened {
@@ -58,19 +51,8 @@ impl Opened {
         turn: u32,
         sealed: &[u8],
     ) -> Result<Opened, StoreError> {
-        let mut parts = Sealed::open(key, message, Part::Body(turn), sealed)?;
-        let (lengths, _) = parts.split_first_chunk::<8>().ok_or(UNREADABLE)?;
-        let lengths = u64::from_be_bytes(*lengths);
-        let length = |of: u64| usize::try_from(of & u64::from(u32::MAX)).map_err(|_| UNREADABLE);
-        let (original, canonical) = (length(lengths >> 32)?, length(lengths)?);
-        parts.drain(..8);
-        let answer = original.checked_add(canonical);
-        let answer = answer.filter(|answer| *answer <= parts.len());
-        Ok(Opened {
-            parts,
-            canonical: original,
-            answer: answer.ok_or(UNREADABLE)?,
-        })
+        let (sent, answer) = apart(Sealed::open(key, message, Part::Body(turn), sealed)?)?;
+        Ok(Opened { sent, answer })
     }
 
     /// The body of a row that has one, as "body", with its turn's "number".
@@ -83,21 +65,36 @@ impl Opened {
     }
 
     /// What was sent, as it came.
-    pub(crate) fn original(mut self) -> Vec<u8> {
-        self.parts.truncate(self.canonical);
-        self.parts
+    pub(crate) fn original(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(apart(unfold(&self.sent)?)?.0)
     }
 
     /// What was sent, as it was understood.
-    pub(crate) fn canonical(mut self) -> Vec<u8> {
-        self.parts.truncate(self.answer);
-        self.parts.split_off(self.canonical)
+    pub(crate) fn canonical(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(apart(unfold(&self.sent)?)?.1)
     }
 
     /// What was answered.
-    pub(crate) fn answer(mut self) -> Result<String, StoreError> {
-        String::from_utf8(self.parts.split_off(self.answer)).map_err(|_| UNREADABLE)
+    pub(crate) fn answer(&self) -> Result<String, StoreError> {
+        String::from_utf8(unfold(&self.answer)?).map_err(|_| UNREADABLE)
     }
+}
+
+/// Two parts as one: the length of the first (32 bits, big-endian), and both.
+fn joined(first: &[u8], second: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let length = u32::try_from(first.len()).map_err(|_| UNREADABLE)?;
+    Ok([length.to_be_bytes().as_slice(), first, second].concat())
+}
+
+fn apart(mut both: Vec<u8>) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let (length, _) = both.split_first_chunk::<4>().ok_or(UNREADABLE)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| UNREADABLE)?;
+    both.drain(..4);
+    if length > both.len() {
+        return Err(UNREADABLE);
+    }
+    let second = both.split_off(length);
+    Ok((both, second))
 }
 
 /// What was sent with a message's first turn, whose body is "taken", as it was understood, and what was answered with
@@ -108,8 +105,11 @@ pub(crate) fn sent_and_answered(
     message: MessageId,
 ) -> Result<(Vec<u8>, String), StoreError> {
     let taken = Opened::of(key, message, 1, row.bytes("taken")?)?;
-    let answer = Opened::of_row(row, key, message)?.answer()?;
-    Ok((taken.canonical(), answer))
+    let answer = match row.number::<u32>("number")? {
+        1 => taken.answer()?,
+        _ => Opened::of_row(row, key, message)?.answer()?,
+    };
+    Ok((taken.canonical()?, answer))
 }
 
 #[cfg(test)]
@@ -122,26 +122,25 @@ mod tests {
         let key = OwnerKey::new([1; 32]);
         let message = MessageId(uuid::Uuid::from_bytes([2; 16]));
         for (original, canonical, answer) in [("sent", "نسخه", "answered"), ("", "", "")] {
-            let body = Body {
-                original: original.as_bytes(),
-                canonical: canonical.as_bytes(),
-                answer,
-            };
-            let sealed = body.seal(&key, message, 3).unwrap();
-            let opened = || Opened::of(&key, message, 3, sealed.as_bytes()).unwrap();
-            assert_eq!(opened().original(), original.as_bytes());
-            assert_eq!(opened().canonical(), canonical.as_bytes());
-            assert_eq!(opened().answer().unwrap(), answer);
+            let sent = Sent::new(original.as_bytes(), canonical.as_bytes()).unwrap();
+            let sealed = seal(&key, (message, 3), &sent, answer).unwrap();
+            let opened = Opened::of(&key, message, 3, sealed.as_bytes()).unwrap();
+            assert_eq!(opened.original().unwrap(), original.as_bytes());
+            assert_eq!(opened.canonical().unwrap(), canonical.as_bytes());
+            assert_eq!(opened.answer().unwrap(), answer);
             assert!(Opened::of(&key, message, 2, sealed.as_bytes()).is_err());
         }
+        // A later turn has nothing that was sent.
+        let sealed = seal(&key, (message, 3), &Sent::default(), "answered").unwrap();
+        let opened = Opened::of(&key, message, 3, sealed.as_bytes()).unwrap();
+        assert!(opened.canonical().is_err());
+        assert_eq!(opened.answer().unwrap(), "answered");
     }
 
     #[test]
-    fn lengths_beyond_the_body_are_an_error() {
-        let (key, message) = (OwnerKey::new([1; 32]), MessageId(uuid::Uuid::nil()));
-        for contents in [&b""[..], &[0; 7], &[0, 0, 0, 9, 0, 0, 0, 0, 1], &[255; 16]] {
-            let sealed = Sealed::of(&key, message, Part::Body(1), contents).unwrap();
-            assert!(Opened::of(&key, message, 1, sealed.as_bytes()).is_err());
+    fn a_length_beyond_the_body_is_an_error() {
+        for both in [&b""[..], &[0; 3], &[0, 0, 0, 2, 1], &[255; 16]] {
+            assert!(apart(both.to_vec()).is_err());
         }
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::blind::Blind;
 use crate::column::Row;
-use crate::compressed;
+use crate::compressed::unfold;
 use crate::db::{Db, Pool};
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
@@ -39,7 +39,7 @@ impl Part<'_> {
     }
 }
 
-/// A part as it is kept: compressed, and sealed.
+/// A part as it is kept: sealed.
 #[derive(Debug, Clone)]
 pub(crate) struct Sealed(Vec<u8>);
 
@@ -56,7 +56,7 @@ impl Sealed {
         part: Part<'_>,
         contents: &[u8],
     ) -> Result<Sealed, StoreError> {
-        let sealed = key.seal(message.0, part.number(), &compressed::fold(contents)?)?;
+        let sealed = key.seal(message.0, part.number(), contents)?;
         Ok(Sealed(sealed))
     }
 
@@ -65,24 +65,24 @@ impl Sealed {
         &self.0
     }
 
-    /// Opens a part and unfolds it.
+    /// Opens a part.
     pub(crate) fn open(
         key: &OwnerKey,
         message: MessageId,
         part: Part<'_>,
         sealed: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        compressed::unfold(&key.open(message.0, part.number(), sealed)?)
+        Ok(key.open(message.0, part.number(), sealed)?)
     }
 
-    /// Opens a part that is a text.
+    /// Opens a part that is a compressed text.
     pub(crate) fn open_text(
         key: &OwnerKey,
         message: MessageId,
         part: Part<'_>,
         sealed: &[u8],
     ) -> Result<String, StoreError> {
-        let text = String::from_utf8(Sealed::open(key, message, part, sealed)?);
+        let text = String::from_utf8(unfold(&Sealed::open(key, message, part, sealed)?)?);
         text.map_err(|_| StoreError::Unreadable { what: "a text" })
     }
 }

@@ -61,6 +61,7 @@ pub use batch::{
     Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
     ReservationChange, RevisedLimit, UnmappedCode,
 };
+pub use body::Sent;
 pub use catalogue::{Catalogue, Revision, Upserted};
 pub use enrol::{EnrolRefusal, Enrolled};
 pub use error::{Constraint, StoreError};

@@ -10,7 +10,8 @@ use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
 use crate::blind::Blind;
-use crate::body::Body;
+use crate::body::{self, Sent};
+use crate::compressed::fold;
 use crate::error::{Constraint, StoreError};
 use crate::keys::{Part, Sealed};
 use crate::ledger_rows::{Moved, OfLimit};
@@ -228,38 +229,27 @@ impl<'a> TurnRow<'a> {
     ) -> Result<Vec<Self>, StoreError> {
         let mut rows = Vec::with_capacity(messages.len().saturating_add(updates.len()));
         for new in messages {
-            let body = Body {
-                original: &new.original,
-                canonical: &new.canonical,
-                answer: &new.answer,
-            };
             rows.push(TurnRow {
                 message: new.id.into(),
                 number: 1,
                 at: new.answered_at,
                 state: new.state,
-                body: Some(body.seal(&new.key, new.id, 1)?),
+                body: Some(body::seal(&new.key, (new.id, 1), &new.sent, &new.answer)?),
                 legs: &new.legs,
                 entries: moved.take(new.id, 1),
             });
         }
         for update in updates {
-            let body = match &update.answer {
-                Some(answer) => {
-                    let body = Body {
-                        answer,
-                        ..Body::default()
-                    };
-                    Some(body.seal(keys.of(update.id)?, update.id, update.turn)?)
-                }
-                None => None,
+            let seal = |answer: &String| {
+                let key = keys.of(update.id)?;
+                body::seal(key, (update.id, update.turn), &Sent::default(), answer)
             };
             rows.push(TurnRow {
                 message: update.id.into(),
                 number: update.turn,
                 at: update.at,
                 state: update.to,
-                body,
+                body: update.answer.as_ref().map(seal).transpose()?,
                 legs: &update.legs,
                 entries: moved.take(update.id, update.turn),
             });
@@ -315,7 +305,12 @@ impl<'a> DecisionRow<'a> {
                 insurer: &new.insurer,
                 reference,
                 at: new.at,
-                document: Sealed::of(keys.of(message)?, message, part, document.as_bytes())?,
+                document: Sealed::of(
+                    keys.of(message)?,
+                    message,
+                    part,
+                    &fold(document.as_bytes())?,
+                )?,
             })
         };
         decisions.iter().map(row).collect()

@@ -205,7 +205,7 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such message in the scope; [`StoreError::Erased`] if it is of a
     /// member who was erased.
     pub async fn original(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        Ok(self.opened(scope, id, FIRST).await?.original())
+        self.opened(scope, id, FIRST).await?.original()
     }
 
     /// The canonical message, as JSON.
@@ -213,7 +213,7 @@ impl Store {
     /// # Errors
     /// As [`Store::original`].
     pub async fn canonical(&self, scope: &Scope, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        Ok(self.opened(scope, id, FIRST).await?.canonical())
+        self.opened(scope, id, FIRST).await?.canonical()
     }
 
     /// The last answer, as JSON.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::db::Value;
 
 /// For how many rows SQLite's statements are prepared. More go in several.
-pub(crate) const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
+pub(crate) const SIZES: [usize; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 /// A statement over rows.
 #[derive(Debug)]
@@ -178,17 +178,13 @@ pub(crate) use {array_type, from_arrays, kind, over, row};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Bytes<const N: usize>(pub(crate) [u8; N]);
 
-impl<const N: usize> std::fmt::Display for Bytes<N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 impl<const N: usize> Serialize for Bytes<N> {
     /// In a document they stand as hexadecimal digits, which both databases read as an id.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.collect_str(self)
+            let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+            serializer.serialize_str(&digits.collect::<String>())
         } else {
             serializer.serialize_bytes(&self.0)
         }

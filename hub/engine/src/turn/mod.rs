@@ -20,7 +20,7 @@ use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
     Authorised, Batch, Entry, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry, NewLimit,
-    OwnerKey, ReservationChange, ReservationState, RevisedLimit, StoredAnswer,
+    OwnerKey, ReservationChange, ReservationState, RevisedLimit, Sent, StoredAnswer,
 };
 
 use crate::Inner;
@@ -62,8 +62,7 @@ pub(crate) struct Fresh {
     pub(crate) format: &'static str,
     pub(crate) received_at: Instant,
     pub(crate) digest: [u8; 32],
-    pub(crate) original: Arc<[u8]>,
-    pub(crate) canonical: Arc<[u8]>,
+    pub(crate) sent: Sent,
     pub(crate) message: Arc<Message>,
     /// Under which it is sealed: the member's key, or the hub's own.
     pub(crate) key: OwnerKey,

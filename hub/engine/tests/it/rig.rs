@@ -18,7 +18,7 @@ use takmil_insurers::Transports;
 use takmil_mappings::Tables;
 use takmil_store::{
     Batch, FileKeys, KeyProvider as _, NewDelivery, NewMessage, OwnerKey, Place, Resolution, Scope,
-    Store, StoreConfig,
+    Sent, Store, StoreConfig,
 };
 
 /// A hub under test.
@@ -215,8 +215,7 @@ impl Rig {
             insurers: Vec::new(),
             deadline: None,
             digest: [0; 32],
-            original: b"{}".as_slice().into(),
-            canonical: b"{}".as_slice().into(),
+            sent: Sent::new(b"{}", b"{}").unwrap(),
             identifiers: vec![Identifier::new("urn:test:messages", number)],
             keys: Vec::new(),
             answer: "{}".to_owned(),

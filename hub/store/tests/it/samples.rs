@@ -16,7 +16,7 @@ use takmil_domain::party::InsurerRole;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit, Plan, Relationship};
 use takmil_store::{
     Batch, Constraint, Enrolled, Leg, MessageUpdate, NewDelivery, NewEntry, NewLimit, NewMessage,
-    OwnerKey, Random, ReservationChange, ReservationState, Scope, Store, StoreError,
+    OwnerKey, Random, ReservationChange, ReservationState, Scope, Sent, Store, StoreError,
 };
 
 use crate::bench::{Backend, Bench};
@@ -160,8 +160,7 @@ impl House {
             insurers: vec![self::id("alpha")],
             deadline: None,
             digest: [7; 32],
-            original: b"{\"the\":\"original\"}".as_slice().into(),
-            canonical: b"{\"the\":\"canonical\"}".as_slice().into(),
+            sent: Sent::new(b"{\"the\":\"original\"}", b"{\"the\":\"canonical\"}").unwrap(),
             identifiers: vec![Identifier::new("urn:claims", id.to_string())],
             keys: vec![format!("key:{id}")],
             answer: format!("{{\"answer\":\"{id} پاسخ\"}}"),
