@@ -151,6 +151,7 @@ async fn decide(
     trial.limits(&hub.insurer()?, &paid, members).await?;
     trial.report.sent += count(cases.len());
     trial.report.acknowledged += count(ids.len());
+    trial.drained().await;
     trial.check_up(&ids).await?;
     hub.kill().await?;
     Ok(ends)

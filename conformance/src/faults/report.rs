@@ -119,7 +119,7 @@ impl fmt::Display for Report {
             };
             writeln!(
                 f,
-                "  control run, syncs that do nothing: {verdict} ({} of {})",
+                "  control run, syncs that do nothing: {verdict} ({} losses found, {} acknowledged)",
                 control.lost, control.acknowledged
             )?;
         }

@@ -38,6 +38,8 @@ const RETRY: Duration = Duration::from_millis(50);
 /// How long nothing of what is owed may reach an insurer who is up.
 const DELIVERY: Duration = Duration::from_secs(45);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// After so long without another delivery, an insurer who is up has all that it will get.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What a hub that was killed had in hand for an insurer is offered again after twice this time, which is waited for.
 const ENGINE: &str = "[engine]\ndeliver_deadline_ms = 2000\n";
@@ -442,6 +444,16 @@ impl Trial {
         }
         if strange > 0 {
             self.fail(format!("{strange} deliveries of messages that nobody sent"));
+        }
+    }
+
+    /// Waits until nothing comes to the insurer any more: what is owed to it then is stuck.
+    pub(super) async fn drained(&self) {
+        self.progress.begin("deliveries", 0);
+        let received = || self.place.insurer.tally().deliveries;
+        let mut had = None;
+        while had.replace(received()) != Some(received()) {
+            sleep(QUIET).await;
         }
     }
 
