@@ -92,7 +92,7 @@ impl Transports {
                 Transport::Rest => self.rest.decide(endpoint, delivery, deadline, now).await,
             }
         };
-        let stated = within(deadline, call).await?;
+        let stated = self.within(endpoint, deadline, call).await?;
         stated.fit(proposal).map_err(TransportError::Garbled)
     }
 
@@ -116,22 +116,35 @@ impl Transports {
                 Transport::Rest => self.rest.deliver(endpoint, delivery, now).await,
             }
         };
-        within(deadline, call).await
+        self.within(endpoint, deadline, call).await
     }
-}
 
-async fn within<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, TransportError>>,
-) -> Result<T, TransportError> {
-    let silent = |_| {
-        Err(TransportError::Silent {
-            waited_ms: milliseconds(deadline),
-        })
-    };
-    tokio::time::timeout(deadline, call)
-        .await
-        .unwrap_or_else(silent)
+    /// Makes a call that ends by its deadline.
+    ///
+    /// Where it stays silent, its connections may have been forgotten on the way, by a firewall, say. They are not used
+    /// again: each would cost another call its deadline.
+    async fn within<T>(
+        &self,
+        endpoint: &Endpoint,
+        deadline: Duration,
+        call: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        let begun = std::time::Instant::now();
+        let silent = |_| {
+            Err(TransportError::Silent {
+                waited_ms: milliseconds(deadline),
+            })
+        };
+        let settled = tokio::time::timeout(deadline, call).await;
+        let settled = settled.unwrap_or_else(silent);
+        if matches!(settled, Err(TransportError::Silent { .. })) {
+            match endpoint.transport {
+                Transport::Grpc => self.grpc.forget(endpoint, begun),
+                Transport::Rest => self.rest.forget(endpoint, begun),
+            }
+        }
+        settled
+    }
 }
 
 fn milliseconds(time: Duration) -> u64 {

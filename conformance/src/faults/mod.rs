@@ -39,6 +39,7 @@ pub use network::network;
 pub use place::StoreKind;
 pub use power::power;
 pub use progress::Progress;
+pub use proxy::{Proxy, Weather};
 pub use race::race;
 pub use redis::redis;
 pub use repeats::repeats;

@@ -20,7 +20,7 @@ const DRIP: Duration = Duration::from_millis(10);
 
 /// What is wrong with the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weather {
+pub enum Weather {
     /// Nothing.
     Fair,
     /// All comes later.
@@ -39,7 +39,7 @@ pub(super) enum Weather {
 }
 
 /// The way. Dropping it breaks all connections.
-pub(super) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     weather: watch::Sender<Weather>,
     target: watch::Sender<Option<SocketAddr>>,
@@ -48,7 +48,10 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// A way on a free port of this machine, which leads nowhere yet.
-    pub(super) async fn start() -> Result<Proxy, Error> {
+    ///
+    /// # Errors
+    /// [`Error`] where no port can be had.
+    pub async fn start() -> Result<Proxy, Error> {
         let failed = Error::system("no socket can be had on loopback");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(failed)?;
@@ -67,17 +70,17 @@ impl Proxy {
     }
 
     /// Where it begins.
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Where it leads from now on.
-    pub(super) fn lead_to(&self, target: SocketAddr) {
+    pub fn lead_to(&self, target: SocketAddr) {
         self.target.send_replace(Some(target));
     }
 
     /// Changes the weather.
-    pub(super) fn turn(&self, weather: Weather) {
+    pub fn turn(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
 }

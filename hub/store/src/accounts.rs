@@ -58,10 +58,7 @@ impl Store {
         &self,
         lists: &[Vec<Identifier>],
     ) -> Result<Vec<Resolution>, StoreError> {
-        let named = |list: &Vec<Identifier>| {
-            let blind = self.keys.blind();
-            list.iter().filter_map(|one| blind.of_person(one)).collect()
-        };
+        let named = |list: &Vec<Identifier>| self.keys.blind().of_persons(list).collect();
         let wanted: Vec<Vec<Id>> = lists.iter().map(named).collect();
         let all: Vec<_> = wanted.iter().flatten().copied().collect();
         let known = members_named(&mut self.readers.acquire().await?.db(), &all).await?;

@@ -4,7 +4,7 @@
 use takmil_domain::digest::Keyed;
 use takmil_domain::ids::{Identifier, ParticipantId};
 
-use crate::rows::{Bytes, Id};
+use crate::rows::Id;
 use crate::seal::OwnerKey;
 
 /// What keeps the digests apart from all else that the hub's own key is for.
@@ -19,11 +19,16 @@ impl Blind {
         Blind(Keyed::new(&own.digest(PURPOSE)))
     }
 
-    /// Of an identifier of a person; none where it means something to its sender alone.
-    pub(crate) fn of_person(&self, identifier: &Identifier) -> Option<Id> {
-        let (system, value) = spelled(identifier);
-        let is_known = !system.is_empty() && !value.is_empty();
-        is_known.then(|| self.of(&["person", &system, &value]))
+    /// Of identifiers of persons, but for those that mean something to their sender alone.
+    pub(crate) fn of_persons<'a>(
+        &self,
+        identifiers: impl IntoIterator<Item = &'a Identifier>,
+    ) -> impl Iterator<Item = Id> {
+        identifiers.into_iter().filter_map(|identifier| {
+            let (system, value) = spelled(identifier);
+            let is_known = !system.is_empty() && !value.is_empty();
+            is_known.then(|| self.of(&["person", &system, &value]))
+        })
     }
 
     /// Of a sender's identifier of a message.
@@ -38,10 +43,7 @@ impl Blind {
     }
 
     fn of<const N: usize>(&self, parts: &[&str; N]) -> Id {
-        let digest = self.0.of(&parts.map(str::as_bytes));
-        let mut id = [0; 16];
-        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Bytes(id)
+        Id::of_digest(self.0.of(&parts.map(str::as_bytes)))
     }
 }
 

@@ -5,7 +5,7 @@
 use takmil_domain::ids::MessageId;
 
 use crate::column::Row;
-use crate::compressed::{fold, unfold};
+use crate::compressed::{compress, decompress};
 use crate::error::StoreError;
 use crate::keys::{Part, Sealed};
 use crate::seal::OwnerKey;
@@ -22,7 +22,7 @@ impl Sent {
     /// # Errors
     /// [`StoreError::Compression`] if memory runs out.
     pub fn new(original: &[u8], canonical: &[u8]) -> Result<Sent, StoreError> {
-        fold(&joined(original, canonical)?).map(Sent)
+        compress(&joined(original, canonical)?).map(Sent)
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn seal(
     sent: &Sent,
     answer: &str,
 ) -> Result<Sealed, StoreError> {
-    let body = joined(&sent.0, &fold(answer.as_bytes())?)?;
+    let body = joined(&sent.0, &compress(answer.as_bytes())?)?;
     Sealed::of(key, message, Part::Body(turn), &body)
 }
 
@@ -66,17 +66,17 @@ impl Opened {
 
     /// What was sent, as it came.
     pub(crate) fn original(&self) -> Result<Vec<u8>, StoreError> {
-        Ok(apart(unfold(&self.sent)?)?.0)
+        Ok(apart(decompress(&self.sent)?)?.0)
     }
 
     /// What was sent, as it was understood.
     pub(crate) fn canonical(&self) -> Result<Vec<u8>, StoreError> {
-        Ok(apart(unfold(&self.sent)?)?.1)
+        Ok(apart(decompress(&self.sent)?)?.1)
     }
 
     /// What was answered.
     pub(crate) fn answer(&self) -> Result<String, StoreError> {
-        String::from_utf8(unfold(&self.answer)?).map_err(|_| UNREADABLE)
+        String::from_utf8(decompress(&self.answer)?).map_err(|_| UNREADABLE)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 /// Fast rather than small: bodies are compressed on the way of an answer. Level 1 takes half as long again, for 4 %.
 const LEVEL: i32 = -1;
 
-/// The most that one body unfolds to, so that a broken row cannot exhaust memory.
+/// The most that one body decompresses to, so that a broken row cannot exhaust memory.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// The dictionary that bodies are compressed with.
@@ -33,7 +33,7 @@ thread_local! {
 }
 
 /// Compresses a body (zstd).
-pub(crate) fn fold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn compress(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     COMPRESSOR
         .with_borrow_mut(|slot| {
             let compressor = match slot.take() {
@@ -46,7 +46,7 @@ pub(crate) fn fold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 /// The body of compressed bytes.
-pub(crate) fn unfold(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes)
         .ok()
         .flatten();
@@ -73,15 +73,15 @@ mod tests {
     #[test]
     fn a_body_comes_back_as_it_was() {
         for body in [&b""[..], b"x", "نسخه ".repeat(10_000).as_bytes()] {
-            assert_eq!(unfold(&fold(body).unwrap()).unwrap(), body);
+            assert_eq!(decompress(&compress(body).unwrap()).unwrap(), body);
         }
-        assert!(unfold(b"not zstd").is_err());
+        assert!(decompress(b"not zstd").is_err());
     }
 
     #[test]
     fn what_messages_have_in_common_costs_next_to_nothing() {
         let message = include_bytes!("../../../benches/samples/admission.json");
-        let kept = fold(message).unwrap();
+        let kept = compress(message).unwrap();
         let alone = zstd::bulk::compress(message, LEVEL).unwrap();
         assert!(kept.len() * 3 < alone.len() * 2);
     }

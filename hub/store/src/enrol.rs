@@ -152,10 +152,7 @@ impl<'a> Desk<'a> {
 
     /// The member whom the identifiers name, or a new one; all of them name it from now on.
     fn member(&mut self, identifiers: &[Identifier]) -> Result<MemberId, EnrolRefusal> {
-        let identifiers = identifiers.iter();
-        let identifiers: BTreeSet<_> = identifiers
-            .filter_map(|identifier| self.blind.of_person(identifier))
-            .collect();
+        let identifiers: BTreeSet<_> = self.blind.of_persons(identifiers).collect();
         if identifiers.is_empty() {
             return Err(EnrolRefusal::Unidentified);
         }
@@ -228,9 +225,7 @@ async fn known_identifiers(
     let all = enrolments
         .iter()
         .flat_map(|enrolment| &enrolment.member.identifiers);
-    let distinct: BTreeSet<_> = all
-        .filter_map(|identifier| blind.of_person(identifier))
-        .collect();
+    let distinct: BTreeSet<_> = blind.of_persons(all).collect();
     let distinct: Vec<_> = distinct.into_iter().collect();
     members_named(db, &distinct).await
 }

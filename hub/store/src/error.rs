@@ -86,8 +86,8 @@ pub enum StoreError {
     /// A key is not at hand, or does not open what it should.
     #[error("sealed contents")]
     Seal(#[source] SealError),
-    /// A body could not be compressed or unfolded.
-    #[error("a body could not be compressed or unfolded")]
+    /// A body could not be compressed or decompressed.
+    #[error("a body could not be compressed or decompressed")]
     Compression(#[source] std::io::Error),
     /// A folder for a temporary store could not be made.
     #[error("no folder for the store")]

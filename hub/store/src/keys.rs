@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::blind::Blind;
 use crate::column::Row;
-use crate::compressed::unfold;
+use crate::compressed::{compress, decompress};
 use crate::db::{Db, Pool};
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
@@ -75,6 +75,16 @@ impl Sealed {
         Ok(key.open(message.0, part.number(), sealed)?)
     }
 
+    /// Seals a text, compressed.
+    pub(crate) fn of_text(
+        key: &OwnerKey,
+        message: MessageId,
+        part: Part<'_>,
+        text: &str,
+    ) -> Result<Sealed, StoreError> {
+        Sealed::of(key, message, part, &compress(text.as_bytes())?)
+    }
+
     /// Opens a part that is a compressed text.
     pub(crate) fn open_text(
         key: &OwnerKey,
@@ -82,7 +92,7 @@ impl Sealed {
         part: Part<'_>,
         sealed: &[u8],
     ) -> Result<String, StoreError> {
-        let text = String::from_utf8(unfold(&Sealed::open(key, message, part, sealed)?)?);
+        let text = String::from_utf8(decompress(&Sealed::open(key, message, part, sealed)?)?);
         text.map_err(|_| StoreError::Unreadable { what: "a text" })
     }
 }
@@ -115,17 +125,21 @@ impl Keys {
     ) -> Result<Keys, StoreError> {
         const OWN: &str = "select wrapped from data_key where owner = $1";
         let nobody = [NOBODY.into()];
-        if writers.fetch_optional(OWN, &nobody).await?.is_none() {
-            let wrapped = provider.wrap(NOBODY, fresh).await?;
-            // Another hub, which starts beside this one, may have made it meanwhile.
-            writers
-                .execute(
-                    "insert into data_key (owner, wrapped) values ($1, $2) on conflict (owner) do nothing",
-                    &[NOBODY.into(), wrapped.as_slice().into()],
-                )
-                .await?;
-        }
-        let row = writers.fetch_one(OWN, &nobody).await?;
+        let row = match writers.fetch_optional(OWN, &nobody).await? {
+            Some(row) => row,
+            None => {
+                let wrapped = provider.wrap(NOBODY, fresh).await?;
+                // Another hub, which starts beside this one, may have made it meanwhile.
+                writers
+                    .execute(
+                        "insert into data_key (owner, wrapped) values ($1, $2)
+                         on conflict (owner) do nothing",
+                        &[NOBODY.into(), wrapped.as_slice().into()],
+                    )
+                    .await?;
+                writers.fetch_one(OWN, &nobody).await?
+            }
+        };
         let own = provider.unwrap(NOBODY, row.bytes("wrapped")?).await?;
         let blind = Blind::new(&own);
         Ok(Keys {

@@ -13,7 +13,7 @@ use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
 use crate::batch::{NewEntry, NewLimit, ReservationChange, RevisedLimit};
 use crate::error::{Constraint, StoreError};
-use crate::rows::{Bytes, Id, row};
+use crate::rows::{Id, row};
 use crate::turn::ReservationState;
 
 /// Where a limit is kept: its account, and a digest of its whole key.
@@ -32,14 +32,9 @@ impl Place {
 
 impl From<&LimitKey> for Place {
     fn from(key: &LimitKey) -> Place {
-        let digest = sha256(key.to_string().as_bytes());
-        let mut id = [0; 16];
-        for (to, from) in id.iter_mut().zip(digest) {
-            *to = from;
-        }
         Place {
             account: key.account.into(),
-            standing: Bytes(id),
+            standing: Id::of_digest(sha256(key.to_string().as_bytes())),
         }
     }
 }
@@ -395,17 +390,12 @@ impl ReservationRow {
         let before = |message: MessageId| known.get(&message).cloned().flatten();
         let mut after: BTreeMap<MessageId, Held> = BTreeMap::new();
         for change in changes {
-            let parts = match after
-                .remove(&change.message)
-                .or_else(|| before(change.message))
-            {
-                Some(held) => held.parts,
-                None => BTreeMap::new(),
-            };
+            let held = after.remove(&change.message);
+            let held = held.or_else(|| before(change.message));
             let held = Held {
                 expires_on: change.expires_on,
                 state: change.state,
-                parts,
+                parts: held.map(|held| held.parts).unwrap_or_default(),
             };
             after.insert(change.message, held);
         }

@@ -11,7 +11,6 @@ use takmil_domain::money::{Amount, Quantity};
 use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
 use crate::blind::Blind;
 use crate::body::{self, Sent};
-use crate::compressed::fold;
 use crate::error::{Constraint, StoreError};
 use crate::keys::{Part, Sealed};
 use crate::ledger_rows::{Moved, OfLimit};
@@ -299,17 +298,16 @@ impl<'a> DecisionRow<'a> {
         let row = |new: &'a NewDecision| {
             let (message, reference) = (new.decision.message, new.decision.reference.as_str());
             let document = crate::catalogue::rendered(&new.decision)?;
-            let part = Part::Decision(reference);
             Ok(DecisionRow {
                 message: message.into(),
                 insurer: &new.insurer,
                 reference,
                 at: new.at,
-                document: Sealed::of(
+                document: Sealed::of_text(
                     keys.of(message)?,
                     message,
-                    part,
-                    &fold(document.as_bytes())?,
+                    Part::Decision(reference),
+                    &document,
                 )?,
             })
         };

@@ -204,6 +204,15 @@ impl Serialize for Raw<'_> {
 /// An id in a row.
 pub(crate) type Id = Bytes<16>;
 
+impl Id {
+    /// By which what is digested is found: the first half of its SHA-256, or of one under a key.
+    pub(crate) fn of_digest(digest: [u8; 32]) -> Id {
+        let mut id = [0; 16];
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Bytes(id)
+    }
+}
+
 impl From<Uuid> for Id {
     fn from(uuid: Uuid) -> Id {
         Bytes(uuid.into_bytes())

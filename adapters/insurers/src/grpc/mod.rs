@@ -6,7 +6,7 @@ pub mod delivery;
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use takmil_domain::answer::Answer;
@@ -42,6 +42,10 @@ impl Caller {
     pub(crate) fn showing(shown: Shown) -> Self {
         let channels = Pool::showing(shown);
         Self { channels }
+    }
+
+    pub(crate) fn forget(&self, endpoint: &Endpoint, at: Instant) {
+        self.channels.forget(endpoint, at);
     }
 
     pub(crate) async fn decide(

@@ -43,6 +43,10 @@ impl Caller {
         Self { clients }
     }
 
+    pub(crate) fn forget(&self, endpoint: &Endpoint, at: std::time::Instant) {
+        self.clients.forget(endpoint, at);
+    }
+
     pub(crate) async fn decide(
         &self,
         endpoint: &Endpoint,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use takmil_conformance::faults::{Proxy, Weather};
 use takmil_conformance::insurer::{Manner, Script};
 use takmil_domain::participant::{Endpoint, Purpose, Transport};
 use takmil_insurers::{TransportError, Transports};
@@ -109,6 +111,30 @@ async fn a_connection_that_breaks_under_a_call_is_noticed_at_once() {
             "{wire:?} {settled:?}"
         );
         assert!(begun.elapsed() < PATIENT / 2);
+    }
+}
+
+/// Silence says nothing of how many connections lead nowhere: one call pays for all of them.
+#[tokio::test]
+async fn connections_that_were_forgotten_on_the_way_cost_one_call() {
+    const SHORT: Duration = Duration::from_millis(500);
+    let transports = Transports::new();
+    for wire in WIRES {
+        let mut insurer = Insurer::start(wire, Script::approve().slowly(50)).await;
+        let way = Proxy::start().await.unwrap();
+        way.lead_to(insurer.simulator.address());
+        insurer.endpoint.url = way.url();
+        let asked = join_all((0..4).map(|_| insurer.ask(&transports, PATIENT))).await;
+        assert!(asked.iter().all(Result::is_ok), "{wire:?} {asked:?}");
+        way.turn(Weather::HalfOpen);
+        tokio::time::sleep(SHORT).await;
+        way.turn(Weather::Fair);
+        let settled = insurer.ask(&transports, SHORT).await;
+        assert!(
+            matches!(settled, Err(TransportError::Silent { .. })),
+            "{wire:?} {settled:?}"
+        );
+        insurer.ask(&transports, PATIENT).await.unwrap();
     }
 }
 

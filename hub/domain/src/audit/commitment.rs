@@ -3,34 +3,17 @@
 //! Whoever holds payload and salt can show that it is what the leaf says. Without the salt nobody can try out what
 //! the payload may have been; erasing salt and payload leaves the log as verifiable as before.
 
-use ring::hmac;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
-use uuid::Uuid;
 
 use super::hash::{from_base64, sha256, to_base64};
 
-// Tells these hashes from every other use of SHA-256 and of the key.
+// Tells these hashes from every other use of SHA-256.
 const COMMITMENT_LABEL: &[u8] = b"takmil/commitment/v1";
-const SALT_LABEL: &[u8] = b"takmil/salt/v1";
 
 /// Random bytes of one payload, erased with it. `Debug` masks them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; 32]);
-
-impl Salt {
-    /// The salt of one turn of a thing, from the key that its payload is encrypted under: erasing the key erases
-    /// the salt, and nothing more has to be kept.
-    pub fn of_key(key: &[u8], subject: Uuid, turn: u32) -> Salt {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-        context.update(SALT_LABEL);
-        context.update(subject.as_bytes());
-        context.update(&turn.to_be_bytes());
-        let tag = context.sign();
-        // The library's type is for tags of any length; this one's is that of its algorithm.
-        Salt(tag.as_ref().try_into().unwrap_or([0; 32]))
-    }
-}
 
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
