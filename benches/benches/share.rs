@@ -14,7 +14,7 @@ use takmil_domain::date::Date;
 use takmil_domain::ids::{AccountId, MemberId, TariffId};
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::party::{InsurerRole, Sector, Sex};
-use takmil_domain::plan::{BasePlan, Plan, Relationship};
+use takmil_domain::plan::{BasePlan, Plan, Relationship, Tier};
 use takmil_domain::share::{BillLine, Case, CoverTerms, Frame};
 use takmil_domain::tariff::Tariff;
 use takmil_mappings::packs::{Pack, pack};
@@ -111,6 +111,7 @@ impl Documents {
             class: Some(EncounterClass::Inpatient),
             sector: Some(Sector::Private),
             base: tariff(&self.base.tariff).map(|tariff| (&self.base, tariff)),
+            diagnoses: Vec::new(),
             asks_leave: false,
             covers: vec![CoverTerms {
                 cover: &self.cover,
@@ -144,7 +145,9 @@ fn line((seq, (system, code, billed)): (u32, &'static (&str, &str, i64))) -> Bil
         billed: Amount::new(*billed),
         base_paid: None,
         subsidy: Amount::ZERO,
-        in_network: vec![true],
+        network: vec![Tier::FIRST],
+        parts: Vec::new(),
+        bilateral: false,
         reference_price: None,
         substitution_refused: false,
         authorisation: None,

@@ -129,7 +129,7 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
 }
 
 /// The character that parts the fields of the first line most often.
-fn delimiter(start: &[u8]) -> u8 {
+pub(crate) fn delimiter(start: &[u8]) -> u8 {
     let first = start
         .split(|byte| *byte == b'\n')
         .next()
@@ -295,7 +295,7 @@ impl From {
 }
 
 /// The place of a column by its name in the first line, which may start with a byte order mark.
-fn position(names: &ByteRecord, wanted: &str) -> Result<usize, Error> {
+pub(crate) fn position(names: &ByteRecord, wanted: &str) -> Result<usize, Error> {
     let plain = |name: &[u8]| text::normalise(&String::from_utf8_lossy(name)).into_owned();
     let wanted_plain = plain(wanted.as_bytes());
     names

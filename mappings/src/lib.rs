@@ -3,8 +3,10 @@
 //!
 //! The common scheme takes ICD-10-CM for diagnoses, RxNorm for drugs and HCPCS level II for services
 //! where they have a code; a national list with no map is its own scheme. Look-ups are pure: no file,
-//! no network, no clock. Nothing here refuses a message.
+//! no network, no clock. Nothing here refuses a message. The tables of the clinical rules are filled from here
+//! too.
 
+pub mod clinical;
 pub mod import;
 pub mod packs;
 pub mod shipped;

@@ -76,6 +76,37 @@ pub static SHIPPED: [Shipped; 9] = [
     ),
 ];
 
+/// The tables of the clinical rules: who can have a diagnosis, the notes of ICD-10-CM, the most units of a service,
+/// what drugs are given for, which organs a procedure removes. They say something of codes and are no lists of
+/// them, so that no code is looked up here.
+pub static CLINICAL: [Shipped; 5] = [
+    list(
+        "icd-10-cm-bearers",
+        systems::ICD_10_CM,
+        include_bytes!("../data/icd-10-cm-bearers.tsv.zst"),
+    ),
+    list(
+        "icd-10-cm-notes",
+        systems::ICD_10_CM,
+        include_bytes!("../data/icd-10-cm-notes.tsv.zst"),
+    ),
+    list(
+        "hcpcs-units",
+        systems::HCPCS,
+        include_bytes!("../data/hcpcs-units.tsv.zst"),
+    ),
+    list(
+        "rxnorm-indications",
+        systems::RXNORM,
+        include_bytes!("../data/rxnorm-indications.tsv.zst"),
+    ),
+    list(
+        "icd-10-pcs-organs",
+        systems::ICD_10_PCS,
+        include_bytes!("../data/icd-10-pcs-organs.tsv.zst"),
+    ),
+];
+
 /// How a Zstandard frame starts.
 const FRAME: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 

@@ -167,6 +167,11 @@ impl Tables {
         heads
     }
 
+    /// The list of a system's codes, where there is one.
+    pub(crate) fn listed(&self, uri: &str) -> Result<Option<&Table>, Error> {
+        self.0.lists.get(uri).map(Source::table).transpose()
+    }
+
     fn held(&self) -> impl Iterator<Item = &Source> {
         self.0.lists.values().chain(self.0.maps.values().flatten())
     }
@@ -377,12 +382,7 @@ impl Tables {
     }
 
     fn list(&self, uri: &str) -> Result<Option<&Table>, Gap> {
-        self.0
-            .lists
-            .get(uri)
-            .map(Source::table)
-            .transpose()
-            .map_err(|_| Gap::Unreadable)
+        self.listed(uri).map_err(|_| Gap::Unreadable)
     }
 }
 

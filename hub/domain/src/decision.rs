@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use crate::date::Date;
+use crate::exchange::ExchangeRate;
 use crate::ids::{BenefitId, ParticipantId, PlanId};
 use crate::limit::{LimitKey, LimitNeed};
 use crate::money::{Amount, Currency};
@@ -27,6 +28,9 @@ pub struct Decision {
     /// The versions that it rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub basis: Vec<Basis>,
+    /// By which rate the bill's amounts were converted, where it is in another currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeRate>,
     /// Who decided.
     pub decided_by: DecidedBy,
     /// What concerns the whole bill.

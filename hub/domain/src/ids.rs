@@ -88,6 +88,7 @@ slugs! {
     BenefitId "A benefit within a plan."
     LimitCode "A limit within an insurer's plans; the same code in a later version is the same limit."
     TariffId "A tariff or price list over all its versions."
+    GroupId "A named set of codes within a document."
 }
 
 fn is_slug(text: &str) -> bool {

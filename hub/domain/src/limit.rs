@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::coverage::Cover;
 use crate::date::Date;
@@ -24,7 +25,7 @@ pub struct LimitKey {
     /// The limit.
     pub code: LimitCode,
     /// The stretch: "2024-03-20" (start of a year or month), "day:2024-05-17", "visit:…", "life".
-    pub stretch: String,
+    pub stretch: Arc<str>,
 }
 
 impl fmt::Display for LimitKey {
@@ -53,6 +54,20 @@ pub struct LimitNeed {
     pub ceiling: i64,
     /// The version of the plan in force: a later one than the limit's sets its ceiling anew.
     pub version: u32,
+}
+
+impl LimitNeed {
+    /// The remainder that says whether a visit still is to be counted in this one: one, or none.
+    pub(crate) fn of_visit(&self, visit: &str) -> LimitNeed {
+        let mut key = self.key.clone();
+        key.stretch = format!("{} visit:{visit}", key.stretch).into();
+        LimitNeed {
+            key,
+            per: LimitPer::Visit,
+            ceiling: 1,
+            ..self.clone()
+        }
+    }
 }
 
 /// A limit's state in the ledger.
@@ -167,7 +182,19 @@ pub fn need(
     date: Date,
     visit: &str,
 ) -> Option<LimitNeed> {
-    let stretch = match limit.per {
+    let stretch = stretch(plan, limit.per, cover, date, visit)?;
+    Some(need_in(plan, limit, cover, stretch))
+}
+
+/// The stretch of a kind that a service on `date` in `visit` falls into; `None` for a single line.
+pub(crate) fn stretch(
+    plan: &Plan,
+    per: LimitPer,
+    cover: &Cover,
+    date: Date,
+    visit: &str,
+) -> Option<Arc<str>> {
+    let stretch = match per {
         LimitPer::Item => return None,
         LimitPer::Visit => format!("visit:{visit}"),
         LimitPer::Day => format!("day:{date}"),
@@ -175,7 +202,12 @@ pub fn need(
         LimitPer::Year => year_start(plan, cover, date).to_string(),
         LimitPer::Lifetime => "life".to_owned(),
     };
-    Some(LimitNeed {
+    Some(stretch.into())
+}
+
+/// The remainder of `limit` in a stretch.
+pub(crate) fn need_in(plan: &Plan, limit: &Limit, cover: &Cover, stretch: Arc<str>) -> LimitNeed {
+    LimitNeed {
         key: LimitKey {
             account: cover.account,
             member: (limit.owner == LimitOwner::Member).then_some(cover.member),
@@ -188,7 +220,7 @@ pub fn need(
         per: limit.per,
         ceiling: limit.ceiling,
         version: plan.version,
-    })
+    }
 }
 
 fn month_start(plan: &Plan, date: Date) -> Date {

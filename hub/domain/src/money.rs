@@ -20,6 +20,8 @@ pub struct Amount(i64);
 impl Amount {
     /// Nothing.
     pub const ZERO: Amount = Amount(0);
+    /// One smallest unit.
+    pub const ONE: Amount = Amount(1);
     /// The largest amount that one line or ceiling may name: ten thousand of them still sum within 64 bits.
     pub const MAX: Amount = Amount(900_000_000_000_000);
 
@@ -36,6 +38,11 @@ impl Amount {
     /// The amount, or nothing where it is below zero.
     pub fn or_zero(self) -> Amount {
         self.max(Self::ZERO)
+    }
+
+    /// So many times this much.
+    pub(crate) fn times(self, times: i128) -> Amount {
+        round_half_up(i128::from(self.0).saturating_mul(times), 1)
     }
 
     /// Whether this is nothing at all.
@@ -381,6 +388,11 @@ impl Rate {
     /// `self × amount`, exact, as a fraction over [`Rate::denominator`].
     pub(crate) fn of(self, amount: Amount) -> i128 {
         i128::from(self.numerator) * i128::from(amount.get())
+    }
+
+    /// Numerator and denominator.
+    pub(crate) fn fraction(self) -> (i128, i128) {
+        (self.numerator.into(), self.denominator.into())
     }
 
     /// The denominator of the exact products.

@@ -30,10 +30,46 @@ pub struct Participant {
     pub sector: Option<Sector>,
     /// The insurers in whose networks a provider is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub networks: Vec<ParticipantId>,
+    pub networks: Vec<Network>,
     /// How an insurer is reached, and how the hub answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
+}
+
+/// A provider's place in an insurer's network: the insurer alone for its first tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenNetwork", into = "WrittenNetwork")]
+pub struct Network {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// The tier, from 1.
+    pub tier: u8,
+}
+
+/// The JSON form of a [`Network`].
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenNetwork {
+    First(ParticipantId),
+    Tier { insurer: ParticipantId, tier: u8 },
+}
+
+impl From<WrittenNetwork> for Network {
+    fn from(written: WrittenNetwork) -> Network {
+        match written {
+            WrittenNetwork::First(insurer) => Network { insurer, tier: 1 },
+            WrittenNetwork::Tier { insurer, tier } => Network { insurer, tier },
+        }
+    }
+}
+
+impl From<Network> for WrittenNetwork {
+    fn from(network: Network) -> WrittenNetwork {
+        match network {
+            Network { insurer, tier: 1 } => WrittenNetwork::First(insurer),
+            Network { insurer, tier } => WrittenNetwork::Tier { insurer, tier },
+        }
+    }
 }
 
 /// What a participant is to the hub.
@@ -89,6 +125,12 @@ pub struct Contract {
     /// Where it listens; `None` for an insurer that only pulls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// Who ratifies its plans before they come into force, as an allied insurer or the regulator may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratified_by: Option<ParticipantId>,
+    /// How many days before its first day a price list has to be given notice of.
+    #[serde(default)]
+    pub price_notice_days: u32,
 }
 
 fn default_deadline_ms() -> u64 {

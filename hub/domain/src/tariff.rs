@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::code::Code;
 use crate::date::Date;
 use crate::ids::{ParticipantId, TariffId};
-use crate::money::{Amount, Currency, Quantity, round_half_up};
+use crate::money::{Amount, Currency, Quantity, Rate, round_half_up};
 use crate::party::Sector;
+use crate::plan::CodeGroup;
 
 /// A version of a tariff, or of the price list of one provider's contract with one insurer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,47 @@ pub struct Document {
     pub k: Vec<KValues>,
     /// The prices.
     pub prices: Vec<Price>,
+    /// Services that are priced together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Package>,
+    /// Groups of drugs of which one price is recognised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generics: Vec<GenericGroup>,
+}
+
+/// A code whose price stands for other services of the same bill too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// The code that names the package on a bill. Its price is the package's.
+    pub code: Code,
+    /// The name people know it by.
+    pub title: String,
+    /// The services that it includes.
+    pub services: Vec<CodeGroup>,
+}
+
+impl Package {
+    /// Whether a service is part of it.
+    pub fn includes(&self, system: &str, code: &str) -> bool {
+        let mut services = self.services.iter();
+        services.any(|part| part.matches(system, code, &[]).is_some())
+    }
+}
+
+/// Drugs that may stand for each other, and the price that is recognised for one of any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenericGroup {
+    /// The name people know it by.
+    pub title: String,
+    /// The drugs.
+    pub codes: Vec<CodeGroup>,
+    /// For facilities of this sector; for all others where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<Sector>,
+    /// The reference price of one.
+    pub reference: Amount,
 }
 
 /// Between whom a price list was agreed.
@@ -129,6 +171,23 @@ impl UnitPrice {
     pub fn rounded(self) -> Amount {
         round_half_up(self.nano, NANO)
     }
+
+    /// The price of one of `count` that cost so much together.
+    pub(crate) fn of_one(amount: Amount, count: usize) -> Self {
+        let count = i128::try_from(count).unwrap_or(1).max(1);
+        Self {
+            nano: i128::from(amount.get()) * NANO / count,
+        }
+    }
+
+    /// The price of one unit for each rank, each rounded half-up.
+    pub(crate) fn ranked(self, ranks: &[Rate]) -> Amount {
+        let of = |rank: &Rate| {
+            let (numerator, denominator) = rank.fraction();
+            round_half_up(self.nano.saturating_mul(numerator), NANO * denominator)
+        };
+        ranks.iter().map(of).sum()
+    }
 }
 
 impl TryFrom<Document> for Tariff {
@@ -137,6 +196,18 @@ impl TryFrom<Document> for Tariff {
     fn try_from(mut document: Document) -> Result<Self, Self::Error> {
         if document.to.is_some_and(|to| to < document.from) {
             return Err("the tariff ends before it begins");
+        }
+        let groups = document.packages.iter().flat_map(|own| &own.services);
+        let mut groups = groups.chain(document.generics.iter().flat_map(|own| &own.codes));
+        if groups.any(|part| part.named().is_some()) {
+            return Err("a tariff has no groups to name");
+        }
+        if document
+            .generics
+            .iter()
+            .any(|own| own.reference < Amount::ZERO)
+        {
+            return Err("a reference price is below zero");
         }
         for row in &document.prices {
             let below_zero = [row.price, row.reference]
@@ -202,7 +273,23 @@ impl Tariff {
 
     /// The reference price of the generic group of a drug.
     pub fn reference(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<Amount> {
-        self.row(system, code, sector)?.reference
+        let of_row = self.row(system, code, sector).and_then(|row| row.reference);
+        of_row.or_else(|| {
+            let fits = |group: &&GenericGroup| {
+                let mut codes = group.codes.iter();
+                codes.any(|part| part.matches(system, code, &[]).is_some())
+            };
+            let groups = || self.document.generics.iter().filter(fits);
+            let own = groups().find(|group| sector.is_some() && group.sector == sector);
+            let own = own.or_else(|| groups().find(|group| group.sector.is_none()))?;
+            Some(own.reference)
+        })
+    }
+
+    /// The package that a code names.
+    pub fn package(&self, system: &str, code: &str) -> Option<&Package> {
+        let mut packages = self.document.packages.iter();
+        packages.find(|own| own.code.system == system && own.code.code == code)
     }
 
     fn row(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<&Price> {

@@ -6,11 +6,16 @@ use takmil_domain::bill::{Bill, EncounterClass};
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::Date;
 use takmil_domain::decision::Basis as PlanVersion;
+use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{MemberId, MessageId, ParticipantId, PlanId, TariffId};
 use takmil_domain::message::{Head, Kind};
 use takmil_domain::money::{Amount, Currency, Quantity};
+use takmil_domain::participant::Network;
 use takmil_domain::party::{InsurerRole, Sector};
-use takmil_domain::share::{AuthorisedLine, Case, CoverTerms, InsurerSays, LineTerms, bill_lines};
+use takmil_domain::plan::Tier;
+use takmil_domain::share::{
+    AuthorisedLine, Case, CoverTerms, InsurerSays, LineTerms, bill_diagnoses, bill_lines,
+};
 
 use crate::catalog::Catalog;
 
@@ -33,6 +38,9 @@ pub struct Basis {
     pub base: Option<BaseBasis>,
     /// The supplementary covers, in the order in which they pay.
     pub covers: Vec<CoverBasis>,
+    /// The rate by which the bill's amounts are converted, where it is in another currency than the first plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<ExchangeRate>,
     /// The pre-authorisations that lines go by.
     pub authorised: Vec<AuthorisedBasis>,
     /// The earlier messages whose reservations this one uses.
@@ -67,8 +75,8 @@ pub struct CoverBasis {
     pub tariff: Option<(TariffId, u32)>,
     /// The contract's price list and its version.
     pub contract: Option<(TariffId, u32)>,
-    /// Whether the provider is in the insurer's network.
-    pub in_network: bool,
+    /// How the provider stands in the insurer's network.
+    pub tier: Tier,
 }
 
 /// What a pre-authorisation allows a line.
@@ -117,6 +125,7 @@ impl Basis {
             sector: None,
             base: None,
             covers: Vec::new(),
+            exchange: None,
             authorised: Vec::new(),
             uses: Vec::new(),
             said: Vec::new(),
@@ -130,7 +139,7 @@ impl Basis {
         &mut self,
         covers: &[Cover],
         provider: Option<&ParticipantId>,
-        networks: &[ParticipantId],
+        networks: &[Network],
         day: Date,
         catalog: &Catalog,
     ) {
@@ -146,6 +155,24 @@ impl Basis {
             }
         }
         self.covers.sort_by_key(|own| own.cover.order);
+    }
+
+    /// Freezes the rate of exchange for a bill in another currency than that of the first plan.
+    pub fn exchange(&mut self, currency: Option<Currency>, catalog: &Catalog) {
+        let plan = self
+            .covers
+            .first()
+            .and_then(|own| catalog.plan(&own.cover.plan, own.version));
+        if let (Some(plan), Some(currency)) = (plan, currency) {
+            let pair = (currency, plan.currency);
+            self.exchange = ExchangeRate::of_day(catalog.exchange(), pair, self.day).cloned();
+        }
+    }
+
+    /// The currency of the decision on a bill.
+    pub fn currency(&self, head: &Head) -> Currency {
+        let billed = head.currency.unwrap_or(Currency::NONE);
+        self.exchange.as_ref().map_or(billed, |rate| rate.to)
     }
 
     /// The case of a bill, by the documents of `catalog`.
@@ -164,9 +191,9 @@ impl Basis {
             .iter()
             .map(|own| self.terms(own, catalog))
             .collect::<Result<Vec<_>, _>>()?;
-        let in_network: Vec<bool> = self.covers.iter().map(|own| own.in_network).collect();
+        let network: Vec<Tier> = self.covers.iter().map(|own| own.tier).collect();
         let terms = |line: &takmil_domain::bill::Line| LineTerms {
-            in_network: in_network.clone(),
+            network: network.clone(),
             authorisation: self
                 .authorised
                 .iter()
@@ -176,7 +203,7 @@ impl Basis {
                     amount: own.amount,
                 }),
         };
-        Ok(Case {
+        let mut case = Case {
             currency: head.currency.unwrap_or(Currency::NONE),
             person: self.person,
             visit: &self.visit,
@@ -187,10 +214,15 @@ impl Basis {
                 .as_ref()
                 .map(|own| base_terms(own, catalog))
                 .transpose()?,
+            diagnoses: bill_diagnoses(bill),
             asks_leave: kind == Kind::Preauthorization,
             covers,
             lines: bill_lines(bill, head, self.day, terms),
-        })
+        };
+        if let Some(rate) = &self.exchange {
+            case.exchange(rate);
+        }
+        Ok(case)
     }
 
     /// The plan versions, as a decision names them.
@@ -306,7 +338,7 @@ fn base_basis(cover: &Cover, day: Date, catalog: &Catalog) -> Option<BaseBasis> 
 fn cover_basis(
     cover: &Cover,
     provider: Option<&ParticipantId>,
-    networks: &[ParticipantId],
+    networks: &[Network],
     day: Date,
     catalog: &Catalog,
 ) -> Option<CoverBasis> {
@@ -324,8 +356,12 @@ fn cover_basis(
             .and_then(|id| catalog.tariff_on(id, day))
             .map(named),
         contract: contract.map(named),
-        // Who has a contract's price list with an insurer is in its network.
-        in_network: contract.is_some() || networks.contains(&cover.insurer),
+        tier: match networks.iter().find(|own| own.insurer == cover.insurer) {
+            Some(network) => Tier::Inside(network.tier),
+            // Who has a contract's price list with an insurer is in its network.
+            None if contract.is_some() => Tier::FIRST,
+            None => Tier::Outside,
+        },
         cover: cover.clone(),
     })
 }

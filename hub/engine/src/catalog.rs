@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use takmil_domain::date::Date;
+use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
 use takmil_domain::participant::{AnswerMode, Contract, Participant, Role};
-use takmil_domain::plan::{BasePlan, Plan};
+use takmil_domain::plan::{BasePlan, Plan, Regulation};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Catalogue, Revision, Store, StoreError};
 
@@ -20,19 +21,26 @@ pub struct Catalog {
     base_plans: HashMap<PlanId, Vec<Arc<BasePlan>>>,
     tariffs: HashMap<TariffId, Vec<Arc<Tariff>>>,
     contracts: HashMap<(ParticipantId, ParticipantId), Vec<Arc<Tariff>>>,
+    exchange: Vec<ExchangeRate>,
+    regulations: Vec<Regulation>,
 }
 
 impl Catalog {
-    /// Builds the catalog of a revision.
-    pub fn new(
-        revision: i64,
-        participants: Vec<Participant>,
-        plans: Vec<Plan>,
-        base_plans: Vec<BasePlan>,
-        tariffs: Vec<Tariff>,
-    ) -> Catalog {
-        let mut catalog = Catalog {
+    /// The catalog of what the store holds.
+    pub fn new(held: Catalogue) -> Catalog {
+        let Catalogue {
             revision,
+            participants,
+            plans,
+            base_plans,
+            tariffs,
+            exchange,
+            regulations,
+        } = held;
+        let mut catalog = Catalog {
+            revision: revision.0,
+            exchange,
+            regulations,
             ..Catalog::default()
         };
         for participant in participants {
@@ -95,6 +103,25 @@ impl Catalog {
         self.participants
             .values()
             .filter(|participant| participant.role == Role::Insurer)
+    }
+
+    /// The rates of exchange.
+    pub fn exchange(&self) -> &[ExchangeRate] {
+        &self.exchange
+    }
+
+    /// The latest version of each of the regulator's rules on plans.
+    pub fn regulations(&self) -> impl Iterator<Item = &Regulation> {
+        let is_latest = |own: &&Regulation| {
+            let mut others = self.regulations.iter();
+            !others.any(|other| other.id == own.id && other.version > own.version)
+        };
+        self.regulations.iter().filter(is_latest)
+    }
+
+    /// Every version of a plan, in their order.
+    pub fn plan_versions(&self, id: &PlanId) -> &[Arc<Plan>] {
+        self.plans.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every participant.
@@ -174,18 +201,6 @@ pub(crate) async fn load(store: &Store, held: Option<i64>) -> Result<Option<Cata
     if held.is_some() && held == Some(store.revision().await?.0) {
         return Ok(None);
     }
-    let Catalogue {
-        revision,
-        participants,
-        plans,
-        base_plans,
-        tariffs,
-    } = store.catalogue(Revision::default()).await?;
-    Ok(Some(Catalog::new(
-        revision.0,
-        participants,
-        plans,
-        base_plans,
-        tariffs,
-    )))
+    let held = store.catalogue(Revision::default()).await?;
+    Ok(Some(Catalog::new(held)))
 }

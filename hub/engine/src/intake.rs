@@ -199,6 +199,7 @@ fn keys(submission: &Submission, message: &Message, place: &str, alone: bool) ->
 
 /// Freezes the covers of the member with the versions of their documents.
 fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: &Recognised) {
+    let currency = fresh.message.head.currency;
     let member = match recognised {
         Recognised::Member(member) => member,
         Recognised::Unknown => return fresh.reasons.push(Reason::MemberUnknown),
@@ -209,12 +210,13 @@ fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: 
     fresh.key = member.key.clone();
     basis.person = member.person;
     let sender = &submission.sender;
-    let day = basis.day;
+    let (day, catalog) = (basis.day, inner.catalog());
     basis.cover(
         &member.covers,
         Some(&sender.id),
         &sender.networks,
         day,
-        &inner.catalog(),
+        &catalog,
     );
+    basis.exchange(currency, &catalog);
 }

@@ -38,6 +38,10 @@ enum Callers {
 
 const PROVIDERS: &[Role] = &[Role::Provider];
 const INSURERS: &[Role] = &[Role::Insurer];
+/// The parties of a price list.
+const PARTIES: &[Role] = &[Role::Provider, Role::Insurer];
+/// Who may read whole decisions: an insurer has its own view of them in its deliveries.
+const READERS: &[Role] = &[Role::Provider, Role::Regulator, Role::Operator];
 /// Who may read entries of the log; of insurers, those that witness it.
 const WITNESSES: &[Role] = &[Role::Regulator, Role::Insurer];
 const OPERATORS: &[Role] = &[Role::Operator];
@@ -89,6 +93,7 @@ const OPERATIONS: &[Operation] = &[
     // Where is my message?
     row("GET", "/v1/messages", Systems(ALL)),
     row("GET", "/v1/messages/{id}", Systems(ALL)),
+    row("GET", "/v1/decisions/{id}/explanation", Systems(READERS)),
     row("GET", "/v1/feed", Systems(ALL)),
     row("GET", "/v1/messages/{id}/receipt", Systems(ALL)),
     // The tamper-evident log.
@@ -125,6 +130,11 @@ const OPERATIONS: &[Operation] = &[
         "PUT",
         "/v1/plans/{id}",
         Person(StaffRole::PlanAuthor, INSURERS),
+    ),
+    row(
+        "PUT",
+        "/v1/price-lists/{id}",
+        Person(StaffRole::PlanAuthor, PARTIES),
     ),
     row("GET", "/v1/approvals", People(ALL)),
     row(

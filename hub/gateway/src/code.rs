@@ -212,7 +212,12 @@ impl From<StoreError> for Failure {
                 Failure::new(Code::Forbidden, "another person than the proposer decides")
             }
             StoreError::AlreadyDecided(_) => Failure::new(Code::Conflict, "it is decided already"),
-            StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => Failure::new(
+            StoreError::PlanOutOfLine {
+                pointer, detail, ..
+            } => vec![Problem::new(ProblemCode::BadValue, pointer, detail)].into(),
+            StoreError::PlanDiffers { .. }
+            | StoreError::TariffDiffers { .. }
+            | StoreError::RuleDiffers { .. } => Failure::new(
                 Code::Conflict,
                 "this version is kept already, with other contents; raise the version",
             ),

@@ -81,6 +81,8 @@ documents! {
     Plan "plan"
     BasePlan "base_plan"
     Tariff "tariff"
+    ExchangeRate "exchange_rate"
+    Regulation "regulation"
     Enrolment "enrolment"
     Participant "participant"
     Posting "posting"

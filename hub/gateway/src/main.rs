@@ -5,6 +5,7 @@ mod adjudicate;
 mod audit;
 mod auth;
 mod backup;
+mod changes;
 mod cli;
 mod clock;
 mod code;

@@ -22,6 +22,8 @@ pub struct NewApproval {
     pub document: String,
     /// Who proposes it.
     pub by: StaffId,
+    /// Whose people decide, where it is not the proposer's own.
+    pub approver: Option<ParticipantId>,
 }
 
 /// A proposal, and what became of it.
@@ -31,6 +33,10 @@ pub struct Approval {
     pub id: ApprovalId,
     /// For whom its proposer works.
     pub participant: ParticipantId,
+    /// Whose people decide: another person of the proposer's own, where none is named.
+    pub approver: Option<ParticipantId>,
+    /// The proposal, approved, that it follows: of two who have to agree this is the second.
+    pub follows: Option<ApprovalId>,
     /// What kind of thing.
     pub kind: String,
     /// What it is about.
@@ -59,6 +65,20 @@ pub enum ApprovalState {
     Refused,
 }
 
+macro_rules! columns {
+    () => {
+        "id, participant, approver, follows, kind, subject, document, state, proposed_by, proposed_at,
+         decided_by, decided_at"
+    };
+}
+
+impl Approval {
+    /// Whose people decide.
+    fn decider(&self) -> &ParticipantId {
+        self.approver.as_ref().unwrap_or(&self.participant)
+    }
+}
+
 impl ApprovalState {
     /// The name in messages.
     pub fn as_str(self) -> &'static str {
@@ -81,8 +101,8 @@ impl Store {
             .writers
             .execute(
                 "insert into approval
-                     (id, participant, kind, subject, document, state, proposed_by, proposed_at)
-                 select $1, participant, $2, $3, $4, 'open', id, $6 from staff where id = $5",
+                     (id, participant, kind, subject, document, state, proposed_by, proposed_at, approver)
+                 select $1, participant, $2, $3, $4, 'open', id, $6, $7 from staff where id = $5",
                 &[
                     id.0.into(),
                     (&new.kind).into(),
@@ -90,6 +110,7 @@ impl Store {
                     (&new.document).into(),
                     new.by.0.into(),
                     at.into(),
+                    new.approver.as_ref().map(ParticipantId::as_str).into(),
                 ],
             )
             .await?;
@@ -97,7 +118,8 @@ impl Store {
         Ok(id)
     }
 
-    /// Approves a proposal, and gives it.
+    /// Approves a proposal, and gives it. Where somebody else has to agree after that, as who ratifies, the proposal
+    /// goes on to them.
     ///
     /// # Errors
     /// [`StoreError::OwnProposal`] if the same person proposed it; [`StoreError::AlreadyDecided`] if somebody
@@ -108,8 +130,9 @@ impl Store {
         id: ApprovalId,
         by: StaffId,
         at: Instant,
+        then: Option<&ParticipantId>,
     ) -> Result<Approval, StoreError> {
-        self.decide(scope, id, ApprovalState::Approved, by, at)
+        self.decide(scope, id, (ApprovalState::Approved, then), by, at)
             .await
     }
 
@@ -124,14 +147,15 @@ impl Store {
         by: StaffId,
         at: Instant,
     ) -> Result<Approval, StoreError> {
-        self.decide(scope, id, ApprovalState::Refused, by, at).await
+        self.decide(scope, id, (ApprovalState::Refused, None), by, at)
+            .await
     }
 
     async fn decide(
         &self,
         scope: &Scope,
         id: ApprovalId,
-        state: ApprovalState,
+        (state, then): (ApprovalState, Option<&ParticipantId>),
         by: StaffId,
         at: Instant,
     ) -> Result<Approval, StoreError> {
@@ -144,7 +168,7 @@ impl Store {
         let works_there = db
             .fetch_optional(
                 "select 1 from staff where id = $1 and participant = $2",
-                &[by.0.into(), found.participant.as_str().into()],
+                &[by.0.into(), found.decider().as_str().into()],
             )
             .await?;
         if works_there.is_none() {
@@ -161,6 +185,21 @@ impl Store {
         if decided == 0 {
             return Err(StoreError::AlreadyDecided(id));
         }
+        if let Some(then) = then {
+            db.execute(
+                "insert into approval
+                     (id, participant, kind, subject, document, state, proposed_by, proposed_at, approver, follows)
+                 select $1, participant, kind, subject, document, 'open', proposed_by, $3, $4, id
+                 from approval where id = $2",
+                &[
+                    self.fresh_id(at).into(),
+                    id.0.into(),
+                    at.into(),
+                    then.as_str().into(),
+                ],
+            )
+            .await?;
+        }
         let decided = load(&mut db, scope, id).await?;
         transaction.commit().await?;
         Ok(decided)
@@ -174,6 +213,16 @@ impl Store {
         load(&mut self.read(scope).await?.db(), scope, id).await
     }
 
+    /// The proposal that followed an approved one, where somebody else had to agree after it.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn follower(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
+        let sql = concat!("select ", columns!(), " from approval where follows = $1");
+        let row = self.readers.fetch_optional(sql, &[id.0.into()]).await?;
+        row.as_ref().map(approval).transpose()
+    }
+
     /// The proposals that nobody has decided on, the oldest first.
     ///
     /// # Errors
@@ -183,11 +232,13 @@ impl Store {
         let rows = reader
             .db()
             .fetch_all(
-                "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
-                     decided_by, decided_at
-                 from approval
-                 where state = 'open' and ($1 is null or participant = $1)
-                 order by proposed_at, id",
+                concat!(
+                    "select ",
+                    columns!(),
+                    " from approval
+                     where state = 'open' and ($1 is null or participant = $1 or approver = $1)
+                     order by proposed_at, id"
+                ),
                 &[participant_of(scope).into()],
             )
             .await?;
@@ -203,9 +254,11 @@ fn participant_of(scope: &Scope) -> Option<&str> {
 async fn load(db: &mut Db<'_>, scope: &Scope, id: ApprovalId) -> Result<Approval, StoreError> {
     let row = db
         .fetch_one(
-            "select id, participant, kind, subject, document, state, proposed_by, proposed_at,
-                 decided_by, decided_at
-             from approval where id = $1 and ($2 is null or participant = $2)",
+            concat!(
+                "select ",
+                columns!(),
+                " from approval where id = $1 and ($2 is null or participant = $2 or approver = $2)"
+            ),
             &[id.0.into(), participant_of(scope).into()],
         )
         .await?;
@@ -218,6 +271,8 @@ fn approval(row: &Row) -> Result<Approval, StoreError> {
     Ok(Approval {
         id: ApprovalId(row.uuid("id")?),
         participant: row.named("participant")?,
+        approver: row.named_maybe("approver")?,
+        follows: row.uuid_maybe("follows")?.map(ApprovalId),
         kind: text("kind")?,
         subject: text("subject")?,
         document: text("document")?,

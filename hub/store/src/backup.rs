@@ -73,7 +73,7 @@ macro_rules! tables {
 
 tables! {
     "revision" "participant" "participant_identifier" "staff" "credential" "approval"
-    "plan" "tariff" "member" "data_key" "erasure" "member_identifier" "account" "cover"
+    "plan" "tariff" "rule" "member" "data_key" "erasure" "member_identifier" "account" "cover"
     "message" "turn" "message_identifier" "idempotency" "payer" "decision" "authorisation" "unmapped"
     "standing" "reservation" "posting"
     "delivery" "attempt" "lease"

@@ -6,9 +6,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::Participant;
-use takmil_domain::plan::{BasePlan, Plan};
+use takmil_domain::plan::{BasePlan, Plan, Regulation};
 use takmil_domain::tariff::Tariff;
 
 use crate::db::Db;
@@ -42,6 +43,10 @@ pub struct Catalogue {
     pub base_plans: Vec<BasePlan>,
     /// Every version of tariffs and price lists, in the order of id and version.
     pub tariffs: Vec<Tariff>,
+    /// Every rate of exchange, in the order of their days.
+    pub exchange: Vec<ExchangeRate>,
+    /// Every version of the regulator's rules on plans, in the order of id and version.
+    pub regulations: Vec<Regulation>,
 }
 
 const BASE: &str = "base";
@@ -51,13 +56,23 @@ impl Store {
     /// Keeps a version of a plan. The caller has checked that it has no faults.
     ///
     /// # Errors
-    /// [`StoreError::PlanDiffers`] if the version is kept with other contents; [`StoreError::NotFound`] if the
+    /// [`StoreError::PlanDiffers`] if the version is kept with other contents; [`StoreError::PlanOutOfLine`] if it
+    /// does not follow the versions that are kept; [`StoreError::NotFound`] if the
     /// insurer's plans are not the scope's to change, or the plan's id is another insurer's;
     /// [`crate::Constraint::Reference`] if there is no such insurer.
     pub async fn upsert_plan(&self, scope: &Scope, plan: &Plan) -> Result<Upserted, StoreError> {
         let differs = StoreError::PlanDiffers {
             plan: plan.id.clone(),
             version: plan.version,
+        };
+        let out_of_line = |earlier: &[Plan]| {
+            let (pointer, detail) = plan.faults_after(earlier).into_iter().next()?;
+            Some(StoreError::PlanOutOfLine {
+                plan: plan.id.clone(),
+                version: plan.version,
+                pointer,
+                detail,
+            })
         };
         let row = PlanRow {
             role: SUPPLEMENTARY,
@@ -66,7 +81,7 @@ impl Store {
             insurer: &plan.insurer,
             document: rendered(plan)?,
         };
-        self.keep_plan(scope, row, differs).await
+        self.keep_plan(scope, row, differs, out_of_line).await
     }
 
     /// Keeps a version of a base insurer's plan.
@@ -89,14 +104,16 @@ impl Store {
             insurer: &plan.insurer,
             document: rendered(plan)?,
         };
-        self.keep_plan(scope, row, differs).await
+        self.keep_plan(scope, row, differs, |_: &[BasePlan]| None)
+            .await
     }
 
-    async fn keep_plan(
+    async fn keep_plan<D: DeserializeOwned>(
         &self,
         scope: &Scope,
         row: PlanRow<'_>,
         differs: StoreError,
+        out_of_line: impl Fn(&[D]) -> Option<StoreError>,
     ) -> Result<Upserted, StoreError> {
         if !scope.may_change(row.insurer) {
             return Err(StoreError::NotFound);
@@ -121,6 +138,19 @@ impl Store {
             .await?;
         if let Some(kept) = kept {
             return same(kept.text("document")? == row.document, differs);
+        }
+        let versions = db
+            .fetch_all(
+                "select document from plan where role = $1 and id = $2 order by version",
+                &[row.role.into(), row.id.into()],
+            )
+            .await?;
+        let versions: Vec<D> = versions
+            .iter()
+            .map(|row| row.document("document"))
+            .collect::<Result<_, _>>()?;
+        if let Some(error) = out_of_line(&versions) {
+            return Err(error);
         }
         let revision = next_revision(&mut db).await?;
         db.execute(
@@ -220,6 +250,8 @@ impl Store {
             plans: changed(db, "select document from plan where role = 'supplementary' and revision > $1 order by id, version", since).await?,
             base_plans: changed(db, "select document from plan where role = 'base' and revision > $1 order by id, version", since).await?,
             tariffs: changed(db, "select document from tariff where revision > $1 order by id, version", since).await?,
+            exchange: changed(db, "select document from rule where kind = 'exchange' and revision > $1 order by id, version", since).await?,
+            regulations: changed(db, "select document from rule where kind = 'regulation' and revision > $1 order by id, version", since).await?,
         })
     }
 

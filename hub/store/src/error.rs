@@ -18,6 +18,26 @@ pub enum StoreError {
         /// Which.
         constraint: Constraint,
     },
+    /// A rate of exchange or a regulation is kept already, with other contents.
+    #[error("{kind} {id} is kept already, and differs")]
+    RuleDiffers {
+        /// What it is.
+        kind: &'static str,
+        /// Which.
+        id: String,
+    },
+    /// A version of a plan does not go with those that are kept.
+    #[error("version {version} of plan {plan} does not follow the others: {pointer} {detail}")]
+    PlanOutOfLine {
+        /// The plan.
+        plan: PlanId,
+        /// Its version.
+        version: u32,
+        /// Where, as a JSON pointer into it.
+        pointer: String,
+        /// Why.
+        detail: &'static str,
+    },
     /// A version of a plan is kept already, with other contents.
     #[error("version {version} of plan {plan} is kept already, and differs")]
     PlanDiffers {
@@ -201,9 +221,11 @@ constraints! {
     Staff "staff_pk" "staff.id" "A person is kept once."
     Credential "credential_pk" "credential.hash" "A key opens for one holder."
     Approval "approval_pk" "approval.id" "A proposal is kept once."
+    ApprovalFollower "approval_follower" "approval.follows" "A proposal is followed by one at most."
     SecondPerson "approval_second_person" "" "Who proposes does not decide."
     Plan "plan_pk" "plan.role, plan.id, plan.version" "A version of a plan is kept once."
     Tariff "tariff_pk" "tariff.id, tariff.version" "A version of a tariff is kept once."
+    Rule "rule_pk" "rule.kind, rule.id, rule.version" "A version of a rule is kept once."
     Member "member_pk" "member.id" "A member is kept once."
     DataKey "data_key_pk" "data_key.owner" "An owner has one key."
     Erasure "erasure_pk" "erasure.member" "A member is erased once."

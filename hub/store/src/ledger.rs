@@ -131,7 +131,7 @@ pub(crate) fn limit_key(row: &Row) -> Result<LimitKey, StoreError> {
         member: row.uuid_maybe("member")?.map(MemberId),
         insurer: row.named("insurer")?,
         code: row.named("code")?,
-        stretch: row.text("stretch")?.to_owned(),
+        stretch: row.text("stretch")?.into(),
     })
 }
 

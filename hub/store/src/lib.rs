@@ -43,6 +43,7 @@ mod postgres;
 mod postings;
 mod put;
 mod rows;
+mod rules;
 mod scope;
 mod seal;
 mod secret;

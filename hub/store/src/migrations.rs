@@ -39,6 +39,8 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     5 "0005" "outbox"
     6 "0006" "nodes"
     7 "0007" "audit"
+    8 "0008" "rules"
+    9 "0009" "approvers"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -49,6 +51,8 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     5 "0005" "outbox"
     6 "0006" "nodes"
     7 "0007" "audit"
+    8 "0008" "rules"
+    9 "0009" "approvers"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -33,7 +33,7 @@ pub enum StaffRole {
     Assessor,
     /// Pays and reconciles.
     Finance,
-    /// Writes plans.
+    /// Writes plans and price lists.
     PlanAuthor,
     /// Approves what others propose.
     Approver,

@@ -25,3 +25,8 @@ pub(crate) fn read(path: &str) -> Option<String> {
         .unwrap();
     Some(text)
 }
+
+/// The file at `path` in the corpus, which is not packed.
+pub(crate) fn plain(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(folder(path)?.join(path)).unwrap())
+}

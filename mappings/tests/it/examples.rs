@@ -7,7 +7,7 @@ use takmil_domain::ids::{AccountId, MemberId, TariffId};
 use takmil_domain::limit::LimitKey;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::party::{InsurerRole, Sector, Sex};
-use takmil_domain::plan::{Plan, Relationship};
+use takmil_domain::plan::{Plan, Relationship, Tier};
 use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms, Frame};
 use takmil_domain::tariff::Tariff;
 use takmil_mappings::packs::pack;
@@ -93,6 +93,7 @@ impl Trial<'_> {
             class: Some(EncounterClass::Outpatient),
             sector: Some(self.sector),
             base: base_terms,
+            diagnoses: Vec::new(),
             asks_leave: false,
             covers: plans.iter().copied().zip(&covers).map(terms).collect(),
             lines: vec![self.line()],
@@ -131,6 +132,11 @@ impl Trial<'_> {
     }
 
     fn line(&self) -> BillLine<'_> {
+        let tier = if self.in_network {
+            Tier::FIRST
+        } else {
+            Tier::Outside
+        };
         BillLine {
             seq: 1,
             system: self.system,
@@ -140,7 +146,9 @@ impl Trial<'_> {
             billed: Amount::new(self.billed),
             base_paid: self.base_paid.and_then(Amount::new),
             subsidy: Amount::ZERO,
-            in_network: vec![self.in_network; self.plans.len()],
+            network: vec![tier; self.plans.len()],
+            parts: Vec::new(),
+            bilateral: false,
             reference_price: None,
             substitution_refused: false,
             authorisation: self.authorised.then(AuthorisedLine::default),

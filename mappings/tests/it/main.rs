@@ -1,4 +1,5 @@
-//! The shipped tables, look-ups over them and imports, through the crate's public face.
+//! The shipped tables, look-ups over them and imports, through the crate's public face; and what the clinical
+//! rules find with them.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod clinical;
 mod corpus;
+mod diseases;
 mod examples;
 mod imports;
 mod lookups;

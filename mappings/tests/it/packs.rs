@@ -105,7 +105,7 @@ fn every_name_in_a_pack_is_in_the_pack() {
                 participant
                     .networks
                     .iter()
-                    .all(|insurer| is(insurer, Role::Insurer)),
+                    .all(|own| is(&own.insurer, Role::Insurer)),
                 "{}",
                 participant.id
             );
@@ -218,22 +218,22 @@ fn is_licensed(system: &str) -> bool {
 }
 
 fn has_codes(group: &CodeGroup) -> bool {
-    let Some(system) = group
-        .system
-        .as_deref()
-        .filter(|system| !is_licensed(system))
-    else {
+    let (system, begins) = match group {
+        CodeGroup::Prefix { system, prefix } => (system, vec![prefix]),
+        CodeGroup::Listed { system, codes } => (system, codes.iter().collect()),
+        CodeGroup::Range { system, from, to } => (system, vec![from, to]),
+        CodeGroup::Named(_) => return true,
+    };
+    let Some(system) = system.as_deref().filter(|system| !is_licensed(system)) else {
         return true;
     };
     let list = SHIPPED
         .iter()
         .find(|shipped| shipped.system == system && shipped.target.is_none());
     list.is_some_and(|list| {
-        list.table()
-            .unwrap()
-            .starting_with(&group.prefix)
-            .next()
-            .is_some()
+        let table = list.table().unwrap();
+        let mut begins = begins.into_iter();
+        begins.all(|begin| table.starting_with(begin).next().is_some())
     })
 }
 

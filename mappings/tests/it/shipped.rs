@@ -9,7 +9,7 @@ use std::path::Path;
 use quick_xml::events::Event;
 use takmil_domain::date::Date;
 use takmil_mappings::import::{self, Imported};
-use takmil_mappings::shipped::SHIPPED;
+use takmil_mappings::shipped::{CLINICAL, SHIPPED};
 use takmil_mappings::systems;
 use takmil_mappings::table::Head;
 
@@ -17,7 +17,7 @@ use crate::corpus;
 
 const PUBLIC: &str = "public domain in the United States: a work of its government";
 
-fn head(
+pub(crate) fn head(
     id: &str,
     system: &str,
     target: Option<&str>,
@@ -40,7 +40,7 @@ fn head(
 }
 
 /// Compares an import with the shipped table of its name, or writes that.
-fn check(imported: &Imported) {
+pub(crate) fn check(imported: &Imported) {
     let head = imported.table.head();
     assert_eq!(imported.refused, [], "{}", head.id);
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,6 +56,7 @@ fn check(imported: &Imported) {
     }
     let shipped = SHIPPED
         .iter()
+        .chain(&CLINICAL)
         .find(|shipped| shipped.id == head.id)
         .unwrap()
         .table()

@@ -7,6 +7,7 @@ use takmil_domain::bill::{Bill, BillClass, EncounterClass, Line};
 use takmil_domain::code::{Code, Coded};
 use takmil_domain::date::Instant;
 use takmil_domain::decision::{DecidedBy, Decision, InsurerShare, LineShare, Remainder, Totals};
+use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::Identifier;
 use takmil_domain::message::{Body, Correlate, Kind, Message, Relation};
 use takmil_domain::money::{Amount, Currency};
@@ -182,6 +183,17 @@ fn decision(decision: &Decision) -> v1::Decision {
         decided_by: decided_by(decision.decided_by).into(),
         reasons: reasons(&decision.reasons),
         valid_until: shown(decision.valid_until),
+        exchange: decision.exchange.as_ref().map(exchange),
+    }
+}
+
+fn exchange(rate: &ExchangeRate) -> v1::ExchangeRate {
+    v1::ExchangeRate {
+        from: rate.from.to_string(),
+        to: rate.to.to_string(),
+        on: rate.on.to_string(),
+        rate: rate.rate.to_string(),
+        source: rate.source.clone(),
     }
 }
 
@@ -256,7 +268,7 @@ fn remainder(remainder: &Remainder) -> v1::Remainder {
         insurer_id: key.insurer.to_string(),
         account_id: key.account.to_string(),
         member_id: shown(key.member),
-        stretch: key.stretch.clone(),
+        stretch: key.stretch.to_string(),
         kind: limit_kind(remainder.kind).into(),
         unit: limit_unit(remainder.unit).into(),
         ceiling: remainder.ceiling,
@@ -431,6 +443,8 @@ fn limit_kind(kind: LimitKind) -> v1::LimitKind {
         LimitKind::Ceiling => v1::LimitKind::Ceiling,
         LimitKind::Deductible => v1::LimitKind::Deductible,
         LimitKind::OutOfPocket => v1::LimitKind::OutOfPocket,
+        LimitKind::Copay => v1::LimitKind::Copay,
+        LimitKind::LeastShare => v1::LimitKind::LeastShare,
     }
 }
 
@@ -439,5 +453,6 @@ fn limit_unit(unit: LimitUnit) -> v1::LimitUnit {
         LimitUnit::Money => v1::LimitUnit::Money,
         LimitUnit::Count => v1::LimitUnit::Count,
         LimitUnit::Days => v1::LimitUnit::Days,
+        LimitUnit::Visits => v1::LimitUnit::Visits,
     }
 }

@@ -10,7 +10,9 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let Some(benefit) = judging.benefit else {
         return Verdict::Go;
     };
-    if judging.line.authorisation.is_some() {
+    let is_small = judging.billed <= benefit.authorisation_over;
+    if judging.line.authorisation.is_some() || is_small && benefit.authorisation_over > Amount::ZERO
+    {
         return Verdict::Go;
     }
     match &benefit.authorisation {

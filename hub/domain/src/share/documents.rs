@@ -1,20 +1,26 @@
 //! The documents of one bill in one piece: for the command line, simulations and tests, where no hub knows the
 //! covers, versions and remainders. What they say is judged as any admission is, by [`Frame`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AuthorisedLine, Case, CoverTerms, Frame, LineTerms, Split, bill_day, bill_lines};
+use super::{
+    AuthorisedLine, Case, CoverTerms, Frame, LineTerms, Split, bill_day, bill_diagnoses, bill_lines,
+};
 use crate::bill::{Bill, Line};
 use crate::coverage::{Cover, Person};
 use crate::date::{Date, When};
-use crate::decision::{Basis, DecidedBy, Decision, Remainder, Totals};
+use crate::decision::{Basis, DecidedBy, Decision, LineShare, Remainder, Totals};
+use crate::digest::sha256;
+use crate::exchange::ExchangeRate;
 use crate::ids::{AccountId, LimitCode, MemberId, ParticipantId, TariffId};
-use crate::limit::LimitNeed;
+use crate::limit::{LimitKey, LimitNeed};
 use crate::message::{Head, Kind, Message};
 use crate::money::{Amount, Currency, Quantity};
 use crate::party::InsurerRole;
-use crate::plan::{BasePlan, Plan, Relationship};
+use crate::plan::{BasePlan, Plan, Relationship, Tier};
 use crate::problem::{Problem, ProblemCode};
 use crate::reason::Reason;
 use crate::tariff::Tariff;
@@ -39,6 +45,12 @@ pub struct Documents {
     /// The insurers in whose network the provider is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub out_of_network: Vec<ParticipantId>,
+    /// In which tier of an insurer's network the provider is; in the first, where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Standing>,
+    /// Rates of exchange, for a bill in another currency than the plans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange: Vec<ExchangeRate>,
     /// What was authorised, by the number that lines name. A line whose number is not here has no authorisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorisations: Vec<Authorised>,
@@ -70,6 +82,19 @@ pub struct CoverFacts {
     /// How many members the policy's group has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_size: Option<u32>,
+    /// The certificate: members under one certificate share its limits. It matters to bills that follow each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+}
+
+/// How the provider stands in an insurer's network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// The tier.
+    pub tier: Tier,
 }
 
 /// What a pre-authorisation allows.
@@ -101,6 +126,10 @@ pub struct Left {
     pub left: i64,
 }
 
+/// What bills that follow each other leave of limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course(BTreeMap<LimitKey, i64>);
+
 /// Why a bill could not be judged; each problem with a pointer into the part that it is in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unjudged {
@@ -128,6 +157,32 @@ impl Documents {
     /// # Errors
     /// [`Unjudged`] with everything that stands in the way.
     pub fn judge(&self, message: &Message) -> Result<Decision, Unjudged> {
+        self.judge_on(message, MemberId(Uuid::nil()), &Course::default())
+    }
+
+    /// The shares of a message's bill on what earlier bills have left, and what it leaves itself.
+    ///
+    /// Members are told apart by their first identifier, and accounts by the certificates of the covers.
+    ///
+    /// # Errors
+    /// As [`Documents::judge`].
+    pub fn judge_next(&self, message: &Message, course: &mut Course) -> Result<Decision, Unjudged> {
+        let named = message.head.member.identifiers.first();
+        let named = named.map_or("", |identifier| identifier.value.as_str());
+        let decision = self.judge_on(message, MemberId(id_of(named)), course)?;
+        let left = decision.remainders.iter();
+        course
+            .0
+            .extend(left.map(|row| (row.key.clone(), row.after)));
+        Ok(decision)
+    }
+
+    fn judge_on(
+        &self,
+        message: &Message,
+        member: MemberId,
+        course: &Course,
+    ) -> Result<Decision, Unjudged> {
         let problems = self.problems();
         if !problems.is_empty() {
             return Err(Unjudged::Documents(problems));
@@ -143,7 +198,7 @@ impl Documents {
             .ok_or_else(|| missing("", "the message has no bill"))?;
         let day = first_day(bill, head)
             .ok_or_else(|| missing("/occurred_on", "nothing in the message names a day"))?;
-        self.split(message.kind(), head, bill, day)
+        self.split(message.kind(), head, (member, bill, day), course)
             .map_err(Unjudged::Documents)
     }
 
@@ -151,14 +206,15 @@ impl Documents {
         &self,
         kind: Kind,
         head: &Head,
-        bill: &Bill,
-        day: Date,
+        (member, bill, day): (MemberId, &Bill, Date),
+        course: &Course,
     ) -> Result<Decision, Vec<Problem>> {
-        let covers: Vec<Cover> = self.plans.iter().map(|plan| self.cover(plan)).collect();
+        let covers = self.plans.iter().map(|plan| self.cover(plan, member));
+        let covers: Vec<Cover> = covers.collect();
         let encounter = bill.encounter.as_ref();
         let visit = encounter.and_then(|encounter| encounter.identifiers.first());
         let facility = [&head.facility, &head.provider].into_iter().flatten();
-        let case = Case {
+        let mut case = Case {
             currency: head.currency.unwrap_or(Currency::NONE),
             person: Person {
                 birth_date: head.member.birth_date.as_ref().and_then(When::first_day),
@@ -168,31 +224,44 @@ impl Documents {
             class: encounter.and_then(|encounter| encounter.class),
             sector: facility.filter_map(|party| party.sector).next(),
             base: self.base(day)?,
+            diagnoses: bill_diagnoses(bill),
             asks_leave: kind == Kind::Preauthorization,
             covers: self.terms(&covers, day)?,
             lines: bill_lines(bill, head, day, |line| self.line_terms(line)),
         };
+        let wanted = self
+            .plans
+            .first()
+            .map_or(case.currency, |plan| plan.currency);
+        let exchange = ExchangeRate::of_day(&self.exchange, (case.currency, wanted), day);
+        if let Some(rate) = exchange {
+            case.exchange(rate);
+        }
+        let packages = case.pack();
         let frame = Frame::new(&case);
-        let left = self.left(frame.needs())?;
+        let left = self.left(frame.needs(), course)?;
         let split = frame.split(&left);
+        let remainders = remainders(frame.needs(), &left, &split);
+        let lines = packages.share_out(split.lines);
         Ok(Decision {
             currency: case.currency,
-            totals: Totals::of(&split.lines),
-            remainders: remainders(frame.needs(), &left, &split),
+            totals: Totals::of(&lines),
+            remainders,
             basis: self.basis(),
+            exchange: exchange.cloned(),
             decided_by: DecidedBy::Hub,
-            reasons: reasons(bill, &split),
+            reasons: reasons(bill, &lines, exchange),
             valid_until: None,
-            lines: split.lines,
+            lines,
         })
     }
 
-    fn cover(&self, plan: &Plan) -> Cover {
+    fn cover(&self, plan: &Plan, member: MemberId) -> Cover {
         let facts = self.covers.iter().find(|own| own.insurer == plan.insurer);
-        // One member with one cover an insurer: the insurer alone tells remainders apart.
+        let certificate = facts.and_then(|own| own.certificate.as_deref());
         Cover {
-            account: AccountId(Uuid::nil()),
-            member: MemberId(Uuid::nil()),
+            account: AccountId(certificate.map_or(Uuid::nil(), id_of)),
+            member,
             insurer: plan.insurer.clone(),
             role: InsurerRole::Supplementary,
             order: 1,
@@ -266,9 +335,8 @@ impl Documents {
     fn line_terms(&self, line: &Line) -> LineTerms {
         let of_line = |own: &&Authorised| line.authorisation.as_ref() == Some(&own.number);
         let authorised = self.authorisations.iter().find(of_line);
-        let in_network = |plan: &Plan| !self.out_of_network.contains(&plan.insurer);
         LineTerms {
-            in_network: self.plans.iter().map(in_network).collect(),
+            network: self.plans.iter().map(|plan| self.tier(plan)).collect(),
             authorisation: authorised.map(|own| AuthorisedLine {
                 quantity: own.quantity,
                 amount: own.amount,
@@ -276,8 +344,17 @@ impl Documents {
         }
     }
 
+    fn tier(&self, plan: &Plan) -> Tier {
+        if self.out_of_network.contains(&plan.insurer) {
+            return Tier::Outside;
+        }
+        let mut known = self.tiers.iter();
+        let named = known.find(|own| own.insurer == plan.insurer);
+        named.map_or(Tier::FIRST, |own| own.tier)
+    }
+
     /// What is left of each of `needs`.
-    fn left(&self, needs: &[LimitNeed]) -> Result<Vec<i64>, Vec<Problem>> {
+    fn left(&self, needs: &[LimitNeed], course: &Course) -> Result<Vec<i64>, Vec<Problem>> {
         let mut left: Vec<i64> = needs.iter().map(|need| need.ceiling).collect();
         let mut problems = Vec::new();
         for (at, row) in self.remainders.iter().enumerate() {
@@ -287,12 +364,12 @@ impl Documents {
                     && row
                         .stretch
                         .as_ref()
-                        .is_none_or(|own| need.key.stretch == *own)
+                        .is_none_or(|own| *need.key.stretch == **own)
             };
             let stretches: Vec<&str> = needs
                 .iter()
                 .filter(named)
-                .map(|need| need.key.stretch.as_str())
+                .map(|need| &*need.key.stretch)
                 .collect();
             if stretches.len() > 1 {
                 let detail = format!("which stretch: {}?", stretches.join(", "));
@@ -304,6 +381,9 @@ impl Documents {
                     *slot = row.left;
                 }
             }
+        }
+        for (slot, need) in left.iter_mut().zip(needs) {
+            *slot = course.0.get(&need.key).copied().unwrap_or(*slot);
         }
         if problems.is_empty() {
             Ok(left)
@@ -373,6 +453,11 @@ impl Documents {
                 problems.push(stranger(format!("/out_of_network/{at}"), nobody));
             }
         }
+        for (at, row) in self.tiers.iter().enumerate() {
+            if plan(&row.insurer).is_none() {
+                problems.push(stranger(format!("/tiers/{at}/insurer"), nobody));
+            }
+        }
         for (at, row) in self.remainders.iter().enumerate() {
             match plan(&row.insurer) {
                 None => problems.push(stranger(format!("/remainders/{at}/insurer"), nobody)),
@@ -385,6 +470,12 @@ impl Documents {
         }
         problems
     }
+}
+
+/// An id for a name, the same for the same name.
+fn id_of(name: &str) -> Uuid {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = sha256(name.as_bytes());
+    Uuid::from_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
 }
 
 /// The day a bill is about: as it says, else the first day of any of its lines.
@@ -413,15 +504,20 @@ fn remainders(needs: &[LimitNeed], left: &[i64], split: &Split) -> Vec<Remainder
         .collect()
 }
 
-fn reasons(bill: &Bill, split: &Split) -> Vec<Reason> {
-    let unpriced = |line: &crate::decision::LineShare| line.reasons.contains(&Reason::NoPrice);
-    let billed: Amount = split.lines.iter().map(|line| line.billed).sum();
+fn reasons(bill: &Bill, lines: &[LineShare], exchange: Option<&ExchangeRate>) -> Vec<Reason> {
+    let unpriced = |line: &LineShare| line.reasons.contains(&Reason::NoPrice);
+    let billed: Amount = lines.iter().map(|line| line.billed).sum();
     let mut reasons = Vec::new();
-    if !split.lines.is_empty() && split.lines.iter().all(unpriced) {
+    if !lines.is_empty() && lines.iter().all(unpriced) {
         reasons.push(Reason::NotPriced);
     }
-    if bill.total.is_some_and(|total| total != billed) {
-        reasons.push(Reason::TotalDiffers);
+    match exchange {
+        // What the bill states is in its own currency.
+        Some(_) => reasons.push(Reason::Exchanged),
+        None if bill.total.is_some_and(|total| total != billed) => {
+            reasons.push(Reason::TotalDiffers);
+        }
+        None => {}
     }
     reasons
 }

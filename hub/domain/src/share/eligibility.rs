@@ -22,11 +22,7 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     if cover.suspended {
         return Verdict::Refuse(Reason::CoverSuspended);
     }
-    let age = judging
-        .case
-        .person
-        .birth_date
-        .map(|birth| line.date.age_since(birth));
+    let age = judging.age();
     let aged_out = plan
         .age_out
         .iter()

@@ -1,21 +1,36 @@
 //! Step 4: what the plan does not pay for, unless a circumstance lifts it.
 
 use super::{Judging, Verdict};
+use crate::plan::Exception;
 use crate::reason::Reason;
 
 pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let line = judging.line;
     let excluded = judging.terms.plan.exclusions.iter().any(|exclusion| {
-        let named = exclusion
-            .codes
-            .iter()
-            .any(|group| group.matches(line.system, line.code).is_some());
-        let lifted = exclusion.unless.is_some() && exclusion.unless.as_deref() == line.circumstance;
-        named && !lifted
+        let plan = judging.terms.plan;
+        let named = plan.longest(&exclusion.codes, line.system, line.code);
+        let concerned =
+            exclusion.diagnoses.is_empty() || judging.has_diagnosis(&exclusion.diagnoses);
+        named.is_some() && concerned && !exclusion.unless.iter().any(|one| holds(one, judging))
     });
     if excluded {
         Verdict::Refuse(Reason::Excluded)
     } else {
         Verdict::Go
     }
+}
+
+/// An age that nobody knows lifts nothing.
+fn holds(exception: &Exception, judging: &Judging<'_>) -> bool {
+    let circumstance = exception.circumstance.as_deref();
+    let stated = circumstance.is_none() || circumstance == judging.line.circumstance;
+    let age = judging.age();
+    let old_enough = exception
+        .age_min
+        .is_none_or(|least| age.is_some_and(|age| least <= age));
+    let young_enough = exception
+        .age_max
+        .is_none_or(|most| age.is_some_and(|age| age <= most));
+    let diagnosed = exception.diagnoses.is_empty() || judging.has_diagnosis(&exception.diagnoses);
+    stated && old_enough && young_enough && diagnosed
 }

@@ -1,12 +1,14 @@
 //! Which remainders a bill may touch: found before anything is locked, so that a store locks them in one order.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{BillLine, Case, OpenLimit};
+use rustc_hash::FxHashMap;
+
+use super::{BillLine, Case, OpenLimit, rank};
 use crate::date::Date;
 use crate::limit::{self, LimitKey, LimitNeed};
-use crate::money::Amount;
-use crate::plan::{Benefit, LimitKind};
+use crate::money::{Amount, Rate};
+use crate::plan::{Benefit, LimitPer, LimitUnit};
 
 /// A case with its lines in order of judgement, the benefit of each before each insurer, and the remainders
 /// that they may touch.
@@ -26,8 +28,20 @@ pub struct Frame<'a> {
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) benefit: Option<&'a Benefit>,
-    /// Limits of the plan (by index) and the remainder of each; `None` for a limit on the line itself.
-    limits: Vec<(usize, Option<usize>)>,
+    limits: Vec<Used>,
+    /// What is recognised of the price of each unit; empty where nothing was done together.
+    pub(super) ranks: Vec<Rate>,
+}
+
+/// A limit of the plan that a line may use.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    /// The limit, by its place in the plan.
+    limit: usize,
+    /// The remainder it belongs to; `None` for a limit on the line itself.
+    slot: Option<usize>,
+    /// Where visits are counted: the remainder that says whether this one still is to be.
+    visit: Option<usize>,
 }
 
 impl<'a> Frame<'a> {
@@ -44,6 +58,7 @@ impl<'a> Frame<'a> {
                 *place = needs.places(case, line);
             }
         }
+        rank::apply(case, &order, &mut places);
         let billed = case
             .lines
             .iter()
@@ -75,10 +90,18 @@ impl<'a> Frame<'a> {
         let (Some(place), Some(plan)) = (place, plan) else {
             return Vec::new();
         };
-        let open = |&(at, slot): &(usize, Option<usize>)| {
-            let limit = plan.limits.get(at)?;
-            let left = slot.map_or(limit.ceiling, |slot| left.get(slot).copied().unwrap_or(0));
-            Some(OpenLimit { limit, slot, left })
+        let of = |slot: usize| left.get(slot).copied().unwrap_or(0);
+        let open = |used: &Used| {
+            let limit = plan.limits.get(used.limit)?;
+            let is_counted = used.visit.is_some_and(|visit| of(visit) <= 0);
+            let left = used.slot.map_or(limit.ceiling, of);
+            Some(OpenLimit {
+                limit,
+                slot: used.slot,
+                // A visit that counts already uses nothing, however little is left.
+                left: if is_counted { i64::MAX } else { left },
+                visit: used.visit,
+            })
         };
         place.limits.iter().filter_map(open).collect()
     }
@@ -102,9 +125,11 @@ fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
 #[derive(Default)]
 struct Needs {
     found: Vec<LimitNeed>,
-    places: HashMap<LimitKey, usize>,
-    /// (cover, limit, date) → remainder: lines of one day share theirs.
-    known: HashMap<(usize, usize, Date), Option<usize>>,
+    places: FxHashMap<LimitKey, usize>,
+    /// (cover, limit, date) → remainders: lines of one day share theirs.
+    known: FxHashMap<(usize, usize, Date), Used>,
+    /// (cover, kind of stretch, date) → the stretch: limits of one kind share theirs.
+    stretches: FxHashMap<(usize, LimitPer, Date), Option<Arc<str>>>,
 }
 
 impl Needs {
@@ -114,24 +139,33 @@ impl Needs {
             let benefit = terms.plan.benefit(line.system, line.code);
             let mut limits = Vec::new();
             for (at, limit) in terms.plan.limits.iter().enumerate() {
-                let used = benefit.is_some_and(|benefit| match limit.kind {
-                    LimitKind::Ceiling => benefit.limits.contains(&limit.id),
-                    LimitKind::Deductible => benefit.deductible,
-                    LimitKind::OutOfPocket => true,
-                });
-                if used {
+                if benefit.is_some_and(|benefit| terms.plan.is_used(limit, benefit)) {
                     let known = self.known.get(&(cover, at, line.date)).copied();
-                    let slot = known.unwrap_or_else(|| {
-                        let need =
-                            limit::need(terms.plan, limit, terms.cover, line.date, case.visit);
-                        let slot = need.map(|need| self.slot(need));
-                        self.known.insert((cover, at, line.date), slot);
-                        slot
-                    });
-                    limits.push((at, slot));
+                    limits.push(known.unwrap_or_else(|| {
+                        let (plan, owner) = (terms.plan, terms.cover);
+                        let of = (cover, limit.per, line.date);
+                        let stretch = self.stretches.entry(of).or_insert_with(|| {
+                            limit::stretch(plan, limit.per, owner, line.date, case.visit)
+                        });
+                        let need = stretch.clone();
+                        let need = need.map(|within| limit::need_in(plan, limit, owner, within));
+                        let visit = need.as_ref().filter(|_| limit.unit == LimitUnit::Visits);
+                        let visit = visit.map(|need| need.of_visit(case.visit));
+                        let used = Used {
+                            limit: at,
+                            slot: need.map(|need| self.slot(need)),
+                            visit: visit.map(|need| self.slot(need)),
+                        };
+                        self.known.insert((cover, at, line.date), used);
+                        used
+                    }));
                 }
             }
-            places.push(Place { benefit, limits });
+            places.push(Place {
+                benefit,
+                limits,
+                ranks: Vec::new(),
+            });
         }
         places
     }

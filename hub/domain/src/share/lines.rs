@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use super::{AuthorisedLine, BillLine};
 use crate::bill::{Bill, Line};
+use crate::code::Coded;
 use crate::date::{Date, Period, When};
 use crate::message::{Body, Head, Message};
 use crate::money::{Amount, Quantity};
+use crate::plan::Tier;
 
 impl Message {
     /// The bill of a message of any kind that has one: what was planned, asked, dispensed or ordered.
@@ -24,11 +26,14 @@ impl Message {
     }
 }
 
+/// The modifier of a procedure that was done on both sides, in CPT's and HCPCS's terms.
+const BILATERAL: &str = "50";
+
 /// What the rules need of a line beside the message.
 #[derive(Debug, Clone, Default)]
 pub struct LineTerms {
-    /// For each cover, whether the provider is in its network.
-    pub in_network: Vec<bool>,
+    /// For each cover, how the provider stands in its network.
+    pub network: Vec<Tier>,
     /// The pre-authorisation that covers the line.
     pub authorisation: Option<AuthorisedLine>,
 }
@@ -48,9 +53,13 @@ pub fn bill_lines<'a>(
     let line = |line: &'a Line| {
         let (system, code) = line.item.effective().unwrap_or_default();
         let LineTerms {
-            in_network,
+            network,
             authorisation,
         } = terms(line);
+        let bilateral = |modifier: &Coded| {
+            let named = modifier.effective();
+            named.is_some_and(|(_, code)| code == BILATERAL)
+        };
         BillLine {
             seq: line.seq,
             system,
@@ -67,7 +76,9 @@ pub fn bill_lines<'a>(
             billed: line.asked(),
             base_paid: line.base.as_ref().map(|base| base.paid),
             subsidy: line.subsidy.unwrap_or(Amount::ZERO),
-            in_network,
+            network,
+            parts: Vec::new(),
+            bilateral: line.modifiers.iter().any(bilateral),
             reference_price: None,
             substitution_refused: line.substitution_refused == Some(true),
             authorisation,
@@ -76,6 +87,12 @@ pub fn bill_lines<'a>(
     };
     let asked = |line: &&Line| line.cancelled != Some(true);
     bill.lines.iter().filter(asked).map(line).collect()
+}
+
+/// The diagnoses of a bill, each by its system and code in the common scheme where it has one.
+pub fn bill_diagnoses(bill: &Bill) -> Vec<(&str, &str)> {
+    let diagnoses = bill.diagnoses.iter();
+    diagnoses.filter_map(|own| own.coded.effective()).collect()
 }
 
 /// The day a bill is about, where its lines do not say.

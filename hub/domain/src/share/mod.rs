@@ -6,8 +6,8 @@
 //! insurer and are the registry [`RULES`], one file each; steps 9–15 work across lines and insurers and are
 //! one function.
 //!
-//! Groups that are judged as one bill (packages, multiple procedures) are formed before a [`Frame`] is made:
-//! to it a group is a line.
+//! Services that are priced together are one line to a [`Frame`]: [`Case::pack`] makes it one before, and
+//! [`Packages::share_out`] gives each service its part again.
 
 mod authorisation;
 mod benefit;
@@ -17,14 +17,17 @@ mod eligibility;
 mod exclusion;
 mod frame;
 mod lines;
+mod package;
 mod price;
 mod quantity;
+mod rank;
 mod split;
 mod waiting;
 
-pub use documents::{Authorised, CoverFacts, Documents, Left, Unjudged};
+pub use documents::{Authorised, Course, CoverFacts, Documents, Left, Standing, Unjudged};
 pub use frame::Frame;
-pub use lines::{LineTerms, bill_day, bill_lines};
+pub use lines::{LineTerms, bill_day, bill_diagnoses, bill_lines};
+pub use package::Packages;
 pub use split::{Draw, Split};
 
 use serde::{Deserialize, Serialize};
@@ -34,9 +37,10 @@ use crate::bill::EncounterClass;
 use crate::coverage::{Cover, Person};
 use crate::date::Date;
 use crate::decision::TraceEntry;
+use crate::exchange::ExchangeRate;
 use crate::money::{Amount, Currency, Quantity, Rate};
 use crate::party::Sector;
-use crate::plan::{BasePlan, Benefit, LimitKind, LimitUnit, Plan};
+use crate::plan::{BasePlan, Benefit, CodeGroup, Limit, LimitKind, LimitUnit, Plan, Tier};
 use crate::reason::Reason;
 use crate::tariff::Tariff;
 
@@ -55,6 +59,8 @@ pub struct Case<'a> {
     pub sector: Option<Sector>,
     /// The base insurer's plan and tariff; `None` where base insurance is not used.
     pub base: Option<(&'a BasePlan, &'a Tariff)>,
+    /// The diagnoses of the bill: system and code.
+    pub diagnoses: Vec<(&'a str, &'a str)>,
     /// Whether leave is asked for the services: then it is not held against them that they have none yet.
     pub asks_leave: bool,
     /// The supplementary covers, in the order in which they pay.
@@ -109,8 +115,12 @@ pub struct BillLine<'a> {
     pub base_paid: Option<Amount>,
     /// A government subsidy.
     pub subsidy: Amount,
-    /// For each cover, whether the provider is in its network.
-    pub in_network: Vec<bool>,
+    /// For each cover, how the provider stands in its network.
+    pub network: Vec<Tier>,
+    /// Whether it was done on both sides.
+    pub bilateral: bool,
+    /// The lines that it stands for, where they are priced together, itself among them: what was asked for each.
+    pub parts: Vec<(u32, Amount)>,
     /// The reference price of one, where the sender's side knows it; else the tariff's.
     pub reference_price: Option<Amount>,
     /// Whether a substitute was ruled out, and that was approved.
@@ -128,6 +138,19 @@ pub struct AuthorisedLine {
     pub quantity: Option<Quantity>,
     /// The most money.
     pub amount: Option<Amount>,
+}
+
+impl Case<'_> {
+    /// Makes the case one in another currency: what the bill says is converted, line by line.
+    pub fn exchange(&mut self, rate: &ExchangeRate) {
+        self.currency = rate.to;
+        for line in &mut self.lines {
+            line.billed = line.billed.map(|amount| rate.convert(amount));
+            line.base_paid = line.base_paid.map(|amount| rate.convert(amount));
+            line.reference_price = line.reference_price.map(|price| rate.convert(price));
+            line.subsidy = rate.convert(line.subsidy);
+        }
+    }
 }
 
 /// What a rule says to a line.
@@ -159,12 +182,16 @@ pub(crate) struct Judging<'a> {
     pub(crate) line: &'a BillLine<'a>,
     pub(crate) billed: Amount,
     pub(crate) terms: &'a CoverTerms<'a>,
-    pub(crate) in_network: bool,
+    pub(crate) tier: Tier,
     /// The remainders that the line may use, with what is left of each.
     pub(crate) limits: Vec<OpenLimit<'a>>,
     pub(crate) benefit: Option<&'a Benefit>,
+    /// What is recognised of the price of each unit, where procedures were done together.
+    pub(crate) ranks: &'a [Rate],
     /// The member's rate.
     pub(crate) rate: Rate,
+    /// The member's fixed part.
+    pub(crate) copay: Amount,
     /// The quantity that is covered.
     pub(crate) quantity: Quantity,
     /// What is billed for the covered quantity.
@@ -180,10 +207,12 @@ pub(crate) struct Judging<'a> {
 
 /// A limit that a line may use.
 pub(crate) struct OpenLimit<'a> {
-    pub(crate) limit: &'a crate::plan::Limit,
+    pub(crate) limit: &'a Limit,
     /// The remainder it belongs to; `None` for a limit on the line itself.
     pub(crate) slot: Option<usize>,
     pub(crate) left: i64,
+    /// Where visits are counted: the remainder that says whether this one still is to be.
+    pub(crate) visit: Option<usize>,
 }
 
 impl<'a> Judging<'a> {
@@ -215,6 +244,18 @@ impl<'a> Judging<'a> {
             "{}/{}#{part}",
             self.terms.plan.id, self.terms.plan.version
         ))
+    }
+
+    /// Whether the bill names one of these diagnoses.
+    pub(crate) fn has_diagnosis(&self, among: &[CodeGroup]) -> bool {
+        let mut diagnoses = self.case.diagnoses.iter();
+        diagnoses.any(|(system, code)| self.terms.plan.longest(among, system, code).is_some())
+    }
+
+    /// The member's age in full years on the service date.
+    pub(crate) fn age(&self) -> Option<u32> {
+        let birth = self.case.person.birth_date?;
+        Some(self.line.date.age_since(birth))
     }
 
     /// What is left of all money limits of a kind together: the least of them.

@@ -3,7 +3,7 @@
 use super::{Judging, Verdict, input};
 use crate::money::Amount;
 use crate::reason::Reason;
-use crate::tariff::Tariff;
+use crate::tariff::{Tariff, UnitPrice};
 
 /// `A = min(billed, price × quantity)`; then the reference price and the authorised amount may lower it.
 pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
@@ -19,7 +19,7 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
     let of = |tariff: Option<&Tariff>| {
         tariff.and_then(|tariff| tariff.unit_price(line.system, line.code, sector))
     };
-    let contract = judging.terms.contract.filter(|_| judging.in_network);
+    let contract = judging.terms.contract.filter(|_| judging.tier.is_inside());
     let (price, source, reason) = match of(contract) {
         Some(price) => (Some(price), contract, Reason::OverContract),
         None => (
@@ -29,9 +29,18 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
         ),
     };
     let asked = judging.asked;
-    judging.by_price = price.map_or(asked, |price| price.times(judging.quantity).min(asked));
-    judging.allowed = judging.by_price;
-    if let (Some(price), true) = (price, judging.by_price < asked) {
+    // Whoever names no rule on procedures prices a line as it stands, one side or both.
+    let sides = if line.bilateral && !judging.ranks.is_empty() {
+        2
+    } else {
+        1
+    };
+    let full = price.map_or(asked, |price| {
+        price.times(judging.quantity).times(sides).min(asked)
+    });
+    judging.by_price = full;
+    judging.allowed = full;
+    if let (Some(price), true) = (price, full < asked) {
         let rule = source.map(|tariff| {
             format!(
                 "{}/{}#{}",
@@ -44,8 +53,30 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
             input("price", price.rounded()),
             input("quantity", judging.quantity),
         ];
-        judging.note(8, reason, rule, asked, judging.by_price, inputs);
+        judging.note(8, reason, rule, asked, full, inputs);
     }
+    by_rank(judging, price, sides);
+}
+
+/// Of procedures that were done together a part of the price is recognised, unit by unit.
+fn by_rank(judging: &mut Judging<'_>, price: Option<UnitPrice>, sides: i128) {
+    let units = i128::from(judging.quantity.started_units()).saturating_mul(sides);
+    let units = usize::try_from(units).unwrap_or(usize::MAX);
+    let ranks = judging.ranks.get(..units).unwrap_or(judging.ranks);
+    let one = price.unwrap_or_else(|| UnitPrice::of_one(judging.asked, units));
+    let (full, ranked) = (judging.by_price, one.ranked(ranks));
+    if ranks.is_empty() || full <= ranked {
+        return;
+    }
+    judging.by_price = ranked;
+    judging.allowed = ranked;
+    let list: Vec<String> = ranks.iter().map(ToString::to_string).collect();
+    let inputs = vec![
+        input("price", one.rounded()),
+        input("ranks", list.join(" ")),
+    ];
+    let rule = judging.rule("procedures");
+    judging.note(8, Reason::OverRank, rule, full, ranked, inputs);
 }
 
 fn by_reference_price(judging: &mut Judging<'_>) {

@@ -1,6 +1,6 @@
 //! Step 7: how much of the quantity is covered.
 
-use super::{Judging, Verdict, input};
+use super::{Judging, OpenLimit, Verdict, input};
 use crate::money::Quantity;
 use crate::plan::LimitUnit;
 use crate::reason::Reason;
@@ -13,13 +13,7 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let authorised = line
         .authorisation
         .and_then(|authorised| authorised.quantity);
-    let counts = judging
-        .limits
-        .iter()
-        .filter(|open| open.limit.unit != LimitUnit::Money);
-    let room = counts
-        .map(|open| Quantity::whole(u32::try_from(open.left.max(0)).unwrap_or(u32::MAX)))
-        .min();
+    let room = judging.limits.iter().filter_map(room).min();
     let covered = [maximum, authorised, room]
         .into_iter()
         .flatten()
@@ -38,4 +32,17 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
         judging.note(7, Reason::QuantityCapped, rule, before, after, inputs);
     }
     Verdict::Go
+}
+
+/// How many a limit leaves room for; `None` where it counts none.
+fn room(open: &OpenLimit<'_>) -> Option<Quantity> {
+    match open.limit.unit {
+        LimitUnit::Money => None,
+        // A visit that counts already has room for more; so has one that still can be counted.
+        LimitUnit::Visits => (open.left <= 0).then_some(Quantity::ZERO),
+        LimitUnit::Count | LimitUnit::Days => {
+            let left = u32::try_from(open.left.max(0)).unwrap_or(u32::MAX);
+            Some(Quantity::whole(left))
+        }
+    }
 }

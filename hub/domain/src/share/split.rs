@@ -3,7 +3,7 @@
 use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict, input};
 use crate::decision::{InsurerShare, LineShare, TraceEntry};
 use crate::money::{Amount, Quantity, Rate, round_half_up};
-use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
+use crate::plan::{Coordination, LimitKind, LimitUnit, Mode, Tier};
 use crate::reason::Reason;
 
 /// The shares of a bill and what they use up.
@@ -190,29 +190,30 @@ impl<'a> Frame<'a> {
     }
 
     /// Steps 2 to 12 for one insurer, as if it were alone.
-    fn judge(
-        &self,
+    fn judge<'s>(
+        &'s self,
         at: usize,
         cover: usize,
-        line: &'a BillLine<'a>,
+        line: &'s BillLine<'s>,
         billed: Amount,
         base: Amount,
         left: &[i64],
-    ) -> Option<Alone<'a>> {
+    ) -> Option<Alone<'s>> {
         let terms = self.case.covers.get(cover)?;
+        let place = self.places.get(at).and_then(|places| places.get(cover));
         let mut judged = Judging {
             case: self.case,
             line,
             billed,
             terms,
-            in_network: line.in_network.get(cover).copied().unwrap_or(true),
+            tier: line.network.get(cover).copied().unwrap_or(Tier::FIRST),
             limits: self.open_limits(at, cover, left),
-            benefit: self
-                .places
-                .get(at)
-                .and_then(|places| places.get(cover))
-                .and_then(|place| place.benefit),
+            benefit: place.and_then(|place| place.benefit),
+            ranks: place
+                .map(|place| place.ranks.as_slice())
+                .unwrap_or_default(),
             rate: Rate::ZERO,
+            copay: Amount::ZERO,
             quantity: Quantity::ZERO,
             asked: Amount::ZERO,
             by_price: Amount::ZERO,
@@ -252,9 +253,13 @@ impl<'a> Frame<'a> {
 /// The step that a refusal belongs to.
 fn step_of(reason: Reason) -> u8 {
     match reason {
-        Reason::NoBenefit => 3,
+        Reason::NoBenefit | Reason::OutsideNetwork => 3,
         Reason::Excluded => 4,
-        Reason::Waiting | Reason::AgeOutside | Reason::SexOutside => 5,
+        Reason::Waiting
+        | Reason::AgeOutside
+        | Reason::SexOutside
+        | Reason::DiagnosisOutside
+        | Reason::CareOutside => 5,
         Reason::AuthorisationMissing => 6,
         Reason::QuantityUsed => 7,
         _ => 2,
@@ -269,19 +274,22 @@ struct CostShare {
 }
 
 impl CostShare {
-    /// `d = min(A, deductible left)`; `F = d + copay + rate × (A − d)`, not over A.
+    /// `d = min(A, deductible left)`; `F = d + copay + rate × (A − d)`, at least what the plan leaves to the member
+    /// once in a stretch, and not over A.
     fn of(judged: &mut Judging<'_>) -> CostShare {
         let (allowed, denominator) = (judged.allowed, judged.rate.denominator());
         let deductible = judged
             .left_of(LimitKind::Deductible)
             .unwrap_or_default()
             .min(allowed);
-        let copay = judged.benefit.map_or(Amount::ZERO, |benefit| benefit.copay);
-        let fixed = i128::from((deductible + copay).get()) * denominator;
-        let exact = (fixed + judged.rate.of(allowed - deductible))
-            .min(i128::from(allowed.get()) * denominator);
+        let copay = judged.copay;
+        let once = judged.left_of(LimitKind::Copay).unwrap_or_default();
+        let least = judged.left_of(LimitKind::LeastShare).unwrap_or_default();
+        let exactly = |amount: Amount| i128::from(amount.get()) * denominator;
+        let computed = (exactly(deductible + copay + once) + judged.rate.of(allowed - deductible))
+            .min(exactly(allowed));
+        let exact = computed.max(exactly(least.min(allowed)));
         let mut so_far = Amount::ZERO;
-        let rounded = round_half_up(exact, denominator);
         let rule = judged
             .benefit
             .and_then(|benefit| judged.rule(benefit.id.as_str()));
@@ -289,12 +297,22 @@ impl CostShare {
             (Reason::Deductible, deductible, Vec::new()),
             (Reason::Copay, (deductible + copay).min(allowed), Vec::new()),
             (
+                Reason::OnceCopay,
+                (deductible + copay + once).min(allowed),
+                Vec::new(),
+            ),
+            (
                 Reason::Coinsurance,
-                rounded,
+                round_half_up(computed, denominator),
                 vec![
                     input("rate", judged.rate),
                     input("of", allowed - deductible),
                 ],
+            ),
+            (
+                Reason::LeastShare,
+                round_half_up(exact, denominator),
+                vec![input("least", least)],
             ),
         ];
         for (reason, sum, inputs) in parts {
@@ -321,7 +339,10 @@ fn by_mode(judged: &mut Judging<'_>, cost: &CostShare, base: Amount) -> Amount {
         Mode::Waive => (allowed - cost.exact, "waive"),
         Mode::Additive => ((allowed - paid - cost.exact).max(0), "additive"),
     };
-    let share = round_half_up(share, cost.denominator);
+    let (share, rounded) = (
+        round_half_up(share, cost.denominator),
+        judged.terms.plan.rounding.round(share, cost.denominator),
+    );
     let inputs = vec![
         input("mode", mode),
         input("base", base),
@@ -330,7 +351,13 @@ fn by_mode(judged: &mut Judging<'_>, cost: &CostShare, base: Amount) -> Amount {
     let rule = judged.rule("mode");
     let before = judged.allowed;
     judged.note(11, Reason::Share, rule, before, share, inputs);
-    share
+    let rounded = rounded.min(judged.allowed - base).or_zero();
+    if rounded != share {
+        let rule = judged.rule("rounding");
+        let inputs = vec![input("to", judged.terms.plan.rounding.to)];
+        judged.note(11, Reason::Rounded, rule, share, rounded, inputs);
+    }
+    rounded
 }
 
 /// Step 12: beyond the out-of-pocket maximum the insurer pays the member's cost share.
@@ -418,11 +445,9 @@ fn as_said(one: &mut Alone<'_>, computed: Amount, open: Amount) -> Amount {
             );
             return Amount::ZERO;
         }
-        Some(InsurerSays::Adjusted(lines)) => {
-            lines.iter().find(|(seq, _)| *seq == one.judged.line.seq)
-        }
+        Some(InsurerSays::Adjusted(lines)) => adjusted(one.judged.line, lines, computed),
     };
-    let Some((_, amount)) = said else {
+    let Some(amount) = said else {
         return computed;
     };
     let most = one
@@ -431,7 +456,7 @@ fn as_said(one: &mut Alone<'_>, computed: Amount, open: Amount) -> Amount {
         .unwrap_or(Amount::MAX)
         .min(open)
         .or_zero();
-    let paid = (*amount).min(most).or_zero();
+    let paid = amount.min(most).or_zero();
     if paid != computed {
         one.judged.note(
             14,
@@ -445,6 +470,31 @@ fn as_said(one: &mut Alone<'_>, computed: Amount, open: Amount) -> Amount {
     paid
 }
 
+/// What an insurer has set for a line; of a line that stands for several, what it has set for some of them, and what
+/// was computed for the rest.
+fn adjusted(line: &BillLine<'_>, said: &[(u32, Amount)], computed: Amount) -> Option<Amount> {
+    let of = |seq: u32| {
+        said.iter()
+            .find(|(own, _)| *own == seq)
+            .map(|(_, amount)| *amount)
+    };
+    if line.parts.is_empty() {
+        return of(line.seq);
+    }
+    let all: Amount = line.parts.iter().map(|(_, asked)| *asked).sum();
+    let mut rest = all;
+    let mut sum = None;
+    for (seq, asked) in &line.parts {
+        if let Some(amount) = of(*seq) {
+            rest -= *asked;
+            sum = Some(sum.unwrap_or(Amount::ZERO) + amount);
+        }
+    }
+    let of_rest = i128::from(computed.get()).saturating_mul(rest.get().into());
+    let of_rest = round_half_up(of_rest, i128::from(all.get()));
+    sum.map(|sum| sum + of_rest)
+}
+
 /// Step 8's other half: what the provider waives, by the most generous insurer in whose network it is.
 ///
 /// What the base insurer pays over an agreed price lowers the write-off, not the provider's income.
@@ -452,7 +502,7 @@ fn written_off(alone: &[Alone<'_>], base: Amount) -> Amount {
     let agreed = || {
         alone
             .iter()
-            .filter(|one| one.refused.is_none() && one.judged.in_network)
+            .filter(|one| one.refused.is_none() && one.judged.tier.is_inside())
     };
     let asked = agreed()
         .map(|one| one.judged.asked)
@@ -531,22 +581,35 @@ fn draw(one: &Alone<'_>, paid: Amount, left: &mut [i64], draws: &mut Vec<Draw>) 
             (LimitKind::Ceiling, LimitUnit::Count | LimitUnit::Days) => {
                 one.judged.quantity.started_units()
             }
+            (LimitKind::Ceiling, LimitUnit::Visits) => {
+                // A visit uses its own remainder with the limit's; the next line finds it used.
+                let own = open.visit.and_then(|visit| left.get(visit)).copied();
+                let used = own.unwrap_or_default().min(1);
+                take(one, open.visit, used, left, draws);
+                used
+            }
+            // What is asked once in a stretch is done with, even where the line was too small for all of it.
+            (LimitKind::Copay | LimitKind::LeastShare, _) => i64::MAX,
         };
-        let Some(slot) = open.slot else {
-            continue;
-        };
-        let Some(left) = left.get_mut(slot) else {
-            continue;
-        };
-        // What two covers of one account share is used once.
-        let used = used.min(*left);
-        if used > 0 {
-            *left -= used;
-            draws.push(Draw {
-                need: slot,
-                seq: one.judged.line.seq,
-                amount: used,
-            });
-        }
+        take(one, open.slot, used, left, draws);
+    }
+}
+
+fn take(one: &Alone<'_>, slot: Option<usize>, used: i64, left: &mut [i64], draws: &mut Vec<Draw>) {
+    let Some(slot) = slot else {
+        return;
+    };
+    let Some(left) = left.get_mut(slot) else {
+        return;
+    };
+    // What two covers of one account share is used once.
+    let used = used.min(*left);
+    if used > 0 {
+        *left -= used;
+        draws.push(Draw {
+            need: slot,
+            seq: one.judged.line.seq,
+            amount: used,
+        });
     }
 }

@@ -4,9 +4,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use takmil_domain::decision::{LineShare, Totals, TraceEntry};
+use takmil_domain::ids::LimitCode;
 use takmil_domain::limit::{self, LimitKey};
 use takmil_domain::money::Amount;
-use takmil_domain::plan::{Coordination, Limit, LimitKind, LimitUnit};
+use takmil_domain::plan::{Coordination, Limit, LimitKind, LimitUnit, Plan};
 use takmil_domain::reason::Reason;
 
 use crate::sample::{Insurer, Outcome, Sample};
@@ -132,9 +133,9 @@ pub(crate) fn waived_is_what_agreed_prices_cut(
     }
     for line in &outcome.split.lines {
         let (mut asked, mut by_price) = (Amount::ZERO, Amount::ZERO);
-        let networks = sample.line(line.seq).in_network.iter();
+        let networks = sample.line(line.seq).network.iter();
         for (share, inside) in line.supplementary.iter().zip(networks) {
-            if share.refused.is_some() || !inside {
+            if share.refused.is_some() || !inside.is_inside() {
                 continue;
             }
             let after = |reasons: &[Reason]| {
@@ -143,12 +144,12 @@ pub(crate) fn waived_is_what_agreed_prices_cut(
                     entry.insurer.as_ref() == Some(&share.insurer)
                         && reasons.contains(&entry.reason)
                 };
-                entries.find(named).map(|entry| entry.after)
+                entries.rfind(named).map(|entry| entry.after)
             };
+            let agreed = [Reason::OverContract, Reason::OverTariff, Reason::OverRank];
             let own = after(&[Reason::QuantityCapped]).unwrap_or(line.billed);
             asked = asked.max(own);
-            by_price =
-                by_price.max(after(&[Reason::OverContract, Reason::OverTariff]).unwrap_or(own));
+            by_price = by_price.max(after(&agreed).unwrap_or(own));
         }
         let cut = (asked - by_price.max(line.base)).or_zero();
         let expected = cut.min(line.billed - line.base - line.supplementary_total());
@@ -165,21 +166,30 @@ fn expected(
     insurer: &Insurer,
     line: &LineShare,
     kind: LimitKind,
-    money: bool,
+    units: &[LimitUnit],
 ) -> Vec<LimitKey> {
     let bill_line = sample.line(line.seq);
     let Some(benefit) = insurer.plan.benefit(bill_line.system, bill_line.code) else {
         return Vec::new();
     };
-    let applies = |own: &&Limit| match own.kind {
-        _ if own.kind != kind || (own.unit == LimitUnit::Money) != money => false,
-        LimitKind::Ceiling => benefit.limits.contains(&own.id),
+    let uses = |own: &Limit| match own.kind {
         LimitKind::Deductible => benefit.deductible,
         LimitKind::OutOfPocket => true,
+        LimitKind::Ceiling | LimitKind::Copay | LimitKind::LeastShare => {
+            let mut used = benefit.limits.iter();
+            used.any(|used| *used == own.id || is_within(&insurer.plan, used, &own.id))
+        }
     };
+    let applies = |own: &&Limit| own.kind == kind && units.contains(&own.unit) && uses(own);
     let limits = insurer.plan.limits.iter().filter(applies);
     let need = |own| limit::need(&insurer.plan, own, &insurer.cover, bill_line.date, "visit");
     limits.filter_map(need).map(|need| need.key).collect()
+}
+
+fn is_within(plan: &Plan, inner: &LimitCode, outer: &LimitCode) -> bool {
+    let next = plan.limits.iter().find(|own| own.id == *inner);
+    next.and_then(|own| own.within.as_ref())
+        .is_some_and(|next| next == outer || is_within(plan, next, outer))
 }
 
 pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
@@ -195,8 +205,8 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
                     .filter(|(need, _)| need.key == *key);
                 own.map(|(_, draw)| draw.amount).sum::<i64>()
             };
-            let check = |kind, money, sound: &dyn Fn(i64) -> bool| {
-                let keys = expected(sample, insurer, line, kind, money);
+            let check = |kind, units: &[LimitUnit], sound: &dyn Fn(i64) -> bool| {
+                let keys = expected(sample, insurer, line, kind, units);
                 let amounts: Vec<i64> = keys.iter().map(drawn).collect();
                 let alike = amounts
                     .iter()
@@ -211,12 +221,17 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
             };
             let refused = share.refused.is_some();
             let units = sample.line(line.seq).quantity.started_units();
-            told += check(LimitKind::Ceiling, true, &|amount| {
+            const MONEY: &[LimitUnit] = &[LimitUnit::Money];
+            told += check(LimitKind::Ceiling, MONEY, &|amount| {
                 amount == share.amount.get()
             })?;
-            told += check(LimitKind::Ceiling, false, &|amount| {
-                (i64::from(!refused)..=units).contains(&amount) && (amount == 0) == refused
-            })?;
+            told += check(
+                LimitKind::Ceiling,
+                &[LimitUnit::Count, LimitUnit::Days],
+                &|amount| {
+                    (i64::from(!refused)..=units).contains(&amount) && (amount == 0) == refused
+                },
+            )?;
             // By the trace: what the deductible took, and what was the member's before limits and others.
             let noted = |steps: RangeInclusive<u8>, reason: Option<Reason>| {
                 let mut own = line.trace.iter().filter(|entry| {
@@ -229,10 +244,42 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
                     .map_or(0, |entry| entry.after.get())
             };
             let deductible = noted(10..=10, Some(Reason::Deductible));
-            told += check(LimitKind::Deductible, true, &|amount| amount == deductible)?;
+            told += check(LimitKind::Deductible, MONEY, &|amount| amount == deductible)?;
             let open = share.allowed - line.base.min(share.allowed);
             let cost = open.get() - noted(11..=12, None);
-            told += check(LimitKind::OutOfPocket, true, &|amount| amount == cost)?;
+            told += check(LimitKind::OutOfPocket, MONEY, &|amount| amount == cost)?;
+            // A visit is counted once, in what remembers it as in what it uses.
+            for key in expected(
+                sample,
+                insurer,
+                line,
+                LimitKind::Ceiling,
+                &[LimitUnit::Visits],
+            ) {
+                let mut own = key.clone();
+                own.stretch = format!("{} visit:visit", own.stretch).into();
+                let (counted, noted) = (drawn(&key), drawn(&own));
+                ensure(
+                    counted == noted && (counted == 0 || counted == 1 && !refused),
+                    || format!("line {}: {counted} visits, {noted} of them noted", line.seq),
+                )?;
+                told += usize::try_from(counted * 2).unwrap();
+            }
+            // What is asked once is done with by the first line that is paid for.
+            for kind in [LimitKind::Copay, LimitKind::LeastShare] {
+                for key in expected(sample, insurer, line, kind, MONEY) {
+                    let at = outcome
+                        .needs
+                        .iter()
+                        .position(|need| need.key == key)
+                        .unwrap();
+                    let done = drawn(&key);
+                    ensure(done == 0 || done == outcome.before[at] && !refused, || {
+                        format!("line {}: {done} of {}", line.seq, outcome.before[at])
+                    })?;
+                    told += usize::from(done > 0);
+                }
+            }
         }
         let draws = outcome.draws_of(line.seq).count();
         ensure(draws == told, || {
@@ -243,6 +290,9 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
 }
 
 pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    if sample.ranks_procedures() {
+        return Ok(());
+    }
     let mut left: Vec<(LimitKey, i64)> = Vec::new();
     for (need, before) in outcome.needs.iter().zip(&outcome.before) {
         left.push((need.key.clone(), *before));
@@ -267,6 +317,9 @@ pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result
 }
 
 pub(crate) fn later_lines_change_nothing(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+    if sample.ranks_procedures() {
+        return Ok(());
+    }
     let Some((last, earlier)) = outcome.split.lines.split_last() else {
         return Ok(());
     };
@@ -318,7 +371,7 @@ pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Resul
         for (at, (insurer, share)) in sample.insurers.iter().zip(&line.supplementary).enumerate() {
             let mut alone = single.clone();
             alone.insurers = vec![Arc::clone(insurer)];
-            alone.lines[0].in_network = vec![alone.lines[0].in_network[at]];
+            alone.lines[0].network = vec![alone.lines[0].network[at]];
             let alone = alone.outcome().split.lines[0].supplementary_total();
             let by_contract = match insurer.plan.coordination {
                 Coordination::Standard => alone,
@@ -356,7 +409,7 @@ pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Outcome) -> Resul
                 own.ceiling += if own.id == limit.id { more } else { 0 };
             }
             let left = |need: &limit::LimitNeed| {
-                let raised = need.key.code == limit.id;
+                let raised = need.key.code == limit.id && need.per == limit.per;
                 let original = limit::LimitNeed {
                     ceiling: need.ceiling - if raised { more } else { 0 },
                     ..need.clone()

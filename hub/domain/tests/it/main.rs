@@ -9,15 +9,19 @@
 )]
 
 mod audit;
+mod clinical;
 mod days;
 mod documents;
 mod laws;
 mod limits;
 mod maker;
+mod packages;
+mod plans;
 mod prices;
 mod properties;
 mod reach;
 mod sample;
 mod setting;
 mod tape;
+mod together;
 mod worked;

@@ -8,13 +8,14 @@ use takmil_domain::code::Code;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::{Calendar, Date};
 use takmil_domain::ids::{
-    AccountId, BenefitId, LimitCode, MemberId, ParticipantId, PlanId, TariffId,
+    AccountId, BenefitId, GroupId, LimitCode, MemberId, ParticipantId, PlanId, TariffId,
 };
 use takmil_domain::money::{Amount, Currency, Quantity, Rate};
 use takmil_domain::party::{InsurerRole, Sector, Sex};
 use takmil_domain::plan::{
-    AgeOut, AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Coordination, Exclusion,
-    Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Mode, Plan, Relationship, Waiver, YearStart,
+    AgeOut, AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Coordination, Exception,
+    Exclusion, Group, Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Mode, Plan, ProcedureRule,
+    Relationship, Rounding, RoundingWay, Tier, TierTerms, Waiver, YearStart,
 };
 use takmil_domain::share::{AuthorisedLine, BillLine, InsurerSays};
 use takmil_domain::tariff::{self, KValues, Price, RelativeValues, Tariff};
@@ -87,6 +88,14 @@ impl<'t> Maker<'t> {
             sector: self
                 .tape
                 .pick(&[None, Some(Sector::Private), Some(Sector::Public)]),
+            diagnoses: self
+                .tape
+                .pick(&[
+                    &[][..],
+                    &[("icd", "E11")],
+                    &[("icd", "O80"), ("icd", "E11")],
+                ])
+                .to_vec(),
             base: self.tape.once_in(2).then(|| Arc::new(self.base())),
             asks_leave: self.tape.once_in(8),
             lines: (1..=lines).map(|seq| self.line(seq, &insurers)).collect(),
@@ -165,6 +174,17 @@ impl<'t> Maker<'t> {
         }
     }
 
+    fn rounding(&mut self) -> Rounding {
+        let ways = &[RoundingWay::HalfUp, RoundingWay::Down, RoundingWay::Up];
+        match self.tape.once_in(5) {
+            true => Rounding {
+                to: Amount::new(self.tape.pick(&[10, 1, 1_000])).unwrap(),
+                way: self.tape.pick(ways),
+            },
+            false => Rounding::default(),
+        }
+    }
+
     fn plan(&mut self, insurer: ParticipantId) -> Plan {
         let limits = self.limits();
         let benefits = 1 + self.tape.pick(&[0, 1, 2, 3]);
@@ -182,10 +202,13 @@ impl<'t> Maker<'t> {
             coordination: self
                 .tape
                 .pick(&[Coordination::Standard, Coordination::CarveOut]),
+            rounding: self.rounding(),
             tariff: None,
+            groups: vec![named_group()],
             benefits: (0..benefits).map(|at| self.benefit(at, &limits)).collect(),
             exclusions: self.tape.maybe(5, exclusion).into_iter().collect(),
             age_out: self.tape.maybe(6, age_out).into_iter().collect(),
+            procedures: self.tape.maybe(5, procedures).into_iter().collect(),
             limits,
         }
     }
@@ -199,14 +222,22 @@ impl<'t> Maker<'t> {
                     LimitUnit::Money,
                     LimitUnit::Count,
                     LimitUnit::Days,
+                    LimitUnit::Visits,
                 ]);
-                self.limit(&format!("L{at}"), LimitKind::Ceiling, unit)
+                let limit = self.limit(&format!("L{at}"), LimitKind::Ceiling, unit);
+                let outer = (at > 0 && self.tape.once_in(4)).then(|| format!("L{}", at - 1));
+                Limit {
+                    within: outer.and_then(|outer| LimitCode::parse(&outer)),
+                    ..limit
+                }
             })
             .collect();
         let money = [
             ("deductible", LimitKind::Deductible, 2),
             ("second", LimitKind::Deductible, 8),
             ("most", LimitKind::OutOfPocket, 2),
+            ("once", LimitKind::Copay, 3),
+            ("least", LimitKind::LeastShare, 3),
         ];
         for (id, kind, times) in money {
             if self.tape.once_in(times) {
@@ -217,7 +248,11 @@ impl<'t> Maker<'t> {
     }
 
     fn limit(&mut self, id: &str, kind: LimitKind, unit: LimitUnit) -> Limit {
-        let per = self.tape.pick(PERS);
+        let per = match (kind, unit, self.tape.pick(PERS)) {
+            (_, LimitUnit::Visits, LimitPer::Item | LimitPer::Visit)
+            | (LimitKind::Copay | LimitKind::LeastShare, _, LimitPer::Item) => LimitPer::Year,
+            (.., per) => per,
+        };
         let owner = self.tape.pick(&[LimitOwner::Member, LimitOwner::Account]);
         Limit {
             id: LimitCode::parse(id).unwrap(),
@@ -230,8 +265,11 @@ impl<'t> Maker<'t> {
             } else {
                 owner
             },
+            within: None,
             ceiling: match (kind, unit) {
-                (LimitKind::Deductible, _) => self.small().get(),
+                (LimitKind::Deductible | LimitKind::Copay | LimitKind::LeastShare, _) => {
+                    self.small().get()
+                }
                 (_, LimitUnit::Money) => self.amount().get(),
                 _ => self.tape.pick(&[5, 2, 1, 30, 0]),
             },
@@ -239,9 +277,7 @@ impl<'t> Maker<'t> {
     }
 
     fn benefit(&mut self, at: usize, limits: &[Limit]) -> Benefit {
-        let ceilings = limits
-            .iter()
-            .filter(|limit| limit.kind == LimitKind::Ceiling);
+        let named = limits.iter().filter(|limit| limit.kind.is_named());
         Benefit {
             id: BenefitId::parse(&format!("b{at}")).unwrap(),
             title: String::new(),
@@ -268,7 +304,19 @@ impl<'t> Maker<'t> {
             age_min: self.tape.pick(&[None, None, None, None, Some(18)]),
             age_max: self.tape.pick(&[None, None, None, None, Some(30)]),
             sex: self.tape.pick(&[None, None, None, None, Some(Sex::Female)]),
-            limits: ceilings
+            tiers: self.tape.maybe(4, tier_terms).into_iter().collect(),
+            authorisation_over: if self.tape.once_in(8) {
+                self.small()
+            } else {
+                Amount::ZERO
+            },
+            classes: self
+                .tape
+                .maybe(30, |_| EncounterClass::Inpatient)
+                .into_iter()
+                .collect(),
+            diagnoses: self.tape.maybe(30, |_| diagnosis()).into_iter().collect(),
+            limits: named
                 .filter(|_| !self.tape.once_in(3))
                 .map(|limit| limit.id.clone())
                 .collect(),
@@ -291,6 +339,8 @@ impl<'t> Maker<'t> {
             from: day("2020-01-01"),
             to: None,
             tariff: tariff.document().id.clone(),
+            groups: Vec::new(),
+            procedures: Vec::new(),
             rates: vec![rate(self), rate(self)],
         };
         (plan, tariff)
@@ -323,6 +373,8 @@ impl<'t> Maker<'t> {
             contract: None,
             k: vec![k(self, None), k(self, Some(Sector::Private))],
             prices,
+            packages: Vec::new(),
+            generics: Vec::new(),
         };
         Tariff::try_from(document).unwrap()
     }
@@ -366,10 +418,18 @@ impl<'t> Maker<'t> {
             } else {
                 Amount::ZERO
             },
-            in_network: insurers
+            network: insurers
                 .iter()
-                .map(|_| if mixed { self.tape.once_in(2) } else { inside })
+                .map(|_| match (mixed, inside) {
+                    (true, _) => self
+                        .tape
+                        .pick(&[Tier::FIRST, Tier::Outside, Tier::Inside(2)]),
+                    (false, true) => Tier::FIRST,
+                    (false, false) => Tier::Outside,
+                })
                 .collect(),
+            parts: Vec::new(),
+            bilateral: self.tape.once_in(6),
             reference_price: self.tape.once_in(6).then(|| self.amount()),
             substitution_refused: self.tape.once_in(4),
             authorisation: self.tape.once_in(4).then(|| AuthorisedLine {
@@ -384,9 +444,62 @@ impl<'t> Maker<'t> {
 }
 
 fn group(tape: &mut Tape) -> CodeGroup {
-    CodeGroup {
-        system: tape.pick(&[None, None, None, Some("s")]).map(str::to_owned),
-        prefix: tape.pick(PREFIXES).to_owned(),
+    let system = tape.pick(&[None, None, None, Some("s")]).map(str::to_owned);
+    match tape.below(12) {
+        9 => CodeGroup::Named(GroupId::parse("g").unwrap()),
+        10 => CodeGroup::Listed {
+            system,
+            codes: ["A1", "C9"].map(str::to_owned).into(),
+        },
+        11 => CodeGroup::Range {
+            system,
+            from: "A2".to_owned(),
+            to: "B".to_owned(),
+        },
+        _ => CodeGroup::Prefix {
+            system,
+            prefix: tape.pick(PREFIXES).to_owned(),
+        },
+    }
+}
+
+fn named_group() -> Group {
+    let part = |prefix: &str| CodeGroup::Prefix {
+        system: None,
+        prefix: prefix.to_owned(),
+    };
+    Group {
+        id: GroupId::parse("g").unwrap(),
+        title: String::new(),
+        codes: vec![part("A"), part("B")],
+        except: vec![part("A2")],
+    }
+}
+
+fn diagnosis() -> CodeGroup {
+    CodeGroup::Prefix {
+        system: Some("icd".to_owned()),
+        prefix: "O".to_owned(),
+    }
+}
+
+fn procedures(tape: &mut Tape) -> ProcedureRule {
+    let ranks = tape.pick(&[&["1", "0.5", "0.25"][..], &["1", "1/3"], &["0.8"]]);
+    ProcedureRule {
+        codes: vec![group(tape)],
+        ranks: ranks
+            .iter()
+            .map(|rank| Rate::parse(rank).unwrap())
+            .collect(),
+    }
+}
+
+fn tier_terms(tape: &mut Tape) -> TierTerms {
+    TierTerms {
+        tier: tape.pick(&[Tier::Outside, Tier::Inside(2)]),
+        rate: tape.pick(&[None, Some("0.4")]).and_then(Rate::parse),
+        copay: tape.pick(&[None, Some(50)]).and_then(Amount::new),
+        refused: tape.once_in(6),
     }
 }
 
@@ -394,7 +507,17 @@ fn exclusion(tape: &mut Tape) -> Exclusion {
     Exclusion {
         title: String::new(),
         codes: vec![group(tape)],
-        unless: tape.pick(&[None, Some("accident")]).map(str::to_owned),
+        diagnoses: tape.maybe(8, |_| diagnosis()).into_iter().collect(),
+        unless: tape.maybe(2, exception).into_iter().collect(),
+    }
+}
+
+fn exception(tape: &mut Tape) -> Exception {
+    Exception {
+        circumstance: tape.pick(&[Some("accident"), None]).map(str::to_owned),
+        age_min: tape.pick(&[None, Some(18)]),
+        age_max: tape.pick(&[None, None, Some(30)]),
+        diagnoses: tape.maybe(6, |_| diagnosis()).into_iter().collect(),
     }
 }
 

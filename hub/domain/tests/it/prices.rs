@@ -4,7 +4,7 @@ use serde_json::json;
 use takmil_domain::coverage::Cover;
 use takmil_domain::ids::{AccountId, ParticipantId};
 use takmil_domain::money::{Amount, Quantity};
-use takmil_domain::plan::{BasePlan, Plan};
+use takmil_domain::plan::{BasePlan, Plan, Tier};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{BillLine, CoverTerms};
 use takmil_domain::tariff::Tariff;
@@ -129,7 +129,9 @@ fn nobody_waives_what_another_insurer_pays() {
             ..terms(&plan, &cover)
         };
         let mut line = line(1, day("2024-06-01"), 100);
-        line.in_network = in_network.to_vec();
+        line.network = in_network
+            .map(|inside| if inside { Tier::FIRST } else { Tier::Outside })
+            .to_vec();
         let split = Ledger::default().judge(&case(
             vec![first, terms(&second, &second_cover)],
             vec![line],

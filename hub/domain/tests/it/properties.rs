@@ -44,7 +44,7 @@ const PROPERTIES: &[(&str, Property)] = &[
         laws::draws_are_the_change,
     ),
     (
-        "a later line changes nothing of an earlier one",
+        "a later line changes nothing of an earlier one, where procedures are not ranked together",
         laws::later_lines_change_nothing,
     ),
     (

@@ -13,7 +13,7 @@ use crate::sample::{Insurer, Outcome, Sample};
 use crate::tape::Tape;
 
 /// Bills looked at; each sight must come up at least [`LEAST`] times among them.
-const BILLS: u64 = 10_000;
+const BILLS: u64 = 20_000;
 const LEAST: u64 = 25;
 
 /// Every reason that the share computation gives.
@@ -26,6 +26,9 @@ const REASONS: &[Reason] = &[
     Reason::Waiting,
     Reason::AgeOutside,
     Reason::SexOutside,
+    Reason::DiagnosisOutside,
+    Reason::CareOutside,
+    Reason::OutsideNetwork,
     Reason::AuthorisationMissing,
     Reason::AuthorisationPended,
     Reason::AuthorisationPenalty,
@@ -34,6 +37,7 @@ const REASONS: &[Reason] = &[
     Reason::QuantityUsed,
     Reason::OverContract,
     Reason::OverTariff,
+    Reason::OverRank,
     Reason::OverReference,
     Reason::NoPrice,
     Reason::BasePaid,
@@ -41,7 +45,10 @@ const REASONS: &[Reason] = &[
     Reason::Subsidised,
     Reason::Deductible,
     Reason::Copay,
+    Reason::OnceCopay,
+    Reason::LeastShare,
     Reason::Coinsurance,
+    Reason::Rounded,
     Reason::Share,
     Reason::OutOfPocket,
     Reason::LimitReached,
@@ -100,8 +107,8 @@ fn generated_bills_reach_every_reason_and_every_kind_of_limit() {
         "{}",
         seen["something paid"]
     );
-    // Three modes by two coordinations; money limits of three kinds and counts and days of one, over five
-    // stretches that are remembered, of two owners.
+    // Three modes by two coordinations; money limits of five kinds and counts and days of one, over five
+    // stretches that are remembered, of two owners; visits over four, and what remembers them.
     assert_eq!(
         seen.keys()
             .filter(|name| name.starts_with("pays by "))
@@ -112,7 +119,7 @@ fn generated_bills_reach_every_reason_and_every_kind_of_limit() {
         seen.keys()
             .filter(|name| name.starts_with("draws on "))
             .count(),
-        5 * 5 * 2
+        7 * 5 * 2 + 5 * 2
     );
 }
 
@@ -174,10 +181,10 @@ const SIGHTS: &[Sight] = &[
                     .supplementary
                     .iter()
                     .map(|share| share.amount > Amount::ZERO);
-                let networks = sample.line(line.seq).in_network.iter().zip(paying);
+                let networks = sample.line(line.seq).network.iter().zip(paying);
                 let inside: Vec<bool> = networks
                     .filter(|(_, pays)| *pays)
-                    .map(|(inside, _)| *inside)
+                    .map(|(tier, _)| tier.is_inside())
                     .collect();
                 inside.contains(&true) && inside.contains(&false)
             })
@@ -191,13 +198,16 @@ const SIGHTS: &[Sight] = &[
                 let shares = sample.insurers.iter().zip(&line.supplementary);
                 shares.into_iter().any(|(insurer, share)| {
                     let lifted = insurer.plan.exclusions.iter().any(|exclusion| {
-                        let named = exclusion
-                            .codes
+                        let (system, code) = (bill_line.system, bill_line.code);
+                        let named = insurer.plan.longest(&exclusion.codes, system, code);
+                        let stated = exclusion
+                            .unless
                             .iter()
-                            .any(|group| group.matches(bill_line.system, bill_line.code).is_some());
-                        named
-                            && exclusion.unless.is_some()
-                            && exclusion.unless.as_deref() == bill_line.circumstance
+                            .filter_map(|own| own.circumstance.as_deref());
+                        named.is_some()
+                            && stated
+                                .into_iter()
+                                .any(|own| Some(own) == bill_line.circumstance)
                     });
                     lifted && share.refused.is_none()
                 })

@@ -24,6 +24,7 @@ pub(crate) struct Sample {
     pub(crate) person: Person,
     pub(crate) class: Option<EncounterClass>,
     pub(crate) sector: Option<Sector>,
+    pub(crate) diagnoses: Vec<(&'static str, &'static str)>,
     pub(crate) base: Option<Arc<(BasePlan, Tariff)>>,
     pub(crate) asks_leave: bool,
     pub(crate) insurers: Vec<Arc<Insurer>>,
@@ -74,6 +75,7 @@ impl Sample {
             class: self.class,
             sector: self.sector,
             base: self.base.as_deref().map(|(plan, tariff)| (plan, tariff)),
+            diagnoses: self.diagnoses.clone(),
             asks_leave: self.asks_leave,
             covers: self.insurers.iter().map(terms).collect(),
             lines: self.lines.clone(),
@@ -134,7 +136,7 @@ impl Sample {
             without(&|other| {
                 other.insurers.remove(at);
                 for line in &mut other.lines {
-                    line.in_network.remove(at);
+                    line.network.remove(at);
                 }
             });
             for part in 0..insurer.plan.benefits.len() {
@@ -151,9 +153,20 @@ impl Sample {
                 without(&|other| {
                     let plan = &mut Arc::make_mut(&mut other.insurers[at]).plan;
                     let gone = plan.limits.remove(part).id;
+                    for limit in &mut plan.limits {
+                        limit.within.take_if(|outer| *outer == gone);
+                    }
                     for benefit in &mut plan.benefits {
                         benefit.limits.retain(|id| *id != gone);
                     }
+                });
+            }
+            if !insurer.plan.procedures.is_empty() {
+                without(&|other| {
+                    Arc::make_mut(&mut other.insurers[at])
+                        .plan
+                        .procedures
+                        .clear();
                 });
             }
             if insurer.tariff.is_some() {
@@ -173,6 +186,12 @@ impl Sample {
         insurers.sort();
         insurers.dedup();
         insurers.len() < self.insurers.len()
+    }
+
+    /// Whether lines are looked at together: then a line may change what another one is worth.
+    pub(crate) fn ranks_procedures(&self) -> bool {
+        let mut insurers = self.insurers.iter();
+        insurers.any(|own| !own.plan.procedures.is_empty())
     }
 
     /// The line of a sequence number.

@@ -65,19 +65,22 @@ impl Bench<'_> {
         matter: &Matter<'_>,
         bill: &Bill,
     ) -> Result<(Split, Vec<LimitNeed>, Vec<i64>), MissingDocument> {
-        let case = matter.basis.case(
+        let mut case = matter.basis.case(
             matter.message.kind(),
             &matter.message.head,
             bill,
             self.catalog,
         )?;
+        let packages = case.pack();
         let frame = Frame::new(&case);
         let left: Vec<i64> = frame
             .needs()
             .iter()
             .map(|need| self.ledger.left(need) + self.held(&need.key))
             .collect();
-        Ok((frame.split(&left), frame.needs().to_vec(), left))
+        let mut split = frame.split(&left);
+        split.lines = packages.share_out(split.lines);
+        Ok((split, frame.needs().to_vec(), left))
     }
 
     /// Gives back what was held, then holds or uses what the split draws.

@@ -198,7 +198,7 @@ pub(super) fn stand_in_need(cover: &Cover, contract: &Contract, today: Date) -> 
             member: Some(cover.member),
             insurer: cover.insurer.clone(),
             code: LimitCode::parse(STAND_IN)?,
-            stretch: format!("day:{today}"),
+            stretch: format!("day:{today}").into(),
         },
         kind: LimitKind::Ceiling,
         unit: LimitUnit::Money,

@@ -11,7 +11,7 @@ use takmil_domain::decision::{DecidedBy, Decision, Totals};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::{Kind, Message};
-use takmil_domain::money::Currency;
+use takmil_domain::money::Amount;
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{Frame, InsurerSays};
@@ -187,11 +187,14 @@ pub(crate) fn judge(
         judged.reasons.push(Reason::NotPriced);
         return Ok(recorded(matter, judged));
     }
-    if bill
-        .total
-        .is_some_and(|total| total != split.lines.iter().map(|line| line.billed).sum())
-    {
-        judged.reasons.push(Reason::TotalDiffers);
+    let billed: Amount = split.lines.iter().map(|line| line.billed).sum();
+    match &matter.basis.exchange {
+        // What the bill states is in its own currency.
+        Some(_) => judged.reasons.push(Reason::Exchanged),
+        None if bill.total.is_some_and(|total| total != billed) => {
+            judged.reasons.push(Reason::TotalDiffers);
+        }
+        None => {}
     }
 
     let effect = effect(matter.message.kind());
@@ -227,7 +230,8 @@ pub(crate) fn judge(
     judged.owed = owed(matter.basis, state, &waits);
     judged.state = Some(state);
     judged.decision = Some(Decision {
-        currency: matter.message.head.currency.unwrap_or(Currency::NONE),
+        currency: matter.basis.currency(&matter.message.head),
+        exchange: matter.basis.exchange.clone(),
         totals: Totals::of(&split.lines),
         lines: split.lines,
         remainders,

@@ -15,8 +15,9 @@ use takmil_domain::limit::LimitNeed;
 use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::{
-    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Exclusion, Limit, LimitKind,
-    LimitOwner, LimitPer, LimitUnit, Plan, Relationship, Waiver, YearStart,
+    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Exception, Exclusion, Limit,
+    LimitKind, LimitOwner, LimitPer, LimitUnit, Plan, Relationship, Rounding, Tier, Waiver,
+    YearStart,
 };
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms, Frame};
@@ -50,6 +51,7 @@ pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
         class: None::<EncounterClass>,
         sector: None,
         base: file.base.used.then_some((&base.0, &base.1)),
+        diagnoses: Vec::new(),
         asks_leave: false,
         covers: insurers.iter().map(Terms::borrow).collect(),
         lines: file
@@ -222,11 +224,14 @@ fn plan(insurer: &CaseInsurer, currency: Currency) -> Option<Plan> {
         year: YearStart::Cover,
         mode: case.mode,
         coordination: insurer.cob,
+        rounding: Rounding::default(),
         tariff: None,
+        groups: Vec::new(),
         benefits: case.benefits.iter().map(benefit).collect(),
         exclusions: case.exclusions.iter().map(exclusion).collect(),
         limits,
         age_out: Vec::new(),
+        procedures: Vec::new(),
     })
 }
 
@@ -250,6 +255,7 @@ fn own_limit(
         unit,
         per,
         owner: LimitOwner::Member,
+        within: None,
         ceiling,
     }
 }
@@ -261,6 +267,7 @@ fn benefit(case: &CaseBenefit) -> Benefit {
         codes: groups(&case.codes),
         rate: case.rate,
         copay: case.copay,
+        tiers: Vec::new(),
         deductible: case.deductible,
         waiting_months: case.waiting_months,
         waiver: Waiver {
@@ -274,10 +281,13 @@ fn benefit(case: &CaseBenefit) -> Benefit {
                 rate: case.penalty_rate,
             },
         },
+        authorisation_over: Amount::ZERO,
         max_quantity: case.max_quantity.map(Quantity::whole),
         age_min: Some(case.age_min),
         age_max: Some(case.age_max),
         sex: case.sex.as_deref().and_then(sex),
+        classes: Vec::new(),
+        diagnoses: Vec::new(),
         limits: case.limits.clone(),
     }
 }
@@ -286,18 +296,25 @@ fn exclusion(case: &CaseExclusion) -> Exclusion {
     Exclusion {
         title: String::new(),
         codes: groups(&case.codes),
-        unless: case.unless.clone(),
+        diagnoses: Vec::new(),
+        unless: case
+            .unless
+            .as_deref()
+            .map(circumstance)
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn circumstance(named: &str) -> Exception {
+    Exception {
+        circumstance: Some(named.to_owned()),
+        ..Exception::default()
     }
 }
 
 fn groups(prefixes: &[String]) -> Vec<CodeGroup> {
-    prefixes
-        .iter()
-        .map(|prefix| CodeGroup {
-            system: None,
-            prefix: prefix.clone(),
-        })
-        .collect()
+    prefixes.iter().map(|prefix| group(prefix)).collect()
 }
 
 fn sex(letter: &str) -> Option<Sex> {
@@ -322,11 +339,10 @@ fn base_terms(file: &CaseFile) -> Option<(BasePlan, Tariff)> {
         from: Date::from_ymd(1, 1, 1)?,
         to: None,
         tariff: tariff.document().id.clone(),
+        groups: Vec::new(),
+        procedures: Vec::new(),
         rates: vec![BaseRate {
-            codes: CodeGroup {
-                system: None,
-                prefix: String::new(),
-            },
+            codes: group(""),
             class: None,
             rate: file.base.rate,
         }],
@@ -355,8 +371,17 @@ fn tariff<'a>(
         contract: None,
         k: Vec::new(),
         prices: prices.map(price).collect(),
+        packages: Vec::new(),
+        generics: Vec::new(),
     };
     Tariff::try_from(document).ok()
+}
+
+fn group(prefix: &str) -> CodeGroup {
+    CodeGroup::Prefix {
+        system: None,
+        prefix: prefix.to_owned(),
+    }
 }
 
 fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
@@ -369,7 +394,9 @@ fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
         billed: Some(line.quantity.times(line.unit_price)),
         base_paid: line.base_paid,
         subsidy: Amount::ZERO,
-        in_network: vec![line.in_network; covers],
+        network: vec![tier(line.in_network); covers],
+        parts: Vec::new(),
+        bilateral: false,
         reference_price: line.reference_price,
         substitution_refused: line.substitution_refused,
         authorisation: line.authorisation.as_ref().map(|own| AuthorisedLine {
@@ -378,6 +405,10 @@ fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
         }),
         circumstance: line.circumstance.as_deref(),
     }
+}
+
+fn tier(inside: bool) -> Tier {
+    if inside { Tier::FIRST } else { Tier::Outside }
 }
 
 fn line_result(share: &LineShare) -> CaseLineResult {

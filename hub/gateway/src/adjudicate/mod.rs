@@ -2,7 +2,11 @@
 //! bill. It opens no store, asks no clock and no network: the same files give the same shares for ever.
 
 mod cases;
+mod explained;
+mod scenario;
 mod table;
+
+pub(crate) use explained::explained;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +66,8 @@ pub(crate) enum Input {
     Plan,
     /// The bill file.
     Bill,
+    /// The file of scenarios.
+    Cases,
 }
 
 impl fmt::Display for Refusal {
@@ -69,6 +75,7 @@ impl fmt::Display for Refusal {
         let input = match self.input {
             Input::Plan => "plan file",
             Input::Bill => "bill",
+            Input::Cases => "file of scenarios",
         };
         write!(f, "{input} is refused:")?;
         let problems = self.problems.iter();
@@ -142,18 +149,25 @@ pub(crate) fn files(
 /// # Errors
 /// [`Error::Refused`] with everything that is wrong with the one or the other.
 pub(crate) fn plan_and_bill(plan: &[u8], bill: &[u8]) -> Result<Adjudicated, Error> {
-    let documents =
-        documents(plan).map_err(|problem| Error::refused(Input::Plan, vec![problem]))?;
-    let message = message(bill).map_err(|problems| Error::refused(Input::Bill, problems))?;
-    let decision = documents
-        .judge(&message)
-        .map_err(|unjudged| match unjudged {
-            Unjudged::Documents(problems) => Error::refused(Input::Plan, problems),
-            Unjudged::Message(problems) => Error::refused(Input::Bill, problems),
-        })?;
+    let (documents, message) = inputs(plan, bill)?;
+    let decision = judged(&documents, &message)?;
     Ok(Adjudicated {
         exponent: decision.currency.exponent(day(&documents)),
         decision,
+    })
+}
+
+fn inputs(plan: &[u8], bill: &[u8]) -> Result<(Documents, Message), Error> {
+    let documents =
+        documents(plan).map_err(|problem| Error::refused(Input::Plan, vec![problem]))?;
+    let message = message(bill).map_err(|problems| Error::refused(Input::Bill, problems))?;
+    Ok((documents, message))
+}
+
+fn judged(documents: &Documents, message: &Message) -> Result<Decision, Error> {
+    documents.judge(message).map_err(|unjudged| match unjudged {
+        Unjudged::Documents(problems) => Error::refused(Input::Plan, problems),
+        Unjudged::Message(problems) => Error::refused(Input::Bill, problems),
     })
 }
 
@@ -226,15 +240,22 @@ fn message(body: &[u8]) -> Result<Message, Vec<Problem>> {
 pub(crate) struct Summary {
     /// Cases judged.
     pub(crate) judged: u64,
-    /// Lines that hold no case.
+    /// Lines that hold no case, and scenarios that do not come out as expected.
     pub(crate) refused: u64,
 }
 
-/// Judges every case of a case file: a line of JSON for each, as it comes.
+/// Judges every case of a case file, or every scenario of a file of them, whose name ends in `.json`: a line of JSON for
+/// each, as it comes.
 ///
 /// # Errors
 /// As [`cases`].
 pub(crate) fn case_file(path: &Path, out: &mut impl Write) -> Result<Summary, Error> {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "json")
+    {
+        return scenarios(&contents(path, MAX_PLAN_BYTES)?, out);
+    }
     let unreadable = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -244,6 +265,23 @@ pub(crate) fn case_file(path: &Path, out: &mut impl Write) -> Result<Summary, Er
         BufReader::new(File::open(path).map_err(unreadable)?),
         out,
     )
+}
+
+/// Judges the scenarios of a file. One that does not come out as the file expects counts as refused.
+///
+/// # Errors
+/// [`Error::Refused`] where the file holds none, and [`Error::Write`].
+pub(crate) fn scenarios(text: &[u8], out: &mut impl Write) -> Result<Summary, Error> {
+    let file: scenario::ScenarioFile =
+        parse(text).map_err(|problem| Error::refused(Input::Cases, vec![problem]))?;
+    let mut summary = Summary::default();
+    for one in &file.scenarios {
+        let outcome = scenario::judge(&file, one);
+        summary.judged += 1;
+        summary.refused += u64::from(!outcome.differs.is_empty());
+        writeln!(out, "{}", json!(outcome))?;
+    }
+    Ok(summary)
 }
 
 /// Judges a case a line. A line that holds none is answered by `{"line":…,"problem":{…}}` and stops nothing.

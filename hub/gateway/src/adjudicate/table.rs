@@ -152,11 +152,12 @@ impl Adjudicated {
             LimitUnit::Money => "",
             LimitUnit::Count => "units",
             LimitUnit::Days => "days",
+            LimitUnit::Visits => "visits",
         };
         vec![
             Cell::Words(format!("  {}", row.key.insurer)),
             Cell::Words(row.key.code.to_string()),
-            Cell::Words(row.key.stretch.clone()),
+            Cell::Words(row.key.stretch.to_string()),
             Cell::Number(shown(row.before)),
             Cell::Words("→".to_owned()),
             Cell::Number(shown(row.after)),

@@ -1,5 +1,5 @@
-//! The command on real files: the worked examples, plan files of every shape, inputs that are refused, and the
-//! case files.
+//! The command on real files: the worked examples, plan files of every shape, inputs that are refused, the
+//! case files, and the table of scenarios.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+use super::explained::told;
 use super::*;
+use std::collections::BTreeSet;
+use takmil_domain::reason::Reason;
+use takmil_portal::explain::Language;
 
 fn worked(name: &str, part: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/cases/worked");
@@ -176,6 +180,25 @@ limits
 }
 
 #[test]
+fn a_member_is_told_the_shares_in_a_language() {
+    let (plan, bill) = (
+        worked("7-stay-authorised", "plan"),
+        worked("7-stay-authorised", "bill"),
+    );
+    for (language, part) in [
+        (Language::Pt, "nada fica a seu cargo"),
+        (Language::Fa, "شما چیزی نمی‌پردازید"),
+    ] {
+        let told = told(&plan, &bill, language).unwrap();
+        assert!(told.summary.contains(part), "{}", told.summary);
+    }
+    assert!(matches!(
+        told(b"{", &bill, Language::En),
+        Err(Error::Refused(_))
+    ));
+}
+
+#[test]
 fn a_line_that_holds_no_case_is_told_by_its_number_and_stops_nothing() {
     let good = r#"{"case":"one","currency":"USD","member":{"birth_date":"1980-01-01","sex":"F","covers":{"A":{"start":"2024-01-01","end":"2024-12-31","suspended":false,"prior_cover":false}}},"base":{"used":false,"rate":"0","tariff":{}},"insurers":[{"id":"A","cob":"standard","plan":{"mode":"offset","benefits":[],"exclusions":[],"prices":{},"deductible_left":0,"oop_left":null,"limits":[]}}],"lines":[{"seq":1,"code":"D01","date":"2024-05-17","quantity":2,"unit_price":100,"in_network":true}]}"#;
     let nobody = good.replace(r#""covers":{"A""#, r#""covers":{"B""#);
@@ -245,4 +268,174 @@ fn every_case_of_the_corpus_comes_out_exactly() {
             }
         }
     }
+}
+
+/// The files of the table of scenarios: the name, what it says, and what came of each scenario.
+fn table() -> Vec<(String, Value, Vec<Value>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/cases/scenarios");
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let judged = |path: &PathBuf| {
+        let mut out = Vec::new();
+        let summary = case_file(path, &mut out).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let outcomes: Vec<Value> = out
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
+        assert_eq!(summary.judged, u64::try_from(outcomes.len()).unwrap());
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let said = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        (name, said, outcomes)
+    };
+    paths.iter().map(judged).collect()
+}
+
+/// Every value under a name, however deep it lies.
+fn all_named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(members) => {
+            let inner = members.iter().flat_map(|(own, value)| {
+                let here = (own == name).then_some(value);
+                here.into_iter().chain(all_named(value, name))
+            });
+            inner.collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|own| all_named(own, name)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_scenario_of_the_table_comes_out_as_it_says() {
+    let mut sentences = BTreeSet::new();
+    let mut differences = Vec::new();
+    for (name, _, outcomes) in table() {
+        for outcome in outcomes {
+            let case = outcome["case"].as_str().unwrap().to_owned();
+            let differs = all_named(&outcome, "differs");
+            differences.extend(differs.iter().map(|own| format!("{name}: {case} {own}")));
+            assert!(case.ends_with('.'), "a sentence: {name}: {case}");
+            assert!(sentences.insert(case.clone()), "twice: {name}: {case}");
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(sentences.len() >= 150, "{} scenarios", sentences.len());
+}
+
+/// What reasons of the share computation are about, by how their codes begin.
+const FAMILIES: &[&str] = &[
+    "COV", "BEN", "NET", "AUTH", "QTY", "PRICE", "BASE", "SHARE", "LIMIT", "COB", "BILL",
+];
+
+/// Reasons of these families that are found before a bill is judged, where the member is looked up.
+const BEFORE: &[Reason] = &[
+    Reason::MemberUnknown,
+    Reason::MemberAmbiguous,
+    Reason::NoCover,
+];
+
+/// Reasons that a line's trace has, and that a line is not told.
+const QUIET: &[Reason] = &[Reason::BasePaid, Reason::BaseComputed, Reason::Share];
+
+#[test]
+fn the_table_expects_every_reason_that_the_computation_gives() {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let quiet = |reason: &&Value| QUIET.iter().any(|own| json!(own) == **reason);
+    for (_, said, outcomes) in table() {
+        let expected = all_named(&said, "expected");
+        let lists = expected
+            .iter()
+            .flat_map(|own| [all_named(own, "reasons"), all_named(own, "refused")])
+            .flatten();
+        let told = lists.filter_map(Value::as_array).flatten();
+        let traced = outcomes.iter().flat_map(|own| all_named(own, "reason"));
+        let told = told.chain(traced.filter(quiet));
+        seen.extend(told.filter_map(Value::as_str).map(str::to_owned));
+    }
+    let of_computation = |reason: &&Reason| {
+        let family = reason.code().split('-').next().unwrap_or_default();
+        FAMILIES.contains(&family) && !BEFORE.contains(reason)
+    };
+    let missing: Vec<&Reason> = Reason::ALL
+        .iter()
+        .filter(of_computation)
+        .filter(|reason| !seen.contains(reason.code()))
+        .collect();
+    assert!(missing.is_empty(), "no scenario expects {missing:?}");
+    assert!(seen.len() >= 41, "{seen:?}");
+}
+
+/// Every limit that a plan may state, as it stands in a plan.
+fn limits_of_plans() -> Vec<Value> {
+    let kinds = [
+        "ceiling",
+        "deductible",
+        "out_of_pocket",
+        "copay",
+        "least_share",
+    ];
+    let stretches = ["item", "visit", "day", "month", "year", "lifetime"];
+    let mut limits = Vec::new();
+    for kind in kinds {
+        for unit in ["money", "count", "days", "visits"] {
+            for per in stretches {
+                for owner in ["member", "account"] {
+                    limits.push(
+                        json!({"id": "limit", "title": "", "kind": kind, "unit": unit,
+                                       "per": per, "owner": owner, "ceiling": 1}),
+                    );
+                }
+            }
+        }
+    }
+    limits.retain(|limit| {
+        let plan: Plan = serde_json::from_value(json!({
+            "id": "plan", "version": 1, "insurer": "insurer", "title": "", "currency": "IRR",
+            "from": "2024-01-01", "benefits": [], "limits": [limit],
+        }))
+        .unwrap();
+        plan.faults().is_empty()
+    });
+    limits
+}
+
+/// What kind of limit it is. Whose it is counts for ceilings alone: they are tried for both owners.
+fn kind_of_limit(limit: &Value, owner: &str) -> String {
+    let said = |name: &str, default: &str| limit[name].as_str().unwrap_or(default).to_owned();
+    let (kind, unit) = (said("kind", "ceiling"), said("unit", "money"));
+    let owner = if kind == "ceiling" { owner } else { "" };
+    format!("{kind} {unit} {} {owner}", said("per", "year"))
+}
+
+#[test]
+fn the_table_uses_every_kind_of_limit_that_a_plan_may_state() {
+    let mut seen = BTreeSet::new();
+    for (_, said, outcomes) in table() {
+        let used = outcomes.iter().flat_map(|own| all_named(own, "remainders"));
+        for row in used.filter_map(Value::as_array).flatten() {
+            if row["before"] != row["after"] {
+                let own = row["key"]["member"].is_string();
+                seen.insert(kind_of_limit(row, if own { "member" } else { "account" }));
+            }
+        }
+        // Nothing is remembered of a limit on a line, so that no remainder shows its use.
+        let stated = all_named(&said, "limits").into_iter();
+        for limit in stated.filter_map(Value::as_array).flatten() {
+            if limit["per"] == "item" {
+                seen.insert(kind_of_limit(limit, "member"));
+            }
+        }
+    }
+    let wanted = limits_of_plans();
+    let wanted: BTreeSet<String> = wanted
+        .iter()
+        .map(|limit| kind_of_limit(limit, limit["owner"].as_str().unwrap()))
+        .collect();
+    let missing: Vec<&String> = wanted.difference(&seen).collect();
+    assert!(missing.is_empty(), "no scenario uses {missing:?}");
+    // Ceilings in three units over six stretches and of visits over four, all but those on a line for two
+    // owners; the member's own parts, two of which a line cannot have.
+    assert_eq!(wanted.len(), 5 * 3 * 2 + 3 + 4 * 2 + 6 + 6 + 5 + 5);
 }

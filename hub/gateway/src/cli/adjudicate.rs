@@ -6,6 +6,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use takmil_domain::ids::MessageId;
 use takmil_engine::{Derived, derive};
+use takmil_portal::explain::Language;
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::adjudicate::{self, Error};
@@ -23,7 +24,10 @@ pub(crate) struct Arguments {
     /// The bill: a message in any format that the hub reads.
     #[arg(long, value_name = "FILE", requires = "plan")]
     bill: Option<PathBuf>,
-    /// A case file; a line of JSON comes out for each of its cases.
+    /// Tells the shares in a member's language instead: fa, ar, pt, fr or en.
+    #[arg(long, value_name = "LANGUAGE", requires = "bill", value_parser = language)]
+    explain: Option<Language>,
+    /// A case file, or a file of scenarios (`.json`); a line of JSON comes out for each.
     #[arg(long, value_name = "FILE")]
     cases: Option<PathBuf>,
     /// The id of a message whose stored decision is derived again.
@@ -35,11 +39,21 @@ fn message_id(text: &str) -> Result<MessageId, &'static str> {
     MessageId::parse(text).ok_or("expected the hub's id of a message, a UUID")
 }
 
+fn language(text: &str) -> Result<Language, &'static str> {
+    Language::parse(text).ok_or("expected fa, ar, pt, fr or en")
+}
+
 /// Adjudicates, and prints what came of it.
 pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
     let mut out = stdout().lock();
     if let Some(cases) = &arguments.cases {
-        let summary = adjudicate::case_file(cases, &mut out)?;
+        let summary = match adjudicate::case_file(cases, &mut out) {
+            Err(Error::Refused(refusal)) => {
+                eprintln!("takmil: the {refusal}");
+                return Ok(Exit::Refused);
+            }
+            summary => summary?,
+        };
         return Ok(if summary.refused == 0 {
             Exit::Well
         } else {
@@ -47,7 +61,11 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
         });
     }
     if let (Some(plan), Some(bill)) = (&arguments.plan, &arguments.bill) {
-        return match adjudicate::files(plan, bill, json, &mut out) {
+        let done = match arguments.explain {
+            Some(language) => adjudicate::explained(plan, bill, language, json, &mut out),
+            None => adjudicate::files(plan, bill, json, &mut out),
+        };
+        return match done {
             Ok(()) => Ok(Exit::Well),
             Err(Error::Refused(refusal)) => {
                 eprintln!("takmil: the {refusal}");

@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use takmil_domain::coverage::Enrolment;
+use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::participant::Participant;
-use takmil_domain::plan::{BasePlan, Plan};
+use takmil_domain::plan::{BasePlan, Plan, Regulation};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Scope, Store, StoreError, Upserted};
@@ -28,8 +29,8 @@ use crate::neighbours::tell_of_changes;
 pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
-    /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, plans.json
-    /// and enrolments.json, as far as they are there.
+    /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, plans.json,
+    /// exchange.json, regulations.json and enrolments.json, as far as they are there.
     kind: Kind,
     /// A JSON file: one document, a list, or one a line; for tables separated values with named columns.
     path: PathBuf,
@@ -45,6 +46,8 @@ pub(super) enum Kind {
     Tariffs,
     BasePlans,
     Plans,
+    Exchange,
+    Regulations,
     Coverages,
     Tables,
     Folder,
@@ -56,6 +59,8 @@ const FILES: &[(&str, Kind)] = &[
     ("tariffs.json", Kind::Tariffs),
     ("base_plans.json", Kind::BasePlans),
     ("plans.json", Kind::Plans),
+    ("exchange.json", Kind::Exchange),
+    ("regulations.json", Kind::Regulations),
     ("enrolments.json", Kind::Coverages),
 ];
 
@@ -198,6 +203,19 @@ async fn keep(store: &Store, kind: Kind, value: &Value) -> Result<Result<(), Pro
             Ok(plan) => store.upsert_plan(scope, &plan).await,
             Err(problem) => return Ok(Err(problem)),
         },
+        Kind::Exchange => match one::<ExchangeRate>(Document::ExchangeRate, value) {
+            Ok(rate) => store.upsert_exchange_rate(&rate).await,
+            Err(problem) => return Ok(Err(problem)),
+        },
+        Kind::Regulations => match one::<Regulation>(Document::Regulation, value) {
+            Ok(regulation) => match regulation.faults().into_iter().next() {
+                Some((pointer, fault)) => {
+                    return Ok(Err(Problem::new(ProblemCode::BadValue, pointer, fault)));
+                }
+                None => store.upsert_regulation(&regulation).await,
+            },
+            Err(problem) => return Ok(Err(problem)),
+        },
         Kind::Coverages | Kind::Tables | Kind::Folder => return Ok(Ok(())),
     };
     match upserted {
@@ -216,7 +234,12 @@ fn faultless(plan: Plan) -> Result<Plan, Problem> {
 /// What the store refuses of a document, as a problem of it.
 fn refusal(error: StoreError) -> Result<Problem, StoreError> {
     let (code, detail) = match error {
-        StoreError::PlanDiffers { .. } | StoreError::TariffDiffers { .. } => (
+        StoreError::PlanOutOfLine {
+            pointer, detail, ..
+        } => return Ok(Problem::new(ProblemCode::BadValue, pointer, detail)),
+        StoreError::PlanDiffers { .. }
+        | StoreError::TariffDiffers { .. }
+        | StoreError::RuleDiffers { .. } => (
             ProblemCode::BadValue,
             "this version is kept already, with other contents; raise the version",
         ),

@@ -97,12 +97,14 @@ async fn an_answer_has_a_receipt_and_the_log_has_what_it_promises() {
     assert_eq!(again.header("takmil-receipt"), "", "a repeat adds nothing");
     let way = hub.get(&format!("/v1/messages/{id}"), &key).await.ok();
     assert_eq!(way["id"], json!(id));
+    let told = format!("/v1/decisions/{id}/explanation?lang=fr");
+    assert_eq!(hub.get(&told, &key).await.ok()["language"], json!("fr"));
     let other = hub
         .send(Method::POST, "/v1/claims", &key, &claim("A-2", "MA-2001"))
         .await;
     let second = proof(&hub, &key, &receipt(&other).leaf).await;
     let later = policy.included(&second).unwrap();
-    assert_eq!(second.entry.number, 3, "the reading is an entry");
+    assert_eq!(second.entry.number, 4, "each reading is an entry");
     assert_eq!(second.entry.leaf.participant, first.entry.leaf.participant);
 
     let sizes = format!("from={}&to={}", covered.size, later.size);

@@ -113,6 +113,15 @@ async fn a_plan_needs_two_persons() {
         .await
         .is_problem(409, "API-CONFLICT");
     plan["version"] = json!(2);
+    plan["benefits"][0]["rate"] = json!("15%");
+    let early = hub.send(Method::PUT, &path, &author, &plan).await;
+    early.is_problem(422, "VAL-VALUE");
+    assert_eq!(
+        early.json()["pointer"],
+        json!("/from"),
+        "no later than the first"
+    );
+    plan["from"] = json!(later(&plan["from"]));
     plan["benefits"][0]["rate"] = json!("150%");
     let wrong = hub.send(Method::PUT, &path, &author, &plan).await;
     wrong.is_problem(422, "VAL-VALUE");
@@ -134,6 +143,14 @@ async fn a_plan_needs_two_persons() {
     let id = proposed["id"].as_str().unwrap();
     let open = hub.get("/v1/approvals", &approver).await.ok();
     conforms("approval_list", &open);
+    let changes = open["approvals"][0]["changes"].as_array().unwrap();
+    let places: Vec<&str> = changes
+        .iter()
+        .map(|one| one["pointer"].as_str().unwrap())
+        .collect();
+    let benefit = plan["benefits"][0]["id"].as_str().unwrap();
+    let rate = format!("/benefits/{benefit}/rate");
+    assert_eq!(places, ["/version", "/title", "/from", rate.as_str()]);
     assert_eq!(open["approvals"][0]["document"], plan);
     assert_eq!(
         hub.get("/v1/approvals", &stranger).await.ok()["approvals"],
@@ -172,6 +189,60 @@ async fn a_plan_needs_two_persons() {
     );
     let refuse = format!("/v1/approvals/{id}/refuse");
     hub.send(Method::POST, &refuse, &approver, &json!({}))
+        .await
+        .is_problem(409, "API-CONFLICT");
+}
+
+/// The day after.
+fn later(day: &Value) -> String {
+    let day = takmil_domain::date::Date::parse(day.as_str().unwrap()).unwrap();
+    day.add_days(1).to_string()
+}
+
+#[tokio::test]
+async fn a_price_list_is_proposed_by_one_and_approved_by_the_other() {
+    let hub = Hub::start("");
+    let author = hub.place.person(PROVIDER, "Author", "plan_author");
+    let own = hub.place.person(PROVIDER, "Own", "approver");
+    let other = hub.place.person(INSURER, "Other", "approver");
+    let stranger = hub.place.person(OTHER_INSURER, "Stranger", "plan_author");
+    let path = "/v1/price-lists/agreed";
+    let mut list = json!({
+        "id": "agreed", "version": 1, "title": "Agreed", "currency": "MAD", "from": "2999-01-01",
+        "contract": {"provider": PROVIDER, "insurer": INSURER},
+        "prices": [{"code": {"system": "urn:sample", "code": "1"}, "price": 100}],
+    });
+    hub.send(Method::PUT, path, &stranger, &list)
+        .await
+        .is_problem(422, "VAL-VALUE");
+    list["from"] = json!("2020-01-01");
+    let late = hub.send(Method::PUT, path, &author, &list).await;
+    late.is_problem(422, "VAL-VALUE");
+    assert_eq!(
+        late.json()["pointer"],
+        json!("/from"),
+        "no notice reaches back"
+    );
+    list["from"] = json!("2999-01-01");
+    let proposed = hub.send(Method::PUT, path, &author, &list).await;
+    assert_eq!(proposed.status.as_u16(), 202, "{}", proposed.text);
+    let proposed = proposed.json();
+    conforms("approval", &proposed);
+    assert_eq!(proposed["approver"], json!(INSURER));
+    let approve = format!("/v1/approvals/{}/approve", proposed["id"].as_str().unwrap());
+    hub.send(Method::POST, &approve, &own, &json!({}))
+        .await
+        .is_problem(404, "API-NOT-FOUND");
+    let open = hub.get("/v1/approvals", &other).await.ok();
+    assert_eq!(open["approvals"][0]["id"], proposed["id"], "the notice");
+    let approved = hub
+        .send(Method::POST, &approve, &other, &json!({}))
+        .await
+        .ok();
+    assert_eq!(approved["state"], json!("approved"));
+    // What is in force is not proposed again with other contents.
+    list["title"] = json!("Another");
+    hub.send(Method::PUT, path, &author, &list)
         .await
         .is_problem(409, "API-CONFLICT");
 }

@@ -12,6 +12,8 @@ both! {
     a_second_person_approves
     another_participants_proposals_are_not_found
     of_two_who_race_one_wins_and_the_other_is_told
+    what_is_ratified_goes_on_to_another_after_the_second_person
+    what_another_party_decides_its_own_people_do_not
     people_of_a_participant_are_listed_with_their_roles
 }
 
@@ -30,6 +32,7 @@ async fn proposed(house: &House, by: StaffId) -> ApprovalId {
         subject: "alpha-plan".to_owned(),
         document: "{\"version\":2}".to_owned(),
         by,
+        approver: None,
     };
     house.store.propose(&new, NOW).await.unwrap()
 }
@@ -47,10 +50,10 @@ async fn a_second_person_approves(on: Backend) {
         (open.len(), open[0].id, open[0].state),
         (1, id, ApprovalState::Open)
     );
-    let refused = store.approve(&alpha, id, author, NOW).await;
+    let refused = store.approve(&alpha, id, author, NOW, None).await;
     assert!(matches!(refused, Err(StoreError::OwnProposal(own)) if own == id));
     let approved = store
-        .approve(&alpha, id, colleague, NOW.plus_ms(5))
+        .approve(&alpha, id, colleague, NOW.plus_ms(5), None)
         .await
         .unwrap();
     assert_eq!(approved.state, ApprovalState::Approved);
@@ -69,8 +72,10 @@ async fn another_participants_proposals_are_not_found(on: Backend) {
     let id = proposed(&house, author).await;
     let store = &house.store;
     let tries = [
-        store.approve(&insurer("beta"), id, stranger, NOW).await,
-        store.approve(&Scope::Hub, id, stranger, NOW).await,
+        store
+            .approve(&insurer("beta"), id, stranger, NOW, None)
+            .await,
+        store.approve(&Scope::Hub, id, stranger, NOW, None).await,
         store.approval(&insurer("beta"), id).await,
     ];
     for refused in tries {
@@ -90,7 +95,7 @@ async fn of_two_who_race_one_wins_and_the_other_is_told(on: Backend) {
         racers.push(tokio::spawn(async move {
             let (store, scope) = (&house.store, Scope::Hub);
             if at % 2 == 0 {
-                store.approve(&scope, id, person, NOW).await
+                store.approve(&scope, id, person, NOW, None).await
             } else {
                 store.refuse(&scope, id, person, NOW).await
             }
@@ -105,6 +110,64 @@ async fn of_two_who_race_one_wins_and_the_other_is_told(on: Backend) {
         }
     }
     assert_eq!((won, told), (1, 7));
+}
+
+async fn what_is_ratified_goes_on_to_another_after_the_second_person(on: Backend) {
+    let house = house(on).await;
+    let author = staff(&house, "alpha", "A").await;
+    let colleague = staff(&house, "alpha", "B").await;
+    let ratifier = staff(&house, "beta", "R").await;
+    let first = proposed(&house, author).await;
+    let (store, alpha, beta) = (&house.store, insurer("alpha"), insurer("beta"));
+    let approved = store
+        .approve(&alpha, first, colleague, NOW, Some(&id("beta")))
+        .await
+        .unwrap();
+    assert_eq!(approved.state, ApprovalState::Approved);
+    let second = store.follower(first).await.unwrap().unwrap();
+    assert_eq!(
+        (second.follows, second.state),
+        (Some(first), ApprovalState::Open)
+    );
+    assert_eq!(second.document, approved.document);
+    for scope in [&alpha, &beta] {
+        let open = store.open_approvals(scope).await.unwrap();
+        assert_eq!(open, [second.clone()], "both see it");
+    }
+    let refused = store.approve(&alpha, second.id, colleague, NOW, None).await;
+    assert!(matches!(refused, Err(StoreError::NotFound)), "{refused:?}");
+    let ratified = store.approve(&beta, second.id, ratifier, NOW, None).await;
+    assert_eq!(ratified.unwrap().state, ApprovalState::Approved);
+    assert_eq!(store.follower(second.id).await.unwrap(), None);
+    let again = store
+        .approve(&alpha, first, colleague, NOW, Some(&id("beta")))
+        .await;
+    assert!(matches!(again, Err(StoreError::AlreadyDecided(_))));
+}
+
+async fn what_another_party_decides_its_own_people_do_not(on: Backend) {
+    let house = house(on).await;
+    let author = staff(&house, "alpha", "A").await;
+    let colleague = staff(&house, "alpha", "B").await;
+    let other = staff(&house, "beta", "O").await;
+    let new = NewApproval {
+        kind: "price_list".to_owned(),
+        subject: "list/2".to_owned(),
+        document: "{}".to_owned(),
+        by: author,
+        approver: Some(id("beta")),
+    };
+    let store = &house.store;
+    let proposal = store.propose(&new, NOW).await.unwrap();
+    let own = store
+        .approve(&insurer("alpha"), proposal, colleague, NOW, None)
+        .await;
+    assert!(matches!(own, Err(StoreError::NotFound)));
+    let decided = store
+        .refuse(&insurer("beta"), proposal, other, NOW)
+        .await
+        .unwrap();
+    assert_eq!(decided.decided, Some((other, NOW)));
 }
 
 async fn people_of_a_participant_are_listed_with_their_roles(on: Backend) {

@@ -174,7 +174,7 @@ impl House {
             member: Some(self.member),
             insurer: id("alpha"),
             code: LimitCode::parse(code).unwrap(),
-            stretch: "2025-03-21".to_owned(),
+            stretch: "2025-03-21".into(),
         }
     }
 

@@ -274,13 +274,16 @@ fn limit(left: &Remainder, money: Money) -> Node<'static> {
         (LimitKind::Ceiling, LimitUnit::Money) => (BENEFIT_TYPE, "benefit"),
         (LimitKind::Ceiling, LimitUnit::Count) => (OWN_TYPE, "units"),
         (LimitKind::Ceiling, LimitUnit::Days) => (OWN_TYPE, "days"),
+        (LimitKind::Ceiling, LimitUnit::Visits) => (BENEFIT_TYPE, "visit"),
+        (LimitKind::Copay, _) => (BENEFIT_TYPE, "copay"),
+        (LimitKind::LeastShare, _) => (OWN_TYPE, "least-share"),
     };
     let benefit = Object::new().put("type", concept(system, code, None));
     let benefit = match left.unit {
         LimitUnit::Money => benefit
             .put("allowedMoney", money.units(left.ceiling))
             .put("usedMoney", money.units(used)),
-        LimitUnit::Count | LimitUnit::Days => {
+        LimitUnit::Count | LimitUnit::Days | LimitUnit::Visits => {
             let benefit = counted(
                 benefit,
                 ["allowedUnsignedInt", "allowedString"],

@@ -1,4 +1,6 @@
-//! The two-person rule over HTTP: a plan that one person proposes comes into force when another approves it.
+//! The two-person rule over HTTP: a plan that one person proposes comes into force when another approves it, and where
+//! the insurer's contract says so, when who ratifies it has agreed too. A price list is proposed by one of the two whose
+//! it is, and approved by the other.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,26 +8,31 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use takmil_domain::date::Instant;
-use takmil_domain::ids::PlanId;
+use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
 use takmil_domain::plan::Plan;
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, StaffId, StoreError};
+use takmil_domain::tariff::Tariff;
+use takmil_engine::Catalog;
+use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, Scope, StaffId, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, Id, json};
 use crate::auth::Identity;
+use crate::changes::{Change, changes};
 use crate::code::Failure;
 use crate::documents::{self, Document};
 use crate::faces::request::Payload;
 
-/// The kind of proposal that a plan is.
+/// The kind of proposal that a plan is, and a price list.
 const PLAN: &str = "plan";
+const PRICE_LIST: &str = "price_list";
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(propose_plan))
+        .routes(routes!(propose_price_list))
         .routes(routes!(list_approvals))
         .routes(routes!(approve))
         .routes(routes!(refuse))
@@ -37,6 +44,8 @@ struct Shown {
     id: ApprovalId,
     kind: String,
     subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approver: Option<ParticipantId>,
     state: ApprovalState,
     proposed_by: StaffId,
     proposed_at: Instant,
@@ -45,6 +54,19 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Instant>,
     document: Value,
+    /// What the author of a plan should look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<Remark>,
+    /// What a plan changes of the version before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
+}
+
+/// Something odd about a plan that can be used all the same.
+#[derive(Serialize)]
+struct Remark {
+    pointer: String,
+    detail: &'static str,
 }
 
 impl From<Approval> for Shown {
@@ -53,12 +75,15 @@ impl From<Approval> for Shown {
             id: approval.id,
             kind: approval.kind,
             subject: approval.subject,
+            approver: approval.approver,
             state: approval.state,
             proposed_by: approval.proposed_by,
             proposed_at: approval.proposed_at,
             decided_by: approval.decided.map(|(person, _)| person),
             decided_at: approval.decided.map(|(_, at)| at),
             document: serde_json::from_str(&approval.document).unwrap_or_default(),
+            remarks: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }
@@ -83,7 +108,9 @@ async fn propose_plan(
     let by = identity.person()?.id;
     let document = json(&payload)?;
     let plan: Plan = documents::read(Document::Plan, &document, "")?;
+    let catalog = app.engine.catalog();
     let mut problems = plan_problems(&plan, "");
+    problems.extend(problems_beside(&plan, &catalog));
     if plan.id != id {
         problems.push(Problem::new(
             ProblemCode::BadValue,
@@ -101,9 +128,7 @@ async fn propose_plan(
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    if app
-        .engine
-        .catalog()
+    if catalog
         .plan(&plan.id, plan.version)
         .is_some_and(|kept| **kept != plan)
     {
@@ -115,10 +140,159 @@ async fn propose_plan(
         subject: format!("{}/{}", plan.id, plan.version),
         document: document.to_string(),
         by,
+        approver: None,
     };
-    let approval = app.store.propose(&proposal, app.engine.now()).await?;
+    propose(&app, &identity, &proposal).await
+}
+
+async fn propose(
+    app: &App,
+    identity: &Identity,
+    proposal: &NewApproval,
+) -> Result<(StatusCode, Json<Shown>), Failure> {
+    let approval = app.store.propose(proposal, app.engine.now()).await?;
     let approval = app.store.approval(&identity.scope, approval).await?;
-    Ok((StatusCode::ACCEPTED, Json(approval.into())))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(shown(approval, &app.engine.catalog())),
+    ))
+}
+
+/// Gives notice of a version of a provider's price list with an insurer.
+///
+/// One of the two proposes it; it comes into force for services from its first day, once a person of the other has
+/// approved it. The first day lies as many days ahead as the insurer's contract asks. The key must be a plan author's.
+#[utoipa::path(
+    put, path = "/v1/price-lists/{id}", tag = "insurers",
+    params(("id" = String, Path, description = "The price list over all its versions.")),
+    request_body(description = "The price list.", content = ref("#/components/schemas/tariff")),
+    responses((status = 202, description = "The proposal, which waits for the other party.", body = ref("#/components/schemas/approval"))),
+)]
+async fn propose_price_list(
+    State(app): State<App>,
+    identity: Identity,
+    Id(id): Id<TariffId>,
+    payload: Payload,
+) -> Result<(StatusCode, Json<Shown>), Failure> {
+    let by = identity.person()?.id;
+    let document = json(&payload)?;
+    let tariff: Tariff = documents::read(Document::Tariff, &document, "")?;
+    let catalog = app.engine.catalog();
+    let list = tariff.document();
+    let bad = |place: &str, detail: String| Problem::new(ProblemCode::BadValue, place, detail);
+    let Some(contract) = &list.contract else {
+        let detail = "a price list names the provider and the insurer whose it is".to_owned();
+        return Err(vec![Problem::new(ProblemCode::Missing, "/contract", detail)].into());
+    };
+    let own = &identity.participant.id;
+    let other = match () {
+        () if contract.provider == *own => &contract.insurer,
+        () if contract.insurer == *own => &contract.provider,
+        () => {
+            let detail = "it is another's to propose".to_owned();
+            return Err(vec![bad("/contract", detail)].into());
+        }
+    };
+    let mut problems = Vec::new();
+    if list.id != id {
+        problems.push(bad(
+            "/id",
+            "the address names another price list".to_owned(),
+        ));
+    }
+    if catalog.participant(other).is_none() {
+        let detail = "there is no such participant".to_owned();
+        problems.push(Problem::new(
+            ProblemCode::DanglingReference,
+            "/contract",
+            detail,
+        ));
+    }
+    let notice = catalog.contract(&contract.insurer);
+    let notice = notice.map_or(0, |agreed| agreed.price_notice_days);
+    let earliest = app.engine.now().day().add_days(notice);
+    if list.from < earliest {
+        let detail = format!("notice is given {notice} days ahead: not before {earliest}");
+        problems.push(bad("/from", detail));
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    if catalog
+        .tariff(&list.id, list.version)
+        .is_some_and(|kept| **kept != tariff)
+    {
+        let (tariff, version) = (list.id.clone(), list.version);
+        return Err(StoreError::TariffDiffers { tariff, version }.into());
+    }
+    let proposal = NewApproval {
+        kind: PRICE_LIST.to_owned(),
+        subject: format!("{}/{}", list.id, list.version),
+        document: document.to_string(),
+        by,
+        approver: Some(other.clone()),
+    };
+    propose(&app, &identity, &proposal).await
+}
+
+/// What is wrong with a plan beside the documents that there are: the versions before it, its tariff, the
+/// regulator's rules.
+fn problems_beside(plan: &Plan, catalog: &Catalog) -> Vec<Problem> {
+    let bad =
+        |pointer: String, detail: String| Problem::new(ProblemCode::BadValue, pointer, detail);
+    let earlier: Vec<Plan> = catalog
+        .plan_versions(&plan.id)
+        .iter()
+        .map(|own| own.as_ref().clone())
+        .collect();
+    let out_of_line = plan.faults_after(&earlier).into_iter();
+    let mut problems: Vec<Problem> = out_of_line
+        .map(|(pointer, detail)| bad(pointer, detail.to_owned()))
+        .collect();
+    if let Some(id) = &plan.tariff {
+        match catalog.tariff_on(id, plan.from) {
+            None => problems.push(Problem::new(
+                ProblemCode::DanglingReference,
+                "/tariff",
+                format!("no version of it is in force on {}", plan.from),
+            )),
+            Some(tariff) if tariff.document().currency != plan.currency => {
+                let currency = tariff.document().currency;
+                problems.push(bad(
+                    "/currency".to_owned(),
+                    format!("its tariff is in {currency}"),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for regulation in catalog.regulations() {
+        let breaches = regulation.breaches(plan).into_iter();
+        problems.extend(breaches.map(|breach| {
+            let detail = format!("{}: {}", breach.requirement, breach.detail);
+            bad(breach.pointer, detail)
+        }));
+    }
+    problems
+}
+
+/// A proposal with what is to be known of it: for a plan what its author should look at, and what it changes.
+fn shown(approval: Approval, catalog: &Catalog) -> Shown {
+    let mut shown = Shown::from(approval);
+    let plan = Some(&shown.kind).filter(|kind| *kind == PLAN);
+    let plan = plan.and_then(|_| serde_json::from_value::<Plan>(shown.document.clone()).ok());
+    if let Some(plan) = plan {
+        let remark = |(pointer, detail): (String, &'static str)| Remark { pointer, detail };
+        shown.remarks = plan.remarks().into_iter().map(remark).collect();
+        let before = catalog.plan_versions(&plan.id).iter();
+        let before = before.filter(|own| own.version < plan.version);
+        if let Some(before) = before.max_by_key(|own| own.version) {
+            let written = serde_json::to_value(before.as_ref()).unwrap_or_default();
+            let new = serde_json::to_value(&plan).unwrap_or_default();
+            shown.changes = changes(&written, &new);
+        }
+    }
+    shown
 }
 
 /// What makes a plan that stands at `place` useless.
@@ -140,7 +314,8 @@ async fn list_approvals(
     identity: Identity,
 ) -> Result<Json<Value>, Failure> {
     let open = app.store.open_approvals(&identity.scope).await?;
-    let shown: Vec<Shown> = open.into_iter().map(Shown::from).collect();
+    let catalog = app.engine.catalog();
+    let shown: Vec<Shown> = open.into_iter().map(|one| shown(one, &catalog)).collect();
     Ok(Json(serde_json::json!({"approvals": shown})))
 }
 
@@ -155,12 +330,15 @@ async fn approve(
     identity: Identity,
     Id(id): Id<ApprovalId>,
 ) -> Result<Json<Shown>, Failure> {
-    let by = identity.person()?.id;
-    let approval = match app
-        .store
-        .approve(&identity.scope, id, by, app.engine.now())
-        .await
-    {
+    let (by, at) = (identity.person()?.id, app.engine.now());
+    let proposed = app.store.approval(&identity.scope, id).await?;
+    let catalog = app.engine.catalog();
+    let contract = catalog.contract(&proposed.participant);
+    let ratifier = contract.and_then(|contract| contract.ratified_by.as_ref());
+    let is_first = proposed.kind == PLAN && proposed.follows.is_none();
+    let then = ratifier.filter(|_| is_first);
+    let approved = app.store.approve(&identity.scope, id, by, at, then).await;
+    let approval = match approved {
         // Approving again finishes what a crash between the approval and its effect has left open.
         Err(StoreError::AlreadyDecided(_)) => app.store.approval(&identity.scope, id).await?,
         approval => approval?,
@@ -168,15 +346,31 @@ async fn approve(
     if approval.state != ApprovalState::Approved {
         return Err(StoreError::AlreadyDecided(id).into());
     }
-    if approval.kind == PLAN {
-        let plan: Plan = serde_json::from_str(&approval.document).map_err(Failure::internal)?;
-        app.store.upsert_plan(&identity.scope, &plan).await?;
-        app.engine.refresh().await?;
-        if let Some(neighbours) = &app.neighbours {
-            neighbours.tell_of_changes();
-        }
+    if app.store.follower(id).await?.is_none() {
+        bring_into_force(&app, &approval).await?;
     }
     Ok(Json(approval.into()))
+}
+
+/// What everybody has agreed to comes into force. It was checked against its proposer's rights when it was proposed.
+async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure> {
+    match approval.kind.as_str() {
+        PLAN => {
+            let plan: Plan = serde_json::from_str(&approval.document).map_err(Failure::internal)?;
+            app.store.upsert_plan(&Scope::Hub, &plan).await?;
+        }
+        PRICE_LIST => {
+            let list: Tariff =
+                serde_json::from_str(&approval.document).map_err(Failure::internal)?;
+            app.store.upsert_tariff(&Scope::Hub, &list).await?;
+        }
+        _ => return Ok(()),
+    }
+    app.engine.refresh().await?;
+    if let Some(neighbours) = &app.neighbours {
+        neighbours.tell_of_changes();
+    }
+    Ok(())
 }
 
 /// Refuses a proposal of another person. The key must be an approver's.

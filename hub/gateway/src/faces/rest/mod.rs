@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod deliveries;
+mod explanation;
 mod feed;
 mod health;
 mod insurers;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .merge(intake::routes())
         .merge(messages::routes())
+        .merge(explanation::routes())
         .merge(audit::routes())
         .merge(feed::routes())
         .merge(insurers::routes())
@@ -106,6 +108,7 @@ named! {
     takmil_domain::ids::MemberId
     takmil_domain::ids::DeliveryId
     takmil_domain::ids::PlanId
+    takmil_domain::ids::TariffId
     takmil_store::ApprovalId
 }
 

@@ -33,6 +33,7 @@ pub(super) fn answers() -> impl Strategy<Value = Answer> {
 /// A decision on these lines.
 pub(super) fn of(lines: Vec<LineShare>) -> Decision {
     Decision {
+        exchange: None,
         currency: Currency::parse("IRR").unwrap(),
         totals: Totals::of(&lines),
         lines,
@@ -225,7 +226,7 @@ impl Draw {
                 member: self.some(|_| MemberId::new(at, [2; 10])),
                 insurer: self.insurer(),
                 code: LimitCode::parse("dental").unwrap(),
-                stretch: "life".to_owned(),
+                stretch: "life".into(),
             },
             kind: self.pick(&[
                 LimitKind::Ceiling,

@@ -1,0 +1,87 @@
+//! Procedures that are done together: of all but the dearest a part of the price is recognised.
+//!
+//! The whole claim is looked at before any line is judged, so that the order of lines means nothing. Procedures of one
+//! day are ranked by what one of each costs; one that is done on both sides counts as two.
+
+use std::collections::BTreeMap;
+
+use super::frame::Place;
+use super::{BillLine, Case, CoverTerms};
+use crate::date::Date;
+use crate::money::{Amount, Rate};
+use crate::plan::ProcedureRule;
+
+/// The most units of one line that are ranked one by one; the rest take the last one's rank.
+const MOST_UNITS: i64 = 100;
+
+/// Notes in `places` what is recognised of each unit's price, for each line and insurer.
+pub(super) fn apply(case: &Case<'_>, order: &[usize], places: &mut [Vec<Place<'_>>]) {
+    for (cover, terms) in case.covers.iter().enumerate() {
+        for rule in &terms.plan.procedures {
+            for together in of_one_day(case, terms, rule, order).into_values() {
+                rank(case, cover, rule, together, places);
+            }
+        }
+    }
+}
+
+/// The lines that a rule is about, by day: each with its place in the case, and what one costs.
+fn of_one_day(
+    case: &Case<'_>,
+    terms: &CoverTerms<'_>,
+    rule: &ProcedureRule,
+    order: &[usize],
+) -> BTreeMap<Date, Vec<(Amount, usize)>> {
+    let mut days: BTreeMap<Date, Vec<(Amount, usize)>> = BTreeMap::new();
+    for &at in order {
+        let Some(line) = case.lines.get(at) else {
+            continue;
+        };
+        let named = terms.plan.longest(&rule.codes, line.system, line.code);
+        if named.is_some() {
+            let costs = price_of_one(case, terms, line);
+            days.entry(line.date).or_default().push((costs, at));
+        }
+    }
+    days
+}
+
+fn price_of_one(case: &Case<'_>, terms: &CoverTerms<'_>, line: &BillLine<'_>) -> Amount {
+    let agreed = [terms.contract, terms.tariff].into_iter().flatten();
+    let mut agreed = agreed.filter_map(|own| own.unit_price(line.system, line.code, case.sector));
+    let billed = || {
+        let units = line.quantity.started_units().max(1);
+        let billed = line.billed.unwrap_or_default().get();
+        Amount::new(billed.checked_div(units).unwrap_or(billed)).unwrap_or_default()
+    };
+    agreed.next().map_or_else(billed, |price| price.rounded())
+}
+
+fn rank(
+    case: &Case<'_>,
+    cover: usize,
+    rule: &ProcedureRule,
+    mut together: Vec<(Amount, usize)>,
+    places: &mut [Vec<Place<'_>>],
+) {
+    // Of equals the earlier line comes first: the sort keeps their order.
+    together.sort_by_key(|(costs, _)| std::cmp::Reverse(*costs));
+    let last = rule.ranks.last().copied().unwrap_or(Rate::ONE);
+    let mut ranks = rule.ranks.iter().copied().chain(std::iter::repeat(last));
+    for (_, at) in together {
+        let Some(line) = case.lines.get(at) else {
+            continue;
+        };
+        let sides = if line.bilateral { 2 } else { 1 };
+        let units = (line.quantity.started_units() * sides).clamp(1, MOST_UNITS);
+        let of_line = ranks
+            .by_ref()
+            .take(usize::try_from(units).unwrap_or(1))
+            .collect();
+        let place = places.get_mut(at).and_then(|places| places.get_mut(cover));
+        // The first rule that names a procedure ranks it.
+        if let Some(place) = place.filter(|place| place.ranks.is_empty()) {
+            place.ranks = of_line;
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! A file of scenarios: plans, bills that follow each other, and what is expected of each.
+//!
+//! The file states documents and a message once; each bill of a scenario says what is otherwise in them (JSON merge
+//! patch, RFC 7396), and what is to come of it. Bills of one scenario share their limits, so that families, visits and
+//! days over several bills can be told.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use takmil_domain::decision::{Decision, LineShare};
+use takmil_domain::money::Amount;
+use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::reason::Reason;
+use takmil_domain::share::{Course, Documents, Unjudged};
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioFile {
+    /// What its scenarios are about.
+    title: String,
+    documents: Value,
+    message: Value,
+    pub(super) scenarios: Vec<Scenario>,
+}
+
+/// Bills that follow each other.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scenario {
+    /// What it shows, as a sentence.
+    case: String,
+    bills: Vec<ScenarioBill>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioBill {
+    #[serde(default)]
+    documents: Value,
+    #[serde(default)]
+    message: Value,
+    expected: Expected,
+}
+
+/// What is to come of a bill. What is not named is not looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    /// The lines, in the order in which they are judged.
+    lines: Option<Vec<ExpectedLine>>,
+    /// What is left of limits, by "limit" or "limit stretch".
+    #[serde(default)]
+    left: BTreeMap<String, i64>,
+    /// What is said of the whole bill.
+    reasons: Option<Vec<Reason>>,
+    /// Where documents or message are refused: the pointer of the first problem.
+    problem: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectedLine {
+    seq: Option<u32>,
+    billed: Option<i64>,
+    allowed: Option<i64>,
+    base: Option<i64>,
+    written_off: Option<i64>,
+    member: Option<i64>,
+    /// What each supplementary insurer pays.
+    paid: Option<Vec<i64>>,
+    /// Why each refuses, or null.
+    refused: Option<Vec<Option<Reason>>>,
+    /// What is told of the line.
+    reasons: Option<Vec<Reason>>,
+}
+
+/// What came of a scenario.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome<'a> {
+    about: &'a str,
+    case: &'a str,
+    bills: Vec<Value>,
+    /// Where it is not as expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) differs: Vec<String>,
+}
+
+/// Judges the bills of a scenario one after the other.
+pub(super) fn judge<'a>(file: &'a ScenarioFile, scenario: &'a Scenario) -> Outcome<'a> {
+    let mut course = Course::default();
+    let mut outcome = Outcome {
+        about: &file.title,
+        case: &scenario.case,
+        bills: Vec::with_capacity(scenario.bills.len()),
+        differs: Vec::new(),
+    };
+    for (at, bill) in scenario.bills.iter().enumerate() {
+        let judged = judge_bill(file, bill, &mut course);
+        let mut differ = |place: String, found: Value, expected: Value| {
+            if found != expected {
+                let difference = format!("bill {at}, {place}: {found}, not {expected}");
+                outcome.differs.push(difference);
+            }
+        };
+        match &judged {
+            Ok(decision) => compare(decision, &bill.expected, &mut differ),
+            Err(problem) => differ(
+                format!("problem ({})", problem.detail),
+                json!(problem.pointer),
+                json!(bill.expected.problem),
+            ),
+        }
+        outcome.bills.push(match judged {
+            Ok(decision) => json!(decision),
+            Err(problem) => json!({"problem": problem}),
+        });
+    }
+    outcome
+}
+
+fn judge_bill(
+    file: &ScenarioFile,
+    bill: &ScenarioBill,
+    course: &mut Course,
+) -> Result<Decision, Problem> {
+    let mut documents = file.documents.clone();
+    merge(&mut documents, &bill.documents);
+    let documents: Documents = serde_json::from_value(documents)
+        .map_err(|error| Problem::new(ProblemCode::BadValue, "", error.to_string()))?;
+    let mut message = file.message.clone();
+    merge(&mut message, &bill.message);
+    let first = |problems: Vec<Problem>| {
+        let none = || Problem::new(ProblemCode::NoMessage, "", ProblemCode::NoMessage.meaning());
+        problems.into_iter().next().unwrap_or_else(none)
+    };
+    let message = super::message(message.to_string().as_bytes()).map_err(first)?;
+    let judged = documents.judge_next(&message, course);
+    judged.map_err(|unjudged| match unjudged {
+        Unjudged::Documents(problems) | Unjudged::Message(problems) => first(problems),
+    })
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        // Nothing said is nothing changed.
+        if !patch.is_null() {
+            *target = patch.clone();
+        }
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(name);
+        } else {
+            merge(target.entry(name.as_str()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn compare(
+    decision: &Decision,
+    expected: &Expected,
+    differ: &mut impl FnMut(String, Value, Value),
+) {
+    differ("problem".to_owned(), Value::Null, json!(expected.problem));
+    if let Some(reasons) = &expected.reasons {
+        differ(
+            "reasons".to_owned(),
+            json!(decision.reasons),
+            json!(reasons),
+        );
+    }
+    if let Some(lines) = &expected.lines {
+        differ(
+            "lines".to_owned(),
+            decision.lines.len().into(),
+            lines.len().into(),
+        );
+        for (at, (line, expected)) in decision.lines.iter().zip(lines).enumerate() {
+            compare_line(line, expected, &mut |name, found, expected| {
+                differ(format!("line {at}, {name}"), found, expected);
+            });
+        }
+    }
+    for (named, left) in &expected.left {
+        let is_named = |row: &&takmil_domain::decision::Remainder| {
+            let code = row.key.code.as_str();
+            named == code || *named == format!("{code} {}", row.key.stretch)
+        };
+        let found = decision
+            .remainders
+            .iter()
+            .find(is_named)
+            .map(|row| row.after);
+        differ(format!("left of {named}"), json!(found), json!(left));
+    }
+}
+
+fn compare_line(
+    line: &LineShare,
+    expected: &ExpectedLine,
+    differ: &mut impl FnMut(&'static str, Value, Value),
+) {
+    let mut amount = |name, found: Amount, expected: Option<i64>| {
+        if let Some(expected) = expected {
+            differ(name, found.get().into(), expected.into());
+        }
+    };
+    amount("billed", line.billed, expected.billed);
+    amount("allowed", line.allowed, expected.allowed);
+    amount("base", line.base, expected.base);
+    amount("written_off", line.written_off, expected.written_off);
+    amount("member", line.member, expected.member);
+    if let Some(seq) = expected.seq {
+        differ("seq", line.seq.into(), seq.into());
+    }
+    let shares = line.supplementary.iter();
+    if let Some(paid) = &expected.paid {
+        let found: Vec<i64> = shares.clone().map(|share| share.amount.get()).collect();
+        differ("paid", json!(found), json!(paid));
+    }
+    if let Some(refused) = &expected.refused {
+        let found: Vec<Option<Reason>> = shares.map(|share| share.refused).collect();
+        differ("refused", json!(found), json!(refused));
+    }
+    if let Some(reasons) = &expected.reasons {
+        differ("reasons", json!(line.reasons), json!(reasons));
+    }
+}
