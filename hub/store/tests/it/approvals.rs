@@ -132,7 +132,7 @@ async fn what_is_ratified_goes_on_to_another_after_the_second_person(on: Backend
     assert_eq!(second.document, approved.document);
     for scope in [&alpha, &beta] {
         let open = store.open_approvals(scope).await.unwrap();
-        assert_eq!(open, [second.clone()], "both see it");
+        assert_eq!(open, std::slice::from_ref(&second), "both see it");
     }
     let refused = store.approve(&alpha, second.id, colleague, NOW, None).await;
     assert!(matches!(refused, Err(StoreError::NotFound)), "{refused:?}");
