@@ -111,6 +111,7 @@ impl Documents {
             class: Some(EncounterClass::Inpatient),
             sector: Some(Sector::Private),
             base: tariff(&self.base.tariff).map(|tariff| (&self.base, tariff)),
+            accident: false,
             diagnoses: Vec::new(),
             asks_leave: false,
             covers: vec![CoverTerms {

@@ -266,7 +266,7 @@ fn is_declared(source: &Path) -> bool {
 }
 
 #[test]
-fn every_format_has_samples_and_every_rule_of_the_share_is_registered() {
+fn every_format_has_samples_and_every_rule_is_registered() {
     let formats = root().join("adapters/formats");
     for entry in std::fs::read_dir(formats.join("src"))
         .unwrap()
@@ -277,9 +277,16 @@ fn every_format_has_samples_and_every_rule_of_the_share_is_registered() {
         let some = std::fs::read_dir(&samples).is_ok_and(|mut found| found.next().is_some());
         assert!(some, "format {:?} has no samples", entry.file_name());
     }
-    let share = root().join("hub/domain/src/share");
-    let registry = std::fs::read_to_string(share.join("mod.rs")).unwrap();
-    for entry in std::fs::read_dir(&share).unwrap().map(Result::unwrap) {
+    let domain = root().join("hub/domain/src");
+    every_rule_is_registered(&domain.join("share"), "pub(super) fn apply(", "apply");
+    every_rule_is_registered(&domain.join("clinical"), "const RULE: Rule", "RULE");
+}
+
+/// Each file of a folder that holds a rule stands in the registry of its `mod.rs`.
+fn every_rule_is_registered(folder: &Path, holds: &str, name: &str) {
+    let registry = std::fs::read_to_string(folder.join("mod.rs")).unwrap();
+    let mut rules = 0;
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let content = std::fs::read_to_string(entry.path()).unwrap();
         let stem = entry
             .path()
@@ -287,13 +294,15 @@ fn every_format_has_samples_and_every_rule_of_the_share_is_registered() {
             .unwrap()
             .to_string_lossy()
             .into_owned();
-        if content.contains("pub(super) fn apply(") {
+        if content.contains(holds) {
+            rules += 1;
             assert!(
-                registry.contains(&format!("{stem}::apply,")),
+                registry.contains(&format!("{stem}::{name},")),
                 "rule {stem} is in no registry"
             );
         }
     }
+    assert!(rules >= 8, "{rules} rules in {}", folder.display());
 }
 
 #[test]

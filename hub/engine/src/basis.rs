@@ -214,6 +214,7 @@ impl Basis {
                 .as_ref()
                 .map(|own| base_terms(own, catalog))
                 .transpose()?,
+            accident: bill.accident.is_some(),
             diagnoses: bill_diagnoses(bill),
             asks_leave: kind == Kind::Preauthorization,
             covers,

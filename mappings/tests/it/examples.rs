@@ -93,6 +93,7 @@ impl Trial<'_> {
             class: Some(EncounterClass::Outpatient),
             sector: Some(self.sector),
             base: base_terms,
+            accident: false,
             diagnoses: Vec::new(),
             asks_leave: false,
             covers: plans.iter().copied().zip(&covers).map(terms).collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CodeGroup, Group, ProcedureRule};
+use super::{CodeGroup, Group};
 use crate::bill::EncounterClass;
 use crate::date::Date;
 use crate::ids::{ParticipantId, PlanId, TariffId};
@@ -34,9 +34,6 @@ pub struct BasePlan {
     pub groups: Vec<Group>,
     /// Its rates; the longest matching code wins, then the one that names the class of the encounter, then the earlier.
     pub rates: Vec<BaseRate>,
-    /// What it pays of procedures that are done together.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub procedures: Vec<ProcedureRule>,
 }
 
 /// The rate that a base insurer pays of its tariff.

@@ -224,6 +224,7 @@ impl Documents {
             class: encounter.and_then(|encounter| encounter.class),
             sector: facility.filter_map(|party| party.sector).next(),
             base: self.base(day)?,
+            accident: bill.accident.is_some(),
             diagnoses: bill_diagnoses(bill),
             asks_leave: kind == Kind::Preauthorization,
             covers: self.terms(&covers, day)?,

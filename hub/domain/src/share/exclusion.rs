@@ -4,6 +4,9 @@ use super::{Judging, Verdict};
 use crate::plan::Exception;
 use crate::reason::Reason;
 
+/// The circumstance that a bill states for all its lines.
+const ACCIDENT: &str = "accident";
+
 pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let line = judging.line;
     let excluded = judging.terms.plan.exclusions.iter().any(|exclusion| {
@@ -23,7 +26,8 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
 /// An age that nobody knows lifts nothing.
 fn holds(exception: &Exception, judging: &Judging<'_>) -> bool {
     let circumstance = exception.circumstance.as_deref();
-    let stated = circumstance.is_none() || circumstance == judging.line.circumstance;
+    let by_accident = judging.case.accident && circumstance == Some(ACCIDENT);
+    let stated = circumstance.is_none() || by_accident || circumstance == judging.line.circumstance;
     let age = judging.age();
     let old_enough = exception
         .age_min

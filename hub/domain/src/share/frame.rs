@@ -58,7 +58,7 @@ impl<'a> Frame<'a> {
                 *place = needs.places(case, line);
             }
         }
-        rank::apply(case, &order, &mut places);
+        rank::look_over(case, &order, &mut places);
         let billed = case
             .lines
             .iter()
@@ -108,12 +108,11 @@ impl<'a> Frame<'a> {
 }
 
 fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
-    let tariffs = case
-        .covers
-        .iter()
-        .flat_map(|terms| [terms.contract, terms.tariff])
-        .flatten();
-    let tariffs = tariffs.chain(case.base.map(|(_, tariff)| tariff));
+    let agreed = case.covers.iter().enumerate().flat_map(|(cover, terms)| {
+        let contract = terms.contract.filter(|_| line.tier(cover).is_inside());
+        [contract, terms.tariff]
+    });
+    let tariffs = agreed.flatten().chain(case.base.map(|(_, tariff)| tariff));
     let mut prices = tariffs
         .filter(|tariff| tariff.document().currency == case.currency)
         .filter_map(|tariff| tariff.unit_price(line.system, line.code, case.sector));

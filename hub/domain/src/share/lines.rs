@@ -49,7 +49,6 @@ pub fn bill_lines<'a>(
     mut terms: impl FnMut(&Line) -> LineTerms,
 ) -> Vec<BillLine<'a>> {
     let fallback = bill_day(bill, head).unwrap_or(day);
-    let accident = bill.accident.is_some().then_some("accident");
     let line = |line: &'a Line| {
         let (system, code) = line.item.effective().unwrap_or_default();
         let LineTerms {
@@ -82,7 +81,7 @@ pub fn bill_lines<'a>(
             reference_price: None,
             substitution_refused: line.substitution_refused == Some(true),
             authorisation,
-            circumstance: line.circumstance.as_deref().or(accident),
+            circumstance: line.circumstance.as_deref(),
         }
     };
     let asked = |line: &&Line| line.cancelled != Some(true);

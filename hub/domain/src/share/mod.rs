@@ -59,6 +59,8 @@ pub struct Case<'a> {
     pub sector: Option<Sector>,
     /// The base insurer's plan and tariff; `None` where base insurance is not used.
     pub base: Option<(&'a BasePlan, &'a Tariff)>,
+    /// Whether the bill is for what an accident did: a circumstance of all its lines.
+    pub accident: bool,
     /// The diagnoses of the bill: system and code.
     pub diagnoses: Vec<(&'a str, &'a str)>,
     /// Whether leave is asked for the services: then it is not held against them that they have none yet.
@@ -129,6 +131,13 @@ pub struct BillLine<'a> {
     pub authorisation: Option<AuthorisedLine>,
     /// A circumstance that lifts exclusions.
     pub circumstance: Option<&'a str>,
+}
+
+impl BillLine<'_> {
+    /// How the provider stands in the network of a cover.
+    pub(crate) fn tier(&self, cover: usize) -> Tier {
+        self.network.get(cover).copied().unwrap_or(Tier::FIRST)
+    }
 }
 
 /// How much of a line was authorised.

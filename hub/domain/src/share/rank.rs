@@ -15,39 +15,49 @@ use crate::plan::ProcedureRule;
 const MOST_UNITS: i64 = 100;
 
 /// Notes in `places` what is recognised of each unit's price, for each line and insurer.
-pub(super) fn apply(case: &Case<'_>, order: &[usize], places: &mut [Vec<Place<'_>>]) {
+pub(super) fn look_over(case: &Case<'_>, order: &[usize], places: &mut [Vec<Place<'_>>]) {
     for (cover, terms) in case.covers.iter().enumerate() {
         for rule in &terms.plan.procedures {
-            for together in of_one_day(case, terms, rule, order).into_values() {
+            let days = of_one_day(case, (cover, terms), rule, order, places);
+            for together in days.into_values() {
                 rank(case, cover, rule, together, places);
             }
         }
     }
 }
 
-/// The lines that a rule is about, by day: each with its place in the case, and what one costs.
+/// The lines that a rule is about, by day: each with its place in the case, and what one costs. The first rule that
+/// names a procedure ranks it; what no benefit pays for has no rank.
 fn of_one_day(
     case: &Case<'_>,
-    terms: &CoverTerms<'_>,
+    (cover, terms): (usize, &CoverTerms<'_>),
     rule: &ProcedureRule,
     order: &[usize],
+    places: &[Vec<Place<'_>>],
 ) -> BTreeMap<Date, Vec<(Amount, usize)>> {
     let mut days: BTreeMap<Date, Vec<(Amount, usize)>> = BTreeMap::new();
     for &at in order {
         let Some(line) = case.lines.get(at) else {
             continue;
         };
+        let place = places.get(at).and_then(|places| places.get(cover));
+        let is_free = place.is_some_and(|own| own.benefit.is_some() && own.ranks.is_empty());
         let named = terms.plan.longest(&rule.codes, line.system, line.code);
-        if named.is_some() {
-            let costs = price_of_one(case, terms, line);
+        if is_free && named.is_some() {
+            let costs = price_of_one(case, (cover, terms), line);
             days.entry(line.date).or_default().push((costs, at));
         }
     }
     days
 }
 
-fn price_of_one(case: &Case<'_>, terms: &CoverTerms<'_>, line: &BillLine<'_>) -> Amount {
-    let agreed = [terms.contract, terms.tariff].into_iter().flatten();
+fn price_of_one(
+    case: &Case<'_>,
+    (cover, terms): (usize, &CoverTerms<'_>),
+    line: &BillLine<'_>,
+) -> Amount {
+    let contract = terms.contract.filter(|_| line.tier(cover).is_inside());
+    let agreed = [contract, terms.tariff].into_iter().flatten();
     let mut agreed = agreed.filter_map(|own| own.unit_price(line.system, line.code, case.sector));
     let billed = || {
         let units = line.quantity.started_units().max(1);
@@ -79,8 +89,7 @@ fn rank(
             .take(usize::try_from(units).unwrap_or(1))
             .collect();
         let place = places.get_mut(at).and_then(|places| places.get_mut(cover));
-        // The first rule that names a procedure ranks it.
-        if let Some(place) = place.filter(|place| place.ranks.is_empty()) {
+        if let Some(place) = place {
             place.ranks = of_line;
         }
     }

@@ -3,7 +3,7 @@
 use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict, input};
 use crate::decision::{InsurerShare, LineShare, TraceEntry};
 use crate::money::{Amount, Quantity, Rate, round_half_up};
-use crate::plan::{Coordination, LimitKind, LimitUnit, Mode, Tier};
+use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
 use crate::reason::Reason;
 
 /// The shares of a bill and what they use up.
@@ -206,7 +206,7 @@ impl<'a> Frame<'a> {
             line,
             billed,
             terms,
-            tier: line.network.get(cover).copied().unwrap_or(Tier::FIRST),
+            tier: line.tier(cover),
             limits: self.open_limits(at, cover, left),
             benefit: place.and_then(|place| place.benefit),
             ranks: place

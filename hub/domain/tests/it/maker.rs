@@ -340,7 +340,6 @@ impl<'t> Maker<'t> {
             to: None,
             tariff: tariff.document().id.clone(),
             groups: Vec::new(),
-            procedures: Vec::new(),
             rates: vec![rate(self), rate(self)],
         };
         (plan, tariff)

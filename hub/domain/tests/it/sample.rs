@@ -75,6 +75,7 @@ impl Sample {
             class: self.class,
             sector: self.sector,
             base: self.base.as_deref().map(|(plan, tariff)| (plan, tariff)),
+            accident: self.salt % 5 == 1,
             diagnoses: self.diagnoses.clone(),
             asks_leave: self.asks_leave,
             covers: self.insurers.iter().map(terms).collect(),

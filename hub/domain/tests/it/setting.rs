@@ -123,6 +123,7 @@ pub(crate) fn case<'a>(covers: Vec<CoverTerms<'a>>, lines: Vec<BillLine<'a>>) ->
         class: None,
         sector: None,
         base: None,
+        accident: false,
         diagnoses: Vec::new(),
         asks_leave: false,
         covers,

@@ -51,6 +51,7 @@ pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
         class: None::<EncounterClass>,
         sector: None,
         base: file.base.used.then_some((&base.0, &base.1)),
+        accident: false,
         diagnoses: Vec::new(),
         asks_leave: false,
         covers: insurers.iter().map(Terms::borrow).collect(),
@@ -340,7 +341,6 @@ fn base_terms(file: &CaseFile) -> Option<(BasePlan, Tariff)> {
         to: None,
         tariff: tariff.document().id.clone(),
         groups: Vec::new(),
-        procedures: Vec::new(),
         rates: vec![BaseRate {
             codes: group(""),
             class: None,
