@@ -221,7 +221,6 @@ constraints! {
     Staff "staff_pk" "staff.id" "A person is kept once."
     Credential "credential_pk" "credential.hash" "A key opens for one holder."
     Approval "approval_pk" "approval.id" "A proposal is kept once."
-    ApprovalFollower "approval_follower" "approval.follows" "A proposal is followed by one at most."
     SecondPerson "approval_second_person" "" "Who proposes does not decide."
     Plan "plan_pk" "plan.role, plan.id, plan.version" "A version of a plan is kept once."
     Tariff "tariff_pk" "tariff.id, tariff.version" "A version of a tariff is kept once."

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
 use takmil_domain::answer::State;
 use takmil_domain::audit::{Algorithm, KeyName, Signer};
-use takmil_domain::date::Instant;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Participant, Purpose};
@@ -125,6 +125,8 @@ impl Rig {
     pub(crate) async fn publish_version(&self, version: u32, ceiling: i64) {
         let mut document = plan("i-1", ceiling);
         document["version"] = json!(version);
+        let first: Date = from(document["from"].clone());
+        document["from"] = json!(first.add_days(version - 1));
         let store = self.engine.store();
         store
             .upsert_plan(&Scope::Hub, &from(document))

@@ -1,6 +1,7 @@
 //! Plans, base plans and tariffs: versions for ever, changes by revision.
 
-use takmil_domain::plan::BasePlan;
+use takmil_domain::exchange::ExchangeRate;
+use takmil_domain::plan::{BasePlan, Regulation};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Revision, Scope, StoreError, Upserted};
 
@@ -11,6 +12,7 @@ both! {
     a_version_is_kept_once_and_never_changes
     a_catalogue_tells_what_has_changed_since
     documents_are_their_owners_to_change
+    rates_and_regulations_are_kept_once
 }
 
 fn base_plan(version: u32) -> BasePlan {
@@ -49,6 +51,12 @@ async fn a_version_is_kept_once_and_never_changes(on: Backend) {
         Err(StoreError::PlanDiffers { version: 1, .. })
     ));
     other.version = 2;
+    let early = store.upsert_plan(&insurer("alpha"), &other).await;
+    assert!(matches!(
+        early,
+        Err(StoreError::PlanOutOfLine { version: 2, pointer, .. }) if pointer == "/from"
+    ));
+    other.from = other.from.add_days(365);
     let kept = store.upsert_plan(&insurer("alpha"), &other).await.unwrap();
     assert!(matches!(kept, Upserted::New(_)));
     assert_eq!(
@@ -133,4 +141,49 @@ async fn documents_are_their_owners_to_change(on: Backend) {
         [base_plan(1)]
     );
     assert_eq!(store.plans(&provider("clinic")).await.unwrap(), []);
+}
+
+async fn rates_and_regulations_are_kept_once(on: Backend) {
+    let house = house(on).await;
+    let store = &house.store;
+    let rate = |rate: &str, on: &str| -> ExchangeRate {
+        let text =
+            format!(r#"{{"from":"USD","to":"IRR","on":"{on}","rate":{rate},"source":"bank"}}"#);
+        serde_json::from_str(&text).unwrap()
+    };
+    let regulation = |title: &str| -> Regulation {
+        let text = format!(
+            r#"{{"id":"rules","version":1,"issuer":"alpha","title":"{title}","currency":"IRR",
+                "from":"2025-01-01","requirements":[]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    let first = rate("420000", "2025-01-01");
+    for expected in ["new", "same"] {
+        let kept = store.upsert_exchange_rate(&first).await.unwrap();
+        assert_eq!(kept == Upserted::Same, expected == "same");
+        let kept = store.upsert_regulation(&regulation("one")).await.unwrap();
+        assert_eq!(kept == Upserted::Same, expected == "same");
+    }
+    let second = rate("430000", "2025-02-01");
+    store.upsert_exchange_rate(&second).await.unwrap();
+    let other = store.upsert_exchange_rate(&rate("1", "2025-01-01")).await;
+    assert!(matches!(
+        other,
+        Err(StoreError::RuleDiffers {
+            kind: "exchange",
+            ..
+        })
+    ));
+    let other = store.upsert_regulation(&regulation("two")).await;
+    assert!(matches!(
+        other,
+        Err(StoreError::RuleDiffers {
+            kind: "regulation",
+            ..
+        })
+    ));
+    let all = store.catalogue(Revision::default()).await.unwrap();
+    assert_eq!(all.exchange, [first, second]);
+    assert_eq!(all.regulations, [regulation("one")]);
 }
