@@ -312,10 +312,10 @@ impl<'t> Maker<'t> {
             },
             classes: self
                 .tape
-                .maybe(30, |_| EncounterClass::Inpatient)
+                .maybe(60, |_| EncounterClass::Inpatient)
                 .into_iter()
                 .collect(),
-            diagnoses: self.tape.maybe(30, |_| diagnosis()).into_iter().collect(),
+            diagnoses: self.tape.maybe(60, |_| diagnosis()).into_iter().collect(),
             limits: named
                 .filter(|_| !self.tape.once_in(3))
                 .map(|limit| limit.id.clone())
@@ -498,7 +498,7 @@ fn tier_terms(tape: &mut Tape) -> TierTerms {
         tier: tape.pick(&[Tier::Outside, Tier::Inside(2)]),
         rate: tape.pick(&[None, Some("0.4")]).and_then(Rate::parse),
         copay: tape.pick(&[None, Some(50)]).and_then(Amount::new),
-        refused: tape.once_in(6),
+        refused: tape.once_in(12),
     }
 }
 
