@@ -45,7 +45,8 @@ proptest! {
         change in any::<prop::sample::Index>(),
     ) {
         let mut value = serde_json::to_value(&message).unwrap();
-        let pointers = pointers(&value);
+        // A list in the whole's place is several messages, which is another matter.
+        let pointers: Vec<String> = pointers(&value).into_iter().filter(|place| !place.is_empty()).collect();
         let pointer = place.get(&pointers);
         *value.pointer_mut(pointer).unwrap() = change.get(&changes(value.pointer(pointer).unwrap())).clone();
         let body = serde_json::to_vec(&value).unwrap();
