@@ -172,21 +172,29 @@ impl UnitPrice {
         round_half_up(self.nano, NANO)
     }
 
-    /// The price of one of `count` that cost so much together.
-    pub(crate) fn of_one(amount: Amount, count: usize) -> Self {
-        let count = i128::try_from(count).unwrap_or(1).max(1);
+    /// The price of one of so many billionths of a unit that cost so much together.
+    pub(crate) fn of_one(amount: Amount, units: i128) -> Self {
         Self {
-            nano: i128::from(amount.get()) * NANO / count,
+            nano: i128::from(amount.get()) * NANO * NANO / units.max(1),
         }
     }
 
-    /// The price of one unit for each rank, each rounded half-up.
-    pub(crate) fn ranked(self, ranks: &[Rate]) -> Amount {
-        let of = |rank: &Rate| {
+    /// The price of so many billionths of a unit, of each unit what its rank recognises, each rounded half-up. The
+    /// last one may be a part of a unit; units beyond the ranks take the last of them.
+    pub(crate) fn ranked(self, units: i128, ranks: &[Rate]) -> Amount {
+        let part = |units: i128, rank: &Rate| {
             let (numerator, denominator) = rank.fraction();
-            round_half_up(self.nano.saturating_mul(numerator), NANO * denominator)
+            let price = self.nano.saturating_mul(units) / NANO;
+            round_half_up(price.saturating_mul(numerator), NANO * denominator)
         };
-        ranks.iter().map(of).sum()
+        let mut rest = units.max(0);
+        let mut sum = Amount::ZERO;
+        for rank in ranks {
+            let unit = rest.min(NANO);
+            rest -= unit;
+            sum += part(unit, rank);
+        }
+        ranks.last().map_or(sum, |last| sum + part(rest, last))
     }
 }
 

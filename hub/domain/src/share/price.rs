@@ -60,11 +60,12 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
 
 /// Of procedures that were done together a part of the price is recognised, unit by unit.
 fn by_rank(judging: &mut Judging<'_>, price: Option<UnitPrice>, sides: i128) {
-    let units = i128::from(judging.quantity.started_units()).saturating_mul(sides);
-    let units = usize::try_from(units).unwrap_or(usize::MAX);
-    let ranks = judging.ranks.get(..units).unwrap_or(judging.ranks);
+    let units = judging.quantity.nano().saturating_mul(sides);
+    let started = i128::from(judging.quantity.started_units()).saturating_mul(sides);
+    let started = usize::try_from(started).unwrap_or(usize::MAX);
+    let ranks = judging.ranks.get(..started).unwrap_or(judging.ranks);
     let one = price.unwrap_or_else(|| UnitPrice::of_one(judging.asked, units));
-    let (full, ranked) = (judging.by_price, one.ranked(ranks));
+    let (full, ranked) = (judging.by_price, one.ranked(units, ranks));
     if ranks.is_empty() || full <= ranked {
         return;
     }

@@ -45,6 +45,8 @@ fn the_dearest_procedure_counts_whole_and_the_others_in_part_whatever_their_orde
     );
     // Four of one: 1 + 1/2 + 1/4 + 1/4.
     check(&[("P1", 400, 4, false)], &[200]);
+    // More than are ranked one by one: the rest take the last rank.
+    check(&[("P1", 100_000, 1_000, false)], &[25_100]);
     // Both sides at once: 1 + 1/2 of the price of one, which is half of what is asked.
     check(&[("P1", 400, 1, true)], &[300]);
 }
