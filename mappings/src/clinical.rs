@@ -5,7 +5,7 @@
 //! interactions says that it waits for them.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 use csv::ByteRecord;
 use takmil_domain::clinical::{
@@ -14,7 +14,7 @@ use takmil_domain::clinical::{
 };
 use takmil_domain::party::Sex;
 
-use crate::import::{MAX_FIELD, MAX_ROWS, delimiter, position};
+use crate::import::{MAX_FIELD, Refused, each_row, position};
 use crate::shipped::CLINICAL;
 use crate::systems::{ICD_10_CM, RXNORM};
 use crate::table::{Row, Table};
@@ -123,16 +123,7 @@ pub struct Imported {
     /// The names that RxNorm's list lacks: these drugs are known by their names alone.
     pub unlisted: BTreeSet<String>,
     /// The rows that were not taken.
-    pub refused: Vec<Refused>,
-}
-
-/// A row that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Its line in the file, counted from 1.
-    pub line: u64,
-    /// Why.
-    pub reason: Refusal,
+    pub refused: Vec<Refused<Refusal>>,
 }
 
 /// Why a row was not taken.
@@ -175,40 +166,11 @@ const SALTS: &[&str] = &[
 /// [`Error::Columns`] and [`Error::NoColumn`] for a wrong column list, [`Error::Source`] where the file cannot be
 /// read at all, [`Error::TooManyRows`].
 pub fn interactions(source: impl Read, columns: &str, drugs: &Tables) -> Result<Imported, Error> {
-    let list = drugs.listed(RXNORM)?;
-    let known = self::drugs(list);
-    let mut source = BufReader::new(source);
-    let delimiter = delimiter(source.fill_buf().map_err(csv::Error::from)?);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(source);
-    let names = reader.byte_headers()?.clone();
-    let places = places(columns, &names)?;
-
+    let known = self::drugs(drugs.listed(RXNORM)?);
     let mut pairs = Vec::new();
-    let mut refused = Vec::new();
     let mut unlisted = BTreeSet::new();
-    let mut read = 0;
-    let mut record = ByteRecord::new();
-    while reader.read_byte_record(&mut record)? {
-        read += 1;
-        if read > MAX_ROWS {
-            return Err(Error::TooManyRows { rows: MAX_ROWS });
-        }
-        let row = if record.len() == names.len() {
-            pair(&record, places)
-        } else {
-            Err(Refusal::Uneven)
-        };
-        let (one, other, severity) = match row {
-            Ok(row) => row,
-            Err(reason) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                refused.push(Refused { line, reason });
-                continue;
-            }
-        };
+    let take = |places: &[usize; 3], record: &ByteRecord| {
+        let (one, other, severity) = pair(record, *places)?;
         let mut meant = |name: String| {
             let found = named(&known, &name);
             if found.iter().all(|one| matches!(one, Ingredient::Named(_))) {
@@ -224,12 +186,19 @@ pub fn interactions(source: impl Read, columns: &str, drugs: &Tables) -> Result<
                     .map(|other| (one.clone(), other.clone(), severity)),
             );
         }
-    }
+        Ok(())
+    };
+    let taken = each_row(
+        source,
+        |names| places(columns, names),
+        Refusal::Uneven,
+        take,
+    )?;
     Ok(Imported {
         interactions: Interactions::new(pairs),
-        read,
+        read: taken.read,
         unlisted,
-        refused,
+        refused: taken.refused,
     })
 }
 

@@ -48,11 +48,11 @@ pub struct Imported {
 
 /// A row that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct Refused<R = Refusal> {
     /// Its line in the source, counted from 1.
     pub line: u64,
     /// Why.
-    pub reason: Refusal,
+    pub reason: R,
 }
 
 /// Why a row was not taken.
@@ -81,40 +81,24 @@ pub enum Refusal {
 /// [`Error::Columns`] and [`Error::NoColumn`] for a wrong column list, [`Error::Source`] where the source
 /// cannot be read at all, [`Error::TooManyRows`], [`Error::Form`] for a head that no table can have.
 pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, Error> {
-    let mut source = BufReader::new(source);
-    let delimiter = delimiter(source.fill_buf().map_err(csv::Error::from)?);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(source);
-    let names = reader.byte_headers()?.clone();
-    let wanted = Wanted::parse(columns, &names, head.target.is_some())?;
     let spell = Spell {
         code: spelling_of(&head.system),
         target: spelling_of(head.target.as_deref().unwrap_or_default()),
     };
-
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut refused = Vec::new();
-    let mut read = 0;
-    let mut record = ByteRecord::new();
-    while reader.read_byte_record(&mut record)? {
-        read += 1;
-        if read > MAX_ROWS {
-            return Err(Error::TooManyRows { rows: MAX_ROWS });
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        let taken = if record.len() == names.len() {
-            wanted
-                .row(&record, &spell)
-                .and_then(|(code, fields)| wanted.add(&mut rows, code, fields))
-        } else {
-            Err(Refusal::Uneven)
-        };
-        if let Err(reason) = taken {
-            refused.push(Refused { line, reason });
-        }
-    }
+    let Taken {
+        columns: wanted,
+        read,
+        refused,
+    } = each_row(
+        source,
+        |names| Wanted::parse(columns, names, head.target.is_some()),
+        Refusal::Uneven,
+        |wanted, record| {
+            let (code, fields) = wanted.row(record, &spell)?;
+            wanted.add(&mut rows, code, fields)
+        },
+    )?;
     let head = Head {
         system: canonical(&head.system),
         target: head.target.as_deref().map(canonical),
@@ -128,8 +112,54 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
     })
 }
 
+/// What became of the rows of a source.
+pub(crate) struct Taken<C, R> {
+    /// What was made of the first line.
+    pub(crate) columns: C,
+    pub(crate) read: usize,
+    pub(crate) refused: Vec<Refused<R>>,
+}
+
+/// Reads separated values: `columns` is made of the names in the first line, and `take` takes each row that has as many
+/// fields; the others are refused as `uneven`.
+pub(crate) fn each_row<C, R: Copy>(
+    source: impl Read,
+    columns: impl FnOnce(&ByteRecord) -> Result<C, Error>,
+    uneven: R,
+    mut take: impl FnMut(&C, &ByteRecord) -> Result<(), R>,
+) -> Result<Taken<C, R>, Error> {
+    let mut source = BufReader::new(source);
+    let delimiter = delimiter(source.fill_buf().map_err(csv::Error::from)?);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(source);
+    let names = reader.byte_headers()?.clone();
+    let mut taken = Taken {
+        columns: columns(&names)?,
+        read: 0,
+        refused: Vec::new(),
+    };
+    let mut record = ByteRecord::new();
+    while reader.read_byte_record(&mut record)? {
+        taken.read += 1;
+        if taken.read > MAX_ROWS {
+            return Err(Error::TooManyRows { rows: MAX_ROWS });
+        }
+        let row = match record.len() == names.len() {
+            true => take(&taken.columns, &record),
+            false => Err(uneven),
+        };
+        if let Err(reason) = row {
+            let line = record.position().map_or(0, csv::Position::line);
+            taken.refused.push(Refused { line, reason });
+        }
+    }
+    Ok(taken)
+}
+
 /// The character that parts the fields of the first line most often.
-pub(crate) fn delimiter(start: &[u8]) -> u8 {
+fn delimiter(start: &[u8]) -> u8 {
     let first = start
         .split(|byte| *byte == b'\n')
         .next()

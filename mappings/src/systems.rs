@@ -10,8 +10,9 @@ use std::sync::LazyLock;
 
 use crate::spelling::{self, Spelling};
 
-/// ICD-10-CM: what diagnoses have in common.
-pub const ICD_10_CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
+// What the clinical rules go by is named where they are.
+pub use takmil_domain::clinical::{HCPCS, ICD_10_CM, ICD_10_PCS, RXNORM};
+
 /// ICD-10 as the WHO publishes it.
 pub const ICD_10: &str = "http://hl7.org/fhir/sid/icd-10";
 /// The German modification of ICD-10.
@@ -20,16 +21,10 @@ pub const ICD_10_GM: &str = "http://fhir.de/CodeSystem/bfarm/icd-10-gm";
 pub const ICD_9_CM: &str = "http://hl7.org/fhir/sid/icd-9-cm";
 /// Procedures of ICD-9-CM, its third volume.
 pub const ICD_9_CM_PROCEDURES: &str = "http://www.cms.gov/Medicare/Coding/ICD9";
-/// ICD-10-PCS.
-pub const ICD_10_PCS: &str = "http://www.cms.gov/Medicare/Coding/ICD10";
-/// HCPCS level II: what services have in common, where it has a code for them.
-pub const HCPCS: &str = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets";
 /// CPT, which is level I of HCPCS. Licensed; no table of it is shipped.
 pub const CPT: &str = "http://www.ama-assn.org/go/cpt";
 /// CDT, the dental codes. Licensed; no table of it is shipped.
 pub const CDT: &str = "http://www.ada.org/cdt";
-/// RxNorm: what drugs have in common.
-pub const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 /// The United States' national drug code of a package.
 pub const NDC: &str = "http://hl7.org/fhir/sid/ndc";
 /// SNOMED CT; the British dm+d is part of its extension.

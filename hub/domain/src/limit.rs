@@ -173,21 +173,9 @@ impl EntryKind {
     }
 }
 
-/// The remainder that a service on `date` in `visit` uses of `limit`; `None` for a limit on a single line,
-/// of which nothing is remembered.
-pub fn need(
-    plan: &Plan,
-    limit: &Limit,
-    cover: &Cover,
-    date: Date,
-    visit: &str,
-) -> Option<LimitNeed> {
-    let stretch = stretch(plan, limit.per, cover, date, visit)?;
-    Some(need_in(plan, limit, cover, stretch))
-}
-
-/// The stretch of a kind that a service on `date` in `visit` falls into; `None` for a single line.
-pub(crate) fn stretch(
+/// The stretch of a kind that a service on `date` in `visit` falls into; `None` for a single line, of which nothing is
+/// remembered.
+pub fn stretch(
     plan: &Plan,
     per: LimitPer,
     cover: &Cover,
@@ -206,7 +194,7 @@ pub(crate) fn stretch(
 }
 
 /// The remainder of `limit` in a stretch.
-pub(crate) fn need_in(plan: &Plan, limit: &Limit, cover: &Cover, stretch: Arc<str>) -> LimitNeed {
+pub fn need(plan: &Plan, limit: &Limit, cover: &Cover, stretch: Arc<str>) -> LimitNeed {
     LimitNeed {
         key: LimitKey {
             account: cover.account,

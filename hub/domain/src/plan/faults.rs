@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use super::{
     Benefit, CodeGroup, Group, Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, MOST_DEPTH, Plan,
 };
+use crate::clinical::RXNORM;
 use crate::money::{Amount, Rate};
 
 /// Systems whose codes say nothing by how they begin: a prefix of them means nothing.
 const FLAT_SYSTEMS: &[&str] = &[
-    "http://www.nlm.nih.gov/research/umls/rxnorm",
+    RXNORM,
     "http://hl7.org/fhir/sid/ndc",
     "http://snomed.info/sct",
 ];
@@ -48,11 +49,12 @@ impl Plan {
         faults
     }
 
-    /// Whether it may come after the versions that there are, the latest last.
+    /// Whether it may come after the versions that there are.
     ///
     /// A later version begins later, and not within a period that an earlier one ends itself.
-    pub fn faults_after(&self, earlier: &[Plan]) -> Remarks {
-        let last = earlier.iter().filter(|own| own.version != self.version);
+    pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a Plan>) -> Remarks {
+        let earlier = earlier.into_iter();
+        let last = earlier.filter(|own| own.version != self.version);
         let Some(last) = last.max_by_key(|own| own.version) else {
             return Vec::new();
         };

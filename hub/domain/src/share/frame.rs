@@ -108,11 +108,9 @@ impl<'a> Frame<'a> {
 }
 
 fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
-    let agreed = case.covers.iter().enumerate().flat_map(|(cover, terms)| {
-        let contract = terms.contract.filter(|_| line.tier(cover).is_inside());
-        [contract, terms.tariff]
-    });
-    let tariffs = agreed.flatten().chain(case.base.map(|(_, tariff)| tariff));
+    let covers = case.covers.iter().enumerate();
+    let agreed = covers.flat_map(|(cover, terms)| terms.agreed(line.tier(cover)));
+    let tariffs = agreed.chain(case.base.map(|(_, tariff)| tariff));
     let mut prices = tariffs
         .filter(|tariff| tariff.document().currency == case.currency)
         .filter_map(|tariff| tariff.unit_price(line.system, line.code, case.sector));
@@ -147,7 +145,7 @@ impl Needs {
                             limit::stretch(plan, limit.per, owner, line.date, case.visit)
                         });
                         let need = stretch.clone();
-                        let need = need.map(|within| limit::need_in(plan, limit, owner, within));
+                        let need = need.map(|within| limit::need(plan, limit, owner, within));
                         let visit = need.as_ref().filter(|_| limit.unit == LimitUnit::Visits);
                         let visit = visit.map(|need| need.of_visit(case.visit));
                         let used = Used {

@@ -86,6 +86,15 @@ pub struct CoverTerms<'a> {
     pub said: Option<&'a InsurerSays>,
 }
 
+impl<'a> CoverTerms<'a> {
+    /// The tariffs by which the insurer prices what a provider of this standing does, the first first: the contract's
+    /// price list counts in the network alone.
+    pub(crate) fn agreed(&self, tier: Tier) -> impl Iterator<Item = &'a Tariff> + use<'a> {
+        let contract = self.contract.filter(|_| tier.is_inside());
+        [contract, self.tariff].into_iter().flatten()
+    }
+}
+
 /// What an insurer has said to a bill, in place of the computation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

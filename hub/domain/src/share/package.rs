@@ -1,5 +1,7 @@
 //! Services that a tariff prices together: judged as one line, and told apart again afterwards.
 
+use std::ops::Add;
+
 use super::{BillLine, Case};
 use crate::decision::{InsurerShare, LineShare, TraceEntry};
 use crate::money::Amount;
@@ -98,16 +100,10 @@ impl<'a> Case<'a> {
             .filter_map(|at| self.lines.get(*at))
             .map(|line| (line.seq, line.billed, line.base_paid, line.subsidy))
             .collect();
-        let sum = |amounts: &mut dyn Iterator<Item = Option<Amount>>| {
-            amounts.fold(None, |sum: Option<Amount>, one| match (sum, one) {
-                (None, one) => one,
-                (sum, None) => sum,
-                (Some(sum), Some(one)) => Some(sum + one),
-            })
-        };
         let line = self.lines.get_mut(at).filter(|_| !included.is_empty())?;
-        line.billed = sum(&mut parts.iter().map(|part| part.1));
-        line.base_paid = sum(&mut parts.iter().map(|part| part.2));
+        // Nothing is asked or paid where no part says what.
+        line.billed = parts.iter().filter_map(|part| part.1).reduce(Add::add);
+        line.base_paid = parts.iter().filter_map(|part| part.2).reduce(Add::add);
         line.subsidy = parts.iter().map(|part| part.3).sum();
         line.parts = parts
             .iter()
@@ -160,15 +156,13 @@ impl Packed {
             .collect();
         // What is left of each line is the member's: together it is what the member pays for the package.
         let member = open;
-        let mut loose = asked.clone();
-        let allowed = portions(whole.allowed, &asked, whole.billed, &mut loose);
-        let mut loose = base.clone();
-        let subsidy = portions(whole.subsidy, &base, whole.base, &mut loose);
-        let mut recognised = whole.supplementary.iter().map(|own| {
-            let mut loose = asked.clone();
-            portions(own.allowed, &asked, whole.billed, &mut loose)
-        });
-        let recognised: Vec<Vec<Amount>> = recognised.by_ref().collect();
+        let allowed = portions(whole.allowed, &asked, whole.billed, &mut asked.clone());
+        let subsidy = portions(whole.subsidy, &base, whole.base, &mut base.clone());
+        let recognised: Vec<Vec<Amount>> = whole
+            .supplementary
+            .iter()
+            .map(|own| portions(own.allowed, &asked, whole.billed, &mut asked.clone()))
+            .collect();
         let of = |column: &[Amount], at: usize| column.get(at).copied().unwrap_or_default();
         let mut trace = Some((whole.trace, whole.reasons));
         let lines = self.parts.iter().enumerate().map(|(at, (seq, _))| {

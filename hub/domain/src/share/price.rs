@@ -16,18 +16,10 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
 /// The contract price counts in the network alone, the tariff everywhere; without either, what is billed.
 fn by_agreed_price(judging: &mut Judging<'_>) {
     let (line, sector) = (judging.line, judging.case.sector);
-    let of = |tariff: Option<&Tariff>| {
-        tariff.and_then(|tariff| tariff.unit_price(line.system, line.code, sector))
-    };
-    let contract = judging.terms.contract.filter(|_| judging.tier.is_inside());
-    let (price, source, reason) = match of(contract) {
-        Some(price) => (Some(price), contract, Reason::OverContract),
-        None => (
-            of(judging.terms.tariff),
-            judging.terms.tariff,
-            Reason::OverTariff,
-        ),
-    };
+    let priced = |tariff: &'_ Tariff| tariff.unit_price(line.system, line.code, sector);
+    let mut agreed = judging.terms.agreed(judging.tier);
+    let found = agreed.find_map(|tariff| Some((priced(tariff)?, tariff)));
+    let price = found.map(|(price, _)| price);
     let asked = judging.asked;
     // Whoever names no rule on procedures prices a line as it stands, one side or both.
     let sides = if line.bilateral && !judging.ranks.is_empty() {
@@ -40,20 +32,19 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
     });
     judging.by_price = full;
     judging.allowed = full;
-    if let (Some(price), true) = (price, full < asked) {
-        let rule = source.map(|tariff| {
-            format!(
-                "{}/{}#{}",
-                tariff.document().id,
-                tariff.document().version,
-                line.code
-            )
-        });
+    if let Some((price, tariff)) = found.filter(|_| full < asked) {
+        let document = tariff.document();
+        let contract = judging.terms.contract;
+        let reason = match contract.is_some_and(|own| std::ptr::eq(own, tariff)) {
+            true => Reason::OverContract,
+            false => Reason::OverTariff,
+        };
+        let rule = format!("{}/{}#{}", document.id, document.version, line.code);
         let inputs = vec![
             input("price", price.rounded()),
             input("quantity", judging.quantity),
         ];
-        judging.note(8, reason, rule, asked, full, inputs);
+        judging.note(8, reason, Some(rule), asked, full, inputs);
     }
     by_rank(judging, price, sides);
 }

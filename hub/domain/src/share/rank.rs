@@ -56,8 +56,7 @@ fn price_of_one(
     (cover, terms): (usize, &CoverTerms<'_>),
     line: &BillLine<'_>,
 ) -> Amount {
-    let contract = terms.contract.filter(|_| line.tier(cover).is_inside());
-    let agreed = [contract, terms.tariff].into_iter().flatten();
+    let agreed = terms.agreed(line.tier(cover));
     let mut agreed = agreed.filter_map(|own| own.unit_price(line.system, line.code, case.sector));
     let billed = || {
         let units = line.quantity.started_units().max(1);

@@ -182,8 +182,12 @@ fn expected(
     };
     let applies = |own: &&Limit| own.kind == kind && units.contains(&own.unit) && uses(own);
     let limits = insurer.plan.limits.iter().filter(applies);
-    let need = |own| limit::need(&insurer.plan, own, &insurer.cover, bill_line.date, "visit");
-    limits.filter_map(need).map(|need| need.key).collect()
+    let (plan, cover) = (&insurer.plan, &insurer.cover);
+    let key = |own: &Limit| {
+        let stretch = limit::stretch(plan, own.per, cover, bill_line.date, "visit")?;
+        Some(limit::need(plan, own, cover, stretch).key)
+    };
+    limits.filter_map(key).collect()
 }
 
 fn is_within(plan: &Plan, inner: &LimitCode, outer: &LimitCode) -> bool {

@@ -240,13 +240,10 @@ async fn propose_price_list(
 fn problems_beside(plan: &Plan, catalog: &Catalog) -> Vec<Problem> {
     let bad =
         |pointer: String, detail: String| Problem::new(ProblemCode::BadValue, pointer, detail);
-    let earlier: Vec<Plan> = catalog
-        .plan_versions(&plan.id)
-        .iter()
-        .map(|own| own.as_ref().clone())
-        .collect();
-    let out_of_line = plan.faults_after(&earlier).into_iter();
+    let earlier = catalog.plan_versions(&plan.id).iter();
+    let out_of_line = plan.faults_after(earlier.map(AsRef::as_ref));
     let mut problems: Vec<Problem> = out_of_line
+        .into_iter()
         .map(|(pointer, detail)| bad(pointer, detail.to_owned()))
         .collect();
     if let Some(id) = &plan.tariff {
