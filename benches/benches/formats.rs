@@ -130,6 +130,8 @@ fn answer(message: &Message) -> Answer {
         reasons: Vec::new(),
         covers: Vec::new(),
         decision: Some(decision),
+        findings: Vec::new(),
+        notes: Vec::new(),
         letter: None,
         unmapped: Vec::new(),
     }

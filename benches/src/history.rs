@@ -357,6 +357,8 @@ impl Said<'_> {
             deadline: None,
             digest,
             sent: Sent::new(original.as_bytes(), canonical.as_bytes())?,
+            prescription: Vec::new(),
+            past: None,
             keys: keys(kept.envelope.kind.as_str(), &identifiers),
             identifiers,
             answer,

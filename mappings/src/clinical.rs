@@ -1,10 +1,9 @@
 //! The tables of the clinical rules: those that come with the hub, and interactions from their holder's file.
 //!
-//! Unpacked when asked for, not at the start. What is shipped stands in [`CLINICAL`]; interactions are not:
-//! their sources want to be named by whoever uses them, or are sold. Until they are imported, the rule of
-//! interactions says that it waits for them.
+//! What is shipped stands in [`CLINICAL`]; interactions are not: their sources want to be named by whoever uses them,
+//! or are sold. Until they are imported, the rule of interactions says that it waits for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use csv::ByteRecord;
@@ -14,14 +13,13 @@ use takmil_domain::clinical::{
 };
 use takmil_domain::party::Sex;
 
-use crate::import::{MAX_FIELD, Refused, each_row, position};
+use crate::import::{MAX_FIELD, Refusal, Refused, each_row, position};
 use crate::shipped::CLINICAL;
-use crate::systems::{ICD_10_CM, RXNORM};
-use crate::table::{Row, Table};
+use crate::systems::{ICD_10_CM, INTERACTIONS, RXNORM};
+use crate::table::{Head, Row, Table};
 use crate::{Error, Tables};
 
-/// The clinical tables of a hub: diagnoses and drugs as `codes` has them, and what is shipped. Interactions are
-/// set beside, once [`interactions`] has read them.
+/// The clinical tables of a hub: diagnoses, drugs and interactions as `codes` has them, and what is shipped.
 ///
 /// # Errors
 /// The first table that cannot be read.
@@ -34,7 +32,9 @@ pub fn tables(codes: &Tables) -> Result<ClinicalTables, Error> {
         units: by_code(units.table()?, |row| row.get("most")?.parse().ok()),
         drugs: drugs(codes.listed(RXNORM)?),
         indications: given_for(indications.table()?),
-        interactions: Interactions::default(),
+        interactions: codes
+            .listed(INTERACTIONS)?
+            .map_or_else(Interactions::default, listed_pairs),
         organs: by_code(organs.table()?, organ),
     })
 }
@@ -113,6 +113,37 @@ fn drugs(list: Option<&Table>) -> Drugs {
     Drugs::new(composition, names)
 }
 
+/// The columns of a table of interactions, beside the code: the pair's own name.
+const PAIR: [&str; 3] = ["one", "other", "severity"];
+
+/// A table of interactions, for a hub to have among its tables. Its system is [`INTERACTIONS`], whatever `head` says.
+///
+/// # Errors
+/// As [`Table::write`].
+pub fn interactions_table(head: &Head, interactions: &Interactions) -> Result<Table, Error> {
+    let row = |((one, other), severity): &((Ingredient, Ingredient), Severity)| {
+        let (one, other) = (one.to_string(), other.to_string());
+        let code = format!("{one}|{other}");
+        (code, vec![one, other, words(*severity).to_owned()])
+    };
+    let rows: BTreeMap<String, Vec<String>> = interactions.iter().map(row).collect();
+    let head = Head {
+        system: INTERACTIONS.to_owned(),
+        target: None,
+        ..head.clone()
+    };
+    Table::write(&head, &PAIR, &rows)
+}
+
+fn listed_pairs(table: &Table) -> Interactions {
+    let [one, other, level] = PAIR;
+    let pair = |row: Row<'_>| {
+        let drug = |column| row.get(column).and_then(Ingredient::parse);
+        Some((drug(one)?, drug(other)?, severity(row.get(level)?)?))
+    };
+    Interactions::new(table.iter().filter_map(pair))
+}
+
 /// What became of a file of interactions.
 #[derive(Debug)]
 pub struct Imported {
@@ -123,22 +154,7 @@ pub struct Imported {
     /// The names that RxNorm's list lacks: these drugs are known by their names alone.
     pub unlisted: BTreeSet<String>,
     /// The rows that were not taken.
-    pub refused: Vec<Refused<Refusal>>,
-}
-
-/// Why a row was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It has more or fewer fields than the first line.
-    Uneven,
-    /// It is not UTF-8.
-    NotText,
-    /// A field is longer than [`MAX_FIELD`].
-    TooLong,
-    /// A drug has no name.
-    NoName,
-    /// Its severity is none of the words of [`severity`].
-    UnknownSeverity,
+    pub refused: Vec<Refused>,
 }
 
 /// Words that follow or go before the name of a drug in that of its salt.
@@ -188,12 +204,7 @@ pub fn interactions(source: impl Read, columns: &str, drugs: &Tables) -> Result<
         }
         Ok(())
     };
-    let taken = each_row(
-        source,
-        |names| places(columns, names),
-        Refusal::Uneven,
-        take,
-    )?;
+    let taken = each_row(source, |names| places(columns, names), take)?;
     Ok(Imported {
         interactions: Interactions::new(pairs),
         read: taken.read,
@@ -203,13 +214,17 @@ pub fn interactions(source: impl Read, columns: &str, drugs: &Tables) -> Result<
 }
 
 /// Reads how grave an interaction is: the words of the French thesaurus, in English.
-pub fn severity(words: &str) -> Option<Severity> {
-    match drug_name(words).as_str() {
-        "contraindicated" => Some(Severity::Contraindicated),
-        "not recommended" => Some(Severity::NotRecommended),
-        "precautions for use" => Some(Severity::Precaution),
-        "take into consideration" => Some(Severity::Consider),
-        _ => None,
+pub fn severity(said: &str) -> Option<Severity> {
+    let said = drug_name(said);
+    Severity::ALL.into_iter().find(|own| words(*own) == said)
+}
+
+fn words(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Contraindicated => "contraindicated",
+        Severity::NotRecommended => "not recommended",
+        Severity::Precaution => "precautions for use",
+        Severity::Consider => "take into consideration",
     }
 }
 

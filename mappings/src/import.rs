@@ -48,11 +48,11 @@ pub struct Imported {
 
 /// A row that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused<R = Refusal> {
+pub struct Refused {
     /// Its line in the source, counted from 1.
     pub line: u64,
     /// Why.
-    pub reason: R,
+    pub reason: Refusal,
 }
 
 /// Why a row was not taken.
@@ -72,6 +72,10 @@ pub enum Refusal {
     UnknownEquivalence,
     /// An earlier row of the same code says something else.
     Contradicts,
+    /// A drug has no name.
+    NoName,
+    /// Its severity is none of the words of [`crate::clinical::severity`].
+    UnknownSeverity,
 }
 
 /// Reads `source`, whose columns `columns` names, into the table that `head` describes. The head may give
@@ -93,7 +97,6 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
     } = each_row(
         source,
         |names| Wanted::parse(columns, names, head.target.is_some()),
-        Refusal::Uneven,
         |wanted, record| {
             let (code, fields) = wanted.row(record, &spell)?;
             wanted.add(&mut rows, code, fields)
@@ -113,21 +116,20 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
 }
 
 /// What became of the rows of a source.
-pub(crate) struct Taken<C, R> {
+pub(crate) struct Taken<C> {
     /// What was made of the first line.
     pub(crate) columns: C,
     pub(crate) read: usize,
-    pub(crate) refused: Vec<Refused<R>>,
+    pub(crate) refused: Vec<Refused>,
 }
 
 /// Reads separated values: `columns` is made of the names in the first line, and `take` takes each row that has as many
-/// fields; the others are refused as `uneven`.
-pub(crate) fn each_row<C, R: Copy>(
+/// fields.
+pub(crate) fn each_row<C>(
     source: impl Read,
     columns: impl FnOnce(&ByteRecord) -> Result<C, Error>,
-    uneven: R,
-    mut take: impl FnMut(&C, &ByteRecord) -> Result<(), R>,
-) -> Result<Taken<C, R>, Error> {
+    mut take: impl FnMut(&C, &ByteRecord) -> Result<(), Refusal>,
+) -> Result<Taken<C>, Error> {
     let mut source = BufReader::new(source);
     let delimiter = delimiter(source.fill_buf().map_err(csv::Error::from)?);
     let mut reader = csv::ReaderBuilder::new()
@@ -148,7 +150,7 @@ pub(crate) fn each_row<C, R: Copy>(
         }
         let row = match record.len() == names.len() {
             true => take(&taken.columns, &record),
-            false => Err(uneven),
+            false => Err(Refusal::Uneven),
         };
         if let Err(reason) = row {
             let line = record.position().map_or(0, csv::Position::line);

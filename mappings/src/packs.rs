@@ -10,66 +10,36 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::date::Calendar;
+use takmil_domain::exchange::ExchangeRate;
+use takmil_domain::ids::GroupId;
 use takmil_domain::money::Currency;
 use takmil_domain::participant::Participant;
-use takmil_domain::plan::{BasePlan, CodeGroup, Plan};
+use takmil_domain::plan::{BasePlan, CodeGroup, Plan, Regulation};
 use takmil_domain::tariff::Tariff;
 
 use crate::Error;
 
-/// Every pack.
-pub const PACKS: &[Pack] = &[
-    Pack {
-        id: "ir",
-        settings: include_str!("../packs/ir/pack.json"),
-        participants: include_str!("../packs/ir/participants.json"),
-        plans: include_str!("../packs/ir/plans.json"),
-        base_plans: include_str!("../packs/ir/base_plans.json"),
-        tariffs: include_str!("../packs/ir/tariffs.json"),
-        groups: include_str!("../packs/ir/groups.json"),
-        enrolments: include_str!("../packs/ir/enrolments.json"),
-    },
-    Pack {
-        id: "ma",
-        settings: include_str!("../packs/ma/pack.json"),
-        participants: include_str!("../packs/ma/participants.json"),
-        plans: include_str!("../packs/ma/plans.json"),
-        base_plans: include_str!("../packs/ma/base_plans.json"),
-        tariffs: include_str!("../packs/ma/tariffs.json"),
-        groups: include_str!("../packs/ma/groups.json"),
-        enrolments: include_str!("../packs/ma/enrolments.json"),
-    },
-    Pack {
-        id: "mz",
-        settings: include_str!("../packs/mz/pack.json"),
-        participants: include_str!("../packs/mz/participants.json"),
-        plans: include_str!("../packs/mz/plans.json"),
-        base_plans: include_str!("../packs/mz/base_plans.json"),
-        tariffs: include_str!("../packs/mz/tariffs.json"),
-        groups: include_str!("../packs/mz/groups.json"),
-        enrolments: include_str!("../packs/mz/enrolments.json"),
-    },
-    Pack {
-        id: "ye",
-        settings: include_str!("../packs/ye/pack.json"),
-        participants: include_str!("../packs/ye/participants.json"),
-        plans: include_str!("../packs/ye/plans.json"),
-        base_plans: include_str!("../packs/ye/base_plans.json"),
-        tariffs: include_str!("../packs/ye/tariffs.json"),
-        groups: include_str!("../packs/ye/groups.json"),
-        enrolments: include_str!("../packs/ye/enrolments.json"),
-    },
-    Pack {
-        id: "intl",
-        settings: include_str!("../packs/intl/pack.json"),
-        participants: include_str!("../packs/intl/participants.json"),
-        plans: include_str!("../packs/intl/plans.json"),
-        base_plans: include_str!("../packs/intl/base_plans.json"),
-        tariffs: include_str!("../packs/intl/tariffs.json"),
-        groups: include_str!("../packs/intl/groups.json"),
-        enrolments: include_str!("../packs/intl/enrolments.json"),
-    },
-];
+/// Embeds the packs of these folders.
+macro_rules! packs {
+    ($($id:literal)+) => {
+        /// Every pack.
+        pub const PACKS: &[Pack] = &[$(Pack {
+            id: $id,
+            settings: include_str!(concat!("../packs/", $id, "/pack.json")),
+            participants: include_str!(concat!("../packs/", $id, "/participants.json")),
+            plans: include_str!(concat!("../packs/", $id, "/plans.json")),
+            base_plans: include_str!(concat!("../packs/", $id, "/base_plans.json")),
+            tariffs: include_str!(concat!("../packs/", $id, "/tariffs.json")),
+            groups: include_str!(concat!("../packs/", $id, "/groups.json")),
+            exchange: include_str!(concat!("../packs/", $id, "/exchange.json")),
+            regulations: include_str!(concat!("../packs/", $id, "/regulations.json")),
+            enrolments: include_str!(concat!("../packs/", $id, "/enrolments.json")),
+        },)+];
+    };
+}
+
+// A new country is a folder, and its name here.
+packs! { "ir" "ma" "mz" "ye" "intl" }
 
 /// The pack of this name.
 pub fn pack(id: &str) -> Option<&'static Pack> {
@@ -87,6 +57,8 @@ pub struct Pack {
     base_plans: &'static str,
     tariffs: &'static str,
     groups: &'static str,
+    exchange: &'static str,
+    regulations: &'static str,
     enrolments: &'static str,
 }
 
@@ -131,12 +103,29 @@ impl Pack {
         self.read("tariffs.json", self.tariffs)
     }
 
-    /// The groups of services that the plans are made of, with their names.
+    /// The groups of services and diagnoses that the plans are made of, with their names. A plan has those that it
+    /// names in itself, as they stand here.
     ///
     /// # Errors
     /// [`Error::Pack`]
     pub fn groups(&self) -> Result<Vec<Group>, Error> {
         self.read("groups.json", self.groups)
+    }
+
+    /// Sample rates of exchange, for care abroad and for plans in another currency than the country's.
+    ///
+    /// # Errors
+    /// [`Error::Pack`]
+    pub fn exchange(&self) -> Result<Vec<ExchangeRate>, Error> {
+        self.read("exchange.json", self.exchange)
+    }
+
+    /// What a sample regulator asks of plans.
+    ///
+    /// # Errors
+    /// [`Error::Pack`]
+    pub fn regulations(&self) -> Result<Vec<Regulation>, Error> {
+        self.read("regulations.json", self.regulations)
     }
 
     /// Sample members with their covers.
@@ -223,14 +212,17 @@ pub struct Holiday {
     pub title: Titles,
 }
 
-/// A group of services, as plan authors and tables of a portal name it.
+/// A group of services or diagnoses, as plan authors and tables of a portal name it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Its name in the pack.
-    pub id: String,
+    /// Its name in the pack and in the pack's plans.
+    pub id: GroupId,
     /// Its name for people.
     pub title: Titles,
-    /// The services.
+    /// What belongs to it.
     pub codes: Vec<CodeGroup>,
+    /// What does not, all the same.
+    #[serde(default)]
+    pub except: Vec<CodeGroup>,
 }

@@ -13,6 +13,8 @@ use crate::spelling::{self, Spelling};
 // What the clinical rules go by is named where they are.
 pub use takmil_domain::clinical::{HCPCS, ICD_10_CM, ICD_10_PCS, RXNORM};
 
+/// The table of drugs that act on each other, which is no system of codes.
+pub const INTERACTIONS: &str = "urn:takmil:interactions";
 /// ICD-10 as the WHO publishes it.
 pub const ICD_10: &str = "http://hl7.org/fhir/sid/icd-10";
 /// The German modification of ICD-10.

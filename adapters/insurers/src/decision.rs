@@ -42,6 +42,10 @@ impl StatedDecision {
         }
         text(&decision.reference, MAX_REFERENCE, "/reference")?;
         text(decision.note.as_deref().unwrap_or(""), MAX_NOTE, "/note")?;
+        if decision.verdict == InsurerVerdict::Ask && decision.note.is_none() {
+            let detail = "a question is in the note";
+            return Err(Problem::new(ProblemCode::Missing, "/note", detail));
+        }
         lines(decision.verdict, &decision.lines)?;
         let sum: Amount = decision.lines.iter().map(|line| line.amount).sum();
         if total.is_some_and(|total| total != sum) {
@@ -94,7 +98,9 @@ fn lines(verdict: InsurerVerdict, lines: &[DecidedLine]) -> Result<(), Problem> 
         InsurerVerdict::Adjust if lines.is_empty() => {
             Some((ProblemCode::Missing, "an adjustment names lines"))
         }
-        InsurerVerdict::Approve | InsurerVerdict::Pend if !lines.is_empty() => {
+        InsurerVerdict::Approve | InsurerVerdict::Pend | InsurerVerdict::Ask
+            if !lines.is_empty() =>
+        {
             let detail = "only an adjustment or a refusal names lines";
             Some((ProblemCode::TooMany, detail))
         }

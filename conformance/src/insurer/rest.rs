@@ -150,6 +150,7 @@ fn shown(decision: &v1::InsurerDecision) -> Value {
         v1::Verdict::Adjust => "adjust",
         v1::Verdict::Refuse => "refuse",
         v1::Verdict::Pend => "pend",
+        v1::Verdict::Ask => "ask",
         // Also what stands for a number that is no verdict.
         v1::Verdict::Unspecified => "perhaps",
     };

@@ -124,6 +124,7 @@ impl Verdict {
                     seq: line.seq,
                     amount: Some(notice.money(amount(line.share, line.billed))),
                     reasons: vec![reason.to_owned()],
+                    quantity: String::new(),
                 })
                 .collect()
         };
@@ -160,6 +161,7 @@ impl Verdict {
             verdict,
             lines,
             total: stated.map(|total| notice.money(total)),
+            valid_until: String::new(),
             note: String::new(),
         }
     }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clinical::Finding;
 use crate::date::{Date, Instant};
 use crate::decision::Decision;
 use crate::ids::{MessageId, ParticipantId, PlanId};
-use crate::message::Kind;
+use crate::message::{Attachment, Kind};
 use crate::reason::Reason;
 
 /// The hub's answer to one message. It is stored with the message, and a repeat gets the same one.
@@ -31,12 +32,58 @@ pub struct Answer {
     /// The shares, where there is a bill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// What speaks against it from the medical side, by the terms of the member's plans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// What insurers have said to it in words, in the order of arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// An admission's introduction letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letter: Option<Letter>,
     /// Codes that the common scheme does not know: the place in the message, kept and queued for mapping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmapped: Vec<String>,
+}
+
+/// What an insurer said to a message in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Who.
+    pub insurer: ParticipantId,
+    /// Under which reference of its own.
+    pub reference: String,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub text: String,
+    /// Whether it is a question: the message waits for the reply.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
+    /// What the sender of the message replied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Reply>,
+}
+
+/// What the sender of a message replied to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub text: String,
+    /// Documents that belong to it, by reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+impl Note {
+    /// Whether the reply is still to come.
+    pub fn is_open(&self) -> bool {
+        self.asks && self.reply.is_none()
+    }
 }
 
 /// How far a message has come.

@@ -1,5 +1,9 @@
 //! The hub's own record of who is insured by whom, under which plan, from when to when.
 
+mod order;
+
+pub use order::{Criterion, PayingOrder, Ranked};
+
 use serde::{Deserialize, Serialize};
 
 use crate::date::Date;

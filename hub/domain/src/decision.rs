@@ -1,7 +1,10 @@
 //! What was decided on a bill, line by line, with the way that led there.
 
+mod trace;
+
+pub use trace::{Figure, Input, RuleName};
+
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 
 use crate::date::Date;
 use crate::exchange::ExchangeRate;
@@ -137,14 +140,14 @@ pub struct TraceEntry {
     pub reason: Reason,
     /// The benefit, exclusion, limit or tariff that said so, with its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<RuleName>,
     /// The amount before.
     pub before: Amount,
     /// The amount after.
     pub after: Amount,
     /// What it was computed from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<(Cow<'static, str>, String)>,
+    pub inputs: Vec<Input>,
 }
 
 /// Sums over the lines.

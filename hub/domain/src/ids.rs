@@ -1,8 +1,8 @@
 //! Identifiers: the hub's own, and those that the field issues, with their check digits where they have one.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use smol_str::SmolStr;
 use std::fmt;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::date::Instant;
@@ -43,13 +43,14 @@ hub_ids! {
     ReservationId "Parts of limits set aside for an admission."
 }
 
+// Most are short enough to be kept in place: a copy touches nothing that other threads touch.
 macro_rules! slugs {
     ($($name:ident $meaning:literal)+) => {$(
         #[doc = $meaning]
         ///
         /// 1 to 64 of the characters `a-z A-Z 0-9 . _ -`.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Reads the name, where it is one.
@@ -66,6 +67,11 @@ macro_rules! slugs {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+        impl From<&$name> for SmolStr {
+            fn from(id: &$name) -> SmolStr {
+                id.0.clone()
             }
         }
         impl Serialize for $name {

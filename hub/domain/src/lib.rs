@@ -22,6 +22,7 @@ pub mod plan;
 pub mod prescription;
 pub mod problem;
 pub mod reason;
+pub mod rehearsal;
 pub mod share;
 pub mod tariff;
 pub mod text;

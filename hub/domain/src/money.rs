@@ -370,10 +370,20 @@ impl Rate {
             (None, None) => Self::decimal(text.trim())?,
         };
         let valid = bottom > 0 && bottom <= Self::MAX_DENOMINATOR && top >= 0 && top <= bottom;
-        valid.then_some(Rate {
-            numerator: top,
-            denominator: bottom,
-        })
+        valid.then(|| Self::shortest(top, bottom))
+    }
+
+    /// What is written as a decimal is kept as the shortest: "30%" and "0.3" are one rate, with one text.
+    fn shortest(mut numerator: i64, mut denominator: i64) -> Rate {
+        let is_decimal = 10_i64.pow(denominator.ilog10()) == denominator;
+        while is_decimal && denominator > 1 && numerator % 10 == 0 {
+            numerator /= 10;
+            denominator /= 10;
+        }
+        Rate {
+            numerator,
+            denominator,
+        }
     }
 
     fn decimal(text: &str) -> Option<(i64, i64)> {
@@ -452,8 +462,19 @@ impl<'de> Deserialize<'de> for Rate {
 pub fn round_half_up(numerator: i128, denominator: i128) -> Amount {
     let denominator = denominator.max(1);
     let doubled = numerator.saturating_mul(2).saturating_add(denominator);
-    let rounded = doubled.div_euclid(denominator.saturating_mul(2));
+    let whole = denominator.saturating_mul(2);
+    // Most amounts of bills fit the narrow division, which is several times as fast as the wide one.
+    let narrow = (i64::try_from(doubled), i64::try_from(whole));
+    let rounded = match narrow {
+        (Ok(doubled), Ok(whole)) => i128::from(doubled.div_euclid(whole)),
+        _ => doubled.div_euclid(whole),
+    };
     Amount(i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX }))
+}
+
+/// Ten to a power of 18 at most.
+fn ten_to(power: u32) -> i128 {
+    10_i64.pow(power.min(18)).into()
 }
 
 /// How much of something: an exact decimal, 0 or more.
@@ -496,24 +517,30 @@ impl Quantity {
         self.0.is_zero()
     }
 
+    /// What is left of it without `other`, or nothing.
+    #[must_use]
+    pub fn less(self, other: Quantity) -> Quantity {
+        Quantity((self.0 - other.0).max(Decimal::ZERO).normalize())
+    }
+
     /// `price × self`, rounded half-up.
     pub fn times(self, price: Amount) -> Amount {
         round_half_up(
             self.0.mantissa() * i128::from(price.get()),
-            10_i128.pow(self.0.scale()),
+            ten_to(self.0.scale()),
         )
     }
 
     /// Billionths.
     pub(crate) fn nano(self) -> i128 {
-        self.0.mantissa() * 10_i128.pow(Self::MAX_SCALE - self.0.scale().min(Self::MAX_SCALE))
+        self.0.mantissa() * ten_to(Self::MAX_SCALE - self.0.scale().min(Self::MAX_SCALE))
     }
 
     /// `self ×` a price in billionths of the smallest unit, rounded half-up.
     pub(crate) fn times_nano(self, price: i128) -> Amount {
         round_half_up(
             self.0.mantissa().saturating_mul(price),
-            10_i128.pow(self.0.scale() + 9),
+            ten_to(self.0.scale() + 9),
         )
     }
 
@@ -615,6 +642,11 @@ mod tests {
         assert_eq!(Rate::parse("-0.2"), None);
         assert_eq!(Rate::parse("0.30").unwrap().to_string(), "0.3");
         assert_eq!(Rate::parse("2/3").unwrap().to_string(), "2/3");
+        for text in ["0.3", "30%", "30/100", "0.30"] {
+            assert_eq!(Rate::parse(text), Rate::parse("3/10"), "{text}");
+        }
+        assert_eq!(Rate::parse("0%"), Some(Rate::ZERO));
+        assert_eq!(Rate::parse("100/100"), Some(Rate::ONE));
         assert!(Rate::parse("1/3").unwrap() > Rate::parse("0.33").unwrap());
     }
 

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::BillClass;
-use crate::date::Instant;
+use crate::date::{Date, Instant};
 use crate::ids::{DeliveryId, Identifier, MessageId, ParticipantId};
 use crate::message::Kind;
-use crate::money::{Amount, Currency};
+use crate::money::{Amount, Currency, Quantity};
 use crate::party::Sector;
 
 /// A party that the hub talks to.
@@ -131,10 +131,18 @@ pub struct Contract {
     /// How many days before its first day a price list has to be given notice of.
     #[serde(default)]
     pub price_notice_days: u32,
+    /// How many hours it has for what waits for its decision, before it is reminded.
+    #[serde(default = "default_decision_hours")]
+    pub decision_hours: u32,
 }
 
 fn default_deadline_ms() -> u64 {
     2_000
+}
+
+/// Three days, as payers commonly have for what is urgent.
+fn default_decision_hours() -> u32 {
+    72
 }
 
 /// Who decides.
@@ -271,7 +279,10 @@ pub struct InsurerDecision {
     /// Its amounts, line by line, where it adjusts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<DecidedLine>,
-    /// Why, in words.
+    /// The last day on which what it authorises counts, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Date>,
+    /// Why, in words; or what it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -288,6 +299,8 @@ pub enum InsurerVerdict {
     Refuse,
     /// Later.
     Pend,
+    /// A question to the provider, in the note: the message waits for its answer.
+    Ask,
 }
 
 /// An insurer's amount for one line.
@@ -298,6 +311,9 @@ pub struct DecidedLine {
     pub seq: u32,
     /// What the insurer pays of it.
     pub amount: Amount,
+    /// How many it authorises, where that is not what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
     /// Why, in the insurer's codes or words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,

@@ -1,5 +1,6 @@
 //! What a service may cost: tariffs in money or in relative values, and price lists of a contract.
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
@@ -14,6 +15,8 @@ use crate::plan::CodeGroup;
 #[serde(try_from = "Document", into = "Document")]
 pub struct Tariff {
     document: Document,
+    /// Where the prices of each service begin, by its system and code.
+    places: FxHashMap<String, FxHashMap<String, usize>>,
 }
 
 /// The JSON form of a [`Tariff`].
@@ -229,7 +232,7 @@ impl TryFrom<Document> for Tariff {
                 return Err("relative values need K values");
             }
         }
-        // Look-ups are by binary search; rows without a sector come first of their code.
+        // Those of one service stand together; rows without a sector come first of their code.
         document
             .prices
             .sort_by(|a, b| (&a.code, a.sector).cmp(&(&b.code, b.sector)));
@@ -238,10 +241,14 @@ impl TryFrom<Document> for Tariff {
             .windows(2)
             .any(|pair| matches!(pair, [a, b] if (&a.code, a.sector) == (&b.code, b.sector)));
         if doubled {
-            Err("a service is priced twice for one sector")
-        } else {
-            Ok(Self { document })
+            return Err("a service is priced twice for one sector");
         }
+        let mut places: FxHashMap<String, FxHashMap<String, usize>> = FxHashMap::default();
+        for (place, Price { code, .. }) in document.prices.iter().enumerate() {
+            let of_system = places.entry(code.system.clone()).or_default();
+            of_system.entry(code.code.clone()).or_insert(place);
+        }
+        Ok(Self { document, places })
     }
 }
 
@@ -302,9 +309,7 @@ impl Tariff {
 
     fn row(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<&Price> {
         let prices = &self.document.prices;
-        let start = prices.partition_point(|row| {
-            (row.code.system.as_str(), row.code.code.as_str()) < (system, code)
-        });
+        let start = *self.places.get(system)?.get(code)?;
         let same = |row: &&Price| row.code.system == system && row.code.code == code;
         let rows = || prices.iter().skip(start).take_while(same);
         rows()

@@ -175,6 +175,10 @@ impl<'a> Leaves<'a> {
                     .filter(|(_, heard)| !matches!(heard, Heard::Silent));
                 spoke.next().map(|(insurer, _)| insurer)
             }
+            Order::Reply { sender, .. } => {
+                let sender = self.audit.pseudonym(sender)?;
+                return Ok((Event::MessageWentOn, sender));
+            }
             Order::Overdue { .. } | Order::Expire { .. } => None,
         };
         Ok(match insurer {

@@ -1,9 +1,12 @@
 //! What a decision rests on, frozen when its message was taken: kept with it, so that it can be derived again.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use takmil_domain::bill::{Bill, EncounterClass};
-use takmil_domain::coverage::{Cover, Person};
+use takmil_domain::clinical::Terms;
+use takmil_domain::coverage::{Cover, PayingOrder, Person, Ranked};
 use takmil_domain::date::Date;
 use takmil_domain::decision::Basis as PlanVersion;
 use takmil_domain::exchange::ExchangeRate;
@@ -14,10 +17,14 @@ use takmil_domain::participant::Network;
 use takmil_domain::party::{InsurerRole, Sector};
 use takmil_domain::plan::Tier;
 use takmil_domain::share::{
-    AuthorisedLine, Case, CoverTerms, InsurerSays, LineTerms, bill_diagnoses, bill_lines,
+    AuthorisedLine, Case, CoverTerms, InsurerSays, LineTerms, RefusedLines, bill_diagnoses,
+    bill_lines,
 };
 
 use crate::catalog::Catalog;
+
+/// The clinical terms where no plan says any.
+static USUAL: LazyLock<Terms> = LazyLock::new(Terms::default);
 
 /// Everything beside the message itself and the remainders that its decision rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +52,14 @@ pub struct Basis {
     pub authorised: Vec<AuthorisedBasis>,
     /// The earlier messages whose reservations this one uses.
     pub uses: Vec<MessageId>,
+    /// Those of them that keep what this one leaves of their reservations: authorisations of more than it bills.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<MessageId>,
     /// What insurers have said so far.
     pub said: Vec<Said>,
+    /// The lines that the plans' clinical terms refuse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedLines>,
 }
 
 /// The base insurer's documents.
@@ -84,6 +97,12 @@ pub struct CoverBasis {
 pub struct AuthorisedBasis {
     /// The line of this message.
     pub seq: u32,
+    /// Whose leave it is.
+    pub insurer: ParticipantId,
+    /// Its number.
+    pub number: String,
+    /// Which of the authorised lines.
+    pub of: u32,
     /// The most units.
     pub quantity: Option<Quantity>,
     /// The most money.
@@ -101,6 +120,12 @@ pub struct Said {
     pub stand_in: bool,
     /// The insurer's reference of it.
     pub reference: Option<String>,
+    /// How many of a line it authorises, where that is not what was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted: Vec<(u32, Quantity)>,
+    /// The last day on which that counts, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Date>,
 }
 
 /// Where a document that a basis names is not in the catalog.
@@ -128,7 +153,9 @@ impl Basis {
             exchange: None,
             authorised: Vec::new(),
             uses: Vec::new(),
+            keeps: Vec::new(),
             said: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -154,7 +181,11 @@ impl Basis {
                     .extend(cover_basis(cover, provider, networks, day, catalog)),
             }
         }
-        self.covers.sort_by_key(|own| own.cover.order);
+        PayingOrder::default().sort(&mut self.covers, |own| Ranked {
+            cover: &own.cover,
+            // Enrolments do not say it.
+            principal_born: None,
+        });
     }
 
     /// Freezes the rate of exchange for a bill in another currency than that of the first plan.
@@ -192,16 +223,20 @@ impl Basis {
             .map(|own| self.terms(own, catalog))
             .collect::<Result<Vec<_>, _>>()?;
         let network: Vec<Tier> = self.covers.iter().map(|own| own.tier).collect();
-        let terms = |line: &takmil_domain::bill::Line| LineTerms {
-            network: network.clone(),
-            authorisation: self
-                .authorised
-                .iter()
-                .find(|own| own.seq == line.seq)
-                .map(|own| AuthorisedLine {
+        let terms = |line: &takmil_domain::bill::Line| {
+            let leave = |cover: &CoverBasis| {
+                let mut leave = self.authorised.iter();
+                let own =
+                    leave.find(|own| own.seq == line.seq && own.insurer == cover.cover.insurer)?;
+                Some(AuthorisedLine {
                     quantity: own.quantity,
                     amount: own.amount,
-                }),
+                })
+            };
+            LineTerms {
+                network: network.clone(),
+                authorised: self.covers.iter().map(leave).collect(),
+            }
         };
         let mut case = Case {
             currency: head.currency.unwrap_or(Currency::NONE),
@@ -224,6 +259,19 @@ impl Basis {
             case.exchange(rate);
         }
         Ok(case)
+    }
+
+    /// The clinical terms of each insurer's plan; the usual ones, of nobody, where no plan says any.
+    pub(crate) fn clinical_terms<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+    ) -> impl Iterator<Item = (Option<&'a ParticipantId>, &'a Terms)> {
+        let of_plan = |own: &'a CoverBasis| {
+            let plan = catalog.plan(&own.cover.plan, own.version)?;
+            Some((Some(&own.cover.insurer), &plan.clinical))
+        };
+        let usual = self.covers.is_empty().then(|| (None, &*USUAL));
+        self.covers.iter().filter_map(of_plan).chain(usual)
     }
 
     /// The plan versions, as a decision names them.
@@ -273,6 +321,7 @@ impl Basis {
                 .iter()
                 .find(|said| said.insurer == own.cover.insurer)
                 .map(|said| &said.says),
+            refused: RefusedLines::by(&own.cover.insurer, &self.refused),
         })
     }
 }

@@ -1,11 +1,10 @@
-//! What becomes due by the clock: reservations that expire, consultations that a crash cut off, partitions of the
-//! months to come, documents that another hub has changed. Of several hubs on one database one does all but the
+//! What becomes due by the clock: reservations that expire, consultations that a crash cut off, insurers to be reminded
+//! of what waits for them, partitions of the months to come, documents that another hub has changed. Of several hubs on one database one does all but the
 //! last; where two do it at once, the lanes see to it that it is done once.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use takmil_domain::answer::State;
 use takmil_domain::date::Instant;
 
 use crate::Inner;
@@ -89,12 +88,8 @@ async fn tick(inner: &Inner, lanes: &Lanes, holder: &str, held: &mut Held) -> Re
     }
     let mut pending = Vec::new();
     for overdue in inner.store.overdue(now, MOST).await? {
-        if overdue.state == State::Consulting {
-            let order = Order::Overdue {
-                message: overdue.message,
-            };
-            pending.push(lanes.go_on(overdue.message, order)?);
-        }
+        let message = overdue.message;
+        pending.push(lanes.go_on(message, Order::Overdue { message })?);
     }
     for message in inner.store.expired_reservations(now.day(), MOST).await? {
         pending.push(lanes.go_on(message, Order::Expire { message })?);

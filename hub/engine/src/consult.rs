@@ -12,7 +12,7 @@ use takmil_insurers::TransportError;
 
 use crate::Inner;
 use crate::document;
-use crate::judge::Heard;
+use crate::judge::{Heard, Word};
 
 /// Asks the insurers to decide on a proposal; says what was heard of each.
 pub(crate) async fn ask(
@@ -30,7 +30,7 @@ pub(crate) async fn ask(
                 contract.and_then(|contract| Some((contract, contract.endpoint.as_ref()?)))
             else {
                 // An insurer that only pulls cannot be asked while a member waits.
-                return (insurer, Heard::Pends);
+                return (insurer, Heard::Pends(Word::default()));
             };
             let seen = document::seen_by(proposal, &insurer);
             let Ok(text) = document::for_insurer(message.clone(), proposal, &insurer) else {
@@ -72,21 +72,23 @@ pub(crate) async fn ask(
 
 /// An insurer's decision in the words of the judgement.
 pub(crate) fn heard(decision: InsurerDecision) -> Heard {
-    let lines = || {
-        decision
-            .lines
-            .iter()
-            .map(|line| (line.seq, line.amount))
-            .collect()
+    let lines = decision.lines.iter();
+    let amounts = || lines.clone().map(|line| (line.seq, line.amount)).collect();
+    let granted = lines
+        .clone()
+        .filter_map(|line| Some((line.seq, line.quantity?)));
+    let word = Word {
+        granted: granted.collect(),
+        valid_until: decision.valid_until,
+        reference: Some(decision.reference),
+        note: decision.note,
     };
     let says = match decision.verdict {
         InsurerVerdict::Approve => InsurerSays::Approved,
-        InsurerVerdict::Adjust => InsurerSays::Adjusted(lines()),
+        InsurerVerdict::Adjust => InsurerSays::Adjusted(amounts()),
         InsurerVerdict::Refuse => InsurerSays::Refused,
-        InsurerVerdict::Pend => return Heard::Pends,
+        InsurerVerdict::Pend => return Heard::Pends(word),
+        InsurerVerdict::Ask => return Heard::Asks(word),
     };
-    Heard::Says {
-        says,
-        reference: Some(decision.reference),
-    }
+    Heard::Says { says, word }
 }

@@ -34,9 +34,10 @@ pub async fn derive(store: &Store, id: MessageId) -> Result<Derived, Error> {
     let (Some(stored), Some(bill)) = (record.answer.decision, message.bill()) else {
         return Err(Error::NotFound);
     };
-    let case = record
+    let mut case = record
         .basis
         .case(message.kind(), &message.head, &bill, &catalog)?;
+    let packages = case.pack();
     let frame = Frame::new(&case);
     let before = |need: &takmil_domain::limit::LimitNeed| {
         stored
@@ -46,7 +47,7 @@ pub async fn derive(store: &Store, id: MessageId) -> Result<Derived, Error> {
             .map_or(need.ceiling, |row| row.before)
     };
     let left: Vec<i64> = frame.needs().iter().map(before).collect();
-    let lines = frame.split(&left).lines;
+    let lines = packages.share_out(frame.split(&left).lines);
     let decision = Decision {
         totals: Totals::of(&lines),
         lines,

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use takmil_domain::answer::Answer;
+use takmil_domain::clinical::Level;
 use takmil_domain::decision::{Decision, LineShare, Totals};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::message::Message;
 use takmil_domain::participant::Delivery;
+use takmil_domain::reason::Reason;
 use takmil_store::Owed;
 
 use crate::error::Error;
@@ -81,8 +83,25 @@ fn is_alone(answer: &Answer, insurer: &ParticipantId) -> bool {
 pub(crate) fn seen_by(answer: &Answer, insurer: &ParticipantId) -> Answer {
     let mut seen = answer.clone();
     seen.covers.retain(|cover| cover.insurer == *insurer);
+    seen.notes.retain(|note| note.insurer == *insurer);
     if let Some(decision) = &mut seen.decision {
         narrow(decision, insurer);
+    }
+    let lines = seen.decision.iter().flat_map(|own| &own.lines);
+    let refuses = |line: &LineShare| line.reasons.contains(&Reason::ClinicallyRefused);
+    let refused: Vec<u32> = lines
+        .filter(|line| refuses(line))
+        .map(|line| line.seq)
+        .collect();
+    for finding in &mut seen.findings {
+        // What another insurer's terms make of it is that insurer's business.
+        let own = match finding.lines.is_empty() {
+            true => !refused.is_empty(),
+            false => finding.lines.iter().any(|line| refused.contains(line)),
+        };
+        if finding.level == Level::Refusal && !own {
+            finding.level = Level::Warning;
+        }
     }
     seen
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use takmil_domain::bill::EncounterClass;
+use takmil_domain::clinical;
 use takmil_domain::date::Date;
 use takmil_domain::digest::sha256;
 use takmil_domain::ids::{Identifier, MessageId};
@@ -153,6 +154,7 @@ fn fresh(
         message: Arc::new(message),
         key: inner.store.own_key().clone(),
         basis,
+        asks_past: false,
         reasons: Vec::new(),
         unmapped,
     })
@@ -219,4 +221,7 @@ fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: 
         &catalog,
     );
     basis.exchange(currency, &catalog);
+    let case = clinical::Case::of(&fresh.message, &inner.clinical, basis.person, day);
+    let terms: Vec<_> = basis.clinical_terms(&catalog).map(|own| own.1).collect();
+    fresh.asks_past = case.asks_past(&inner.clinical, &terms);
 }

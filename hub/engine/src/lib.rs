@@ -14,6 +14,7 @@ mod consult;
 mod derive;
 mod document;
 mod error;
+mod extract;
 mod folding;
 mod intake;
 mod judge;
@@ -36,10 +37,11 @@ use std::time::Duration;
 
 use takmil_domain::answer::{Answer, State};
 use takmil_domain::audit::{Leaf, Receipt, Signer, VerifierKey};
+use takmil_domain::clinical;
 use takmil_domain::code::Coded;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
-use takmil_domain::message::{Body, Cancel, Correlate, Head, Message, Relation};
+use takmil_domain::message::{Attachment, Body, Cancel, Correlate, Head, Message, Relation};
 use takmil_domain::participant::{Delivery, InsurerDecision, Participant};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
@@ -55,6 +57,7 @@ pub use commits::{Committed, Step};
 pub use config::Config;
 pub use derive::{Derived, derive};
 pub use error::Error;
+pub use extract::{ExtractError, Extracted, Wanted, extract};
 pub use outage::Outage;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
@@ -72,6 +75,7 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) tables: Tables,
+    pub(crate) clinical: Arc<clinical::Tables>,
     pub(crate) transports: Transports,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
@@ -116,6 +120,8 @@ pub struct Parts {
     pub store: Store,
     /// The common coding scheme.
     pub tables: Tables,
+    /// What the clinical rules go by.
+    pub clinical: Arc<clinical::Tables>,
     /// The ways to insurers.
     pub transports: Transports,
     /// The clock.
@@ -135,6 +141,17 @@ pub struct Engine {
     lanes: Arc<RwLock<Option<Arc<Lanes>>>>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
     counts: Arc<lane::Counts>,
+}
+
+/// A question of an insurer's, with the reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The insurer's reference of the question.
+    pub reference: String,
+    /// The reply.
+    pub reply: String,
+    /// Documents that belong to the reply, by reference.
+    pub attachments: Vec<Attachment>,
 }
 
 /// How the engine is doing, for metrics and status pages.
@@ -198,6 +215,7 @@ impl Engine {
         let Parts {
             store,
             tables,
+            clinical,
             transports,
             clock,
             random,
@@ -209,6 +227,7 @@ impl Engine {
         let inner = Arc::new(Inner {
             store,
             tables,
+            clinical,
             transports,
             clock,
             random,
@@ -250,6 +269,11 @@ impl Engine {
     /// The common coding scheme.
     pub fn tables(&self) -> &Tables {
         &self.inner.tables
+    }
+
+    /// What the clinical rules go by.
+    pub fn clinical(&self) -> &clinical::Tables {
+        &self.inner.clinical
     }
 
     /// What the clock shows.
@@ -428,6 +452,42 @@ impl Engine {
             return Err(Error::NotFound);
         }
         Ok(outcome.result)
+    }
+
+    /// Takes what the sender of a message replies to an insurer's question, which it names by the insurer's reference.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the sender has sent no such message, or no such question was asked to it; else if the
+    /// hub itself failed.
+    pub async fn reply(
+        &self,
+        sender: &Participant,
+        message: MessageId,
+        question: Question,
+    ) -> Result<Result<Taken, Refusal>, Error> {
+        self.inner.audit.know(&self.inner.store, &sender.id).await?;
+        let order = Order::Reply {
+            message,
+            sender: sender.id.clone(),
+            reference: question.reference,
+            text: question.reply,
+            attachments: question.attachments,
+        };
+        let pending = self.lanes()?.add(message, &sender.id, order)?;
+        let (done, receipt) = pending.done().await?;
+        let taken = |answer, repeated| {
+            Ok(Taken {
+                answer,
+                repeated,
+                receipt,
+            })
+        };
+        Ok(match done {
+            Done::Answered { answer, .. } => taken(answer, false),
+            Done::Repeated(answer) | Done::Late { answer, .. } => taken(answer, true),
+            Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
+            Done::Nothing => return Err(Error::NotFound),
+        })
     }
 
     /// Takes an insurer's decision on a message that waits for it, or that was decided in its place.

@@ -93,6 +93,7 @@ const OPERATIONS: &[Operation] = &[
     // Where is my message?
     row("GET", "/v1/messages", Systems(ALL)),
     row("GET", "/v1/messages/{id}", Systems(ALL)),
+    row("POST", "/v1/messages/{id}/replies", Systems(PROVIDERS)),
     row("GET", "/v1/decisions/{id}/explanation", Systems(READERS)),
     row("GET", "/v1/feed", Systems(ALL)),
     row("GET", "/v1/messages/{id}/receipt", Systems(ALL)),
@@ -136,6 +137,11 @@ const OPERATIONS: &[Operation] = &[
         "/v1/price-lists/{id}",
         Person(StaffRole::PlanAuthor, PARTIES),
     ),
+    row(
+        "POST",
+        "/v1/simulations",
+        Person(StaffRole::PlanAuthor, INSURERS),
+    ),
     row("GET", "/v1/approvals", People(ALL)),
     row(
         "POST",
@@ -149,6 +155,7 @@ const OPERATIONS: &[Operation] = &[
     ),
     // What the hub publishes of itself.
     row("GET", "/v1/reasons", Anyone),
+    row("GET", "/v1/clinical-rules", Anyone),
     row("GET", "/v1/problems", Anyone),
     row("GET", "/v1/schemas/{name}", Anyone),
     row("GET", "/openapi.json", Anyone),

@@ -25,6 +25,9 @@ pub(crate) const DEFAULTS: &str = include_str!("../takmil.default.toml");
 /// How many milliseconds any wait may be configured to: an hour. More is a slip of the pen.
 const MAX_WAIT_MS: u64 = 3_600_000;
 
+/// How many rehearsals may run at once at most.
+const MAX_SIMULATIONS: usize = 64;
+
 /// The configuration of one hub.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -179,6 +182,8 @@ pub(crate) struct Limits {
     pub(crate) requests_per_second: u32,
     pub(crate) burst: u32,
     pub(crate) streams_per_insurer: usize,
+    pub(crate) simulations: usize,
+    pub(crate) simulation_messages: u64,
 }
 
 /// What the hub tells of itself.
@@ -340,6 +345,11 @@ impl Config {
             "expected 1 or more",
         );
         check(self.limits.burst > 0, "limits.burst", "expected 1 or more");
+        check(
+            self.limits.simulations <= MAX_SIMULATIONS,
+            "limits.simulations",
+            "expected 64 at most: each holds its history in memory",
+        );
         let store = &self.store;
         check(is_named(&store.path), "store.path", "names no file");
         check(

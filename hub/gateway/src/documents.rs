@@ -87,6 +87,8 @@ documents! {
     Participant "participant"
     Posting "posting"
     Cancellation "cancellation"
+    Reply "reply"
+    Simulation "simulation"
 }
 
 /// A form of text that a schema names and the domain knows the meaning of.

@@ -8,7 +8,7 @@ use takmil_engine::{Engine, Outage, Parts};
 use takmil_insurers::Transports;
 use takmil_mappings::{Table, Tables};
 use takmil_store::{Place, Store, StoreConfig};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::audit;
@@ -52,9 +52,12 @@ impl Hub {
         if let Some(folder) = config.seed.named() {
             crate::cli::import::seed(&store, folder).await?;
         }
+        let tables = tables(&config)?;
+        let clinical = Arc::new(takmil_mappings::clinical::tables(&tables)?);
         let engine = Engine::start(Parts {
             store: store.clone(),
-            tables: tables(&config)?,
+            tables,
+            clinical,
             transports,
             clock: Arc::new(clock::now),
             random: Arc::new(rand::random),
@@ -83,6 +86,7 @@ impl Hub {
         telling.spawn(feed::follow(&engine, Arc::clone(&feed), neighbours.clone()));
         let (phase, seen) = watch::channel(Phase::Serving);
         let app = App::new(Shared {
+            simulations: Arc::new(Semaphore::new(config.limits.simulations)),
             engine,
             store,
             metrics,

@@ -18,6 +18,7 @@ mod hub;
 mod listener;
 mod neighbours;
 mod rates;
+mod rehearsed;
 mod telemetry;
 
 use std::process::ExitCode;

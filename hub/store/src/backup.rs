@@ -74,7 +74,7 @@ macro_rules! tables {
 tables! {
     "revision" "participant" "participant_identifier" "staff" "credential" "approval"
     "plan" "tariff" "rule" "member" "data_key" "erasure" "member_identifier" "account" "cover"
-    "message" "turn" "message_identifier" "idempotency" "payer" "decision" "authorisation" "unmapped"
+    "message" "turn" "message_identifier" "idempotency" "payer" "decision" "authorisation" "authorisation_use" "past" "unmapped"
     "standing" "reservation" "posting"
     "delivery" "attempt" "lease"
     "audit_pending" "audit_entry" "audit_number" "audit_tile" "audit_head" "audit_checkpoint" "audit_read"

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use takmil_domain::answer::State;
+use takmil_domain::clinical::Past;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::Kind;
+use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
 
@@ -31,8 +33,10 @@ pub struct Batch {
     pub entries: Vec<NewEntry>,
     /// Reservations that are made, or change their state. What they hold follows from the entries.
     pub reservations: Vec<ReservationChange>,
-    /// What was authorised, or how much is left of it.
+    /// What was authorised.
     pub authorisations: Vec<Authorised>,
+    /// What was used of authorisations.
+    pub uses: Vec<NewUse>,
     /// What insurers said.
     pub decisions: Vec<NewDecision>,
     /// What becomes owed to insurers.
@@ -74,12 +78,25 @@ pub struct NewMessage {
     pub sent: Sent,
     /// The sender's own identifiers of it, by which later messages name it.
     pub identifiers: Vec<Identifier>,
+    /// Those of a prescription by which whoever fills it may name it.
+    pub prescription: Vec<Identifier>,
     /// What makes a repeat recognisable, unique per sender.
     pub keys: Vec<String>,
+    /// What it tells of the member's past.
+    pub past: Option<NewPast>,
     /// The answer, as JSON.
     pub answer: String,
     /// The legs of its way so far.
     pub legs: Vec<Leg>,
+}
+
+/// What a message tells of its member's past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPast {
+    /// The last day on which a clinical rule looks at it.
+    pub until: Date,
+    /// What the member had.
+    pub rows: Vec<Past>,
 }
 
 /// A message goes on. Turns count from 1, the message's first.
@@ -180,6 +197,27 @@ pub struct ReservationChange {
     pub expires_on: Date,
     /// What becomes of it.
     pub state: ReservationState,
+}
+
+/// A line of a message uses an authorised line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUse {
+    /// For whom it was authorised.
+    pub member: MemberId,
+    /// The number of the authorisation.
+    pub number: String,
+    /// By whom.
+    pub insurer: ParticipantId,
+    /// The authorised line.
+    pub seq: u32,
+    /// The message that uses it.
+    pub message: MessageId,
+    /// The line that does.
+    pub line: u32,
+    /// How many.
+    pub quantity: Quantity,
+    /// How much money.
+    pub amount: Amount,
 }
 
 /// What an insurer said to a message.

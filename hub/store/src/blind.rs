@@ -37,6 +37,12 @@ impl Blind {
         self.of(&["message", sender.as_str(), &system, &value])
     }
 
+    /// Of an identifier by which everybody may name a prescription.
+    pub(crate) fn of_prescription(&self, identifier: &Identifier) -> Id {
+        let (system, value) = spelled(identifier);
+        self.of(&["prescription", &system, &value])
+    }
+
     /// Of a sender's key of a request.
     pub(crate) fn of_key(&self, sender: &ParticipantId, key: &str) -> Id {
         self.of(&["key", sender.as_str(), key])

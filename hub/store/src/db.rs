@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use serde::Serialize;
 use serde::ser::Error as _;
 use sqlx::pool::PoolConnection;
@@ -147,6 +148,16 @@ impl Pool {
         self.acquire().await?.db().fetch_one(sql, values).await
     }
 
+    /// Every row of one question, one after another: they are never all in memory.
+    pub(crate) async fn each(
+        &self,
+        sql: impl Into<Sql>,
+        values: &[Value<'_>],
+        take: impl FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.acquire().await?.db().each(sql, values, take).await
+    }
+
     /// Does one statement by itself and counts the rows that it touched.
     pub(crate) async fn execute(
         &self,
@@ -247,6 +258,31 @@ impl Db<'_> {
     ) -> Result<Row, StoreError> {
         let row = self.fetch_optional(sql, values).await?;
         row.ok_or(StoreError::NotFound)
+    }
+
+    /// Every row, one after another.
+    pub(crate) async fn each(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: &[Value<'_>],
+        mut take: impl FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = sql.into();
+        match self {
+            Db::Sqlite(connection) => {
+                let mut rows = in_sqlite(sql, values).fetch(&mut **connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(Row::Sqlite(row))?;
+                }
+            }
+            Db::Postgres(connection) => {
+                let mut rows = in_postgres(sql, values).fetch(&mut **connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(Row::Postgres(row))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Does a statement and counts the rows that it touched.

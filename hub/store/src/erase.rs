@@ -29,8 +29,9 @@ const OPEN: [(&str, &str); 3] = [
 ];
 
 /// What goes of a member ($1).
-const GONE: [&str; 3] = [
+const GONE: [&str; 4] = [
     "delete from data_key where owner = $1",
+    "delete from past where member = $1",
     "delete from member_identifier where member = $1",
     "update member set name = null, birth_date = null, sex = null where id = $1",
 ];

@@ -24,6 +24,8 @@ pub(crate) enum Part<'a> {
     Body(u32),
     /// What an insurer said, under its own reference.
     Decision(&'a str),
+    /// What it tells later messages of the member's past.
+    Past,
 }
 
 impl Part<'_> {
@@ -31,6 +33,8 @@ impl Part<'_> {
     fn number(self) -> u32 {
         match self {
             Part::Body(turn) => turn & (u32::MAX >> 1),
+            // Turns count from 1.
+            Part::Past => 0,
             Part::Decision(reference) => {
                 let [a, b, c, d, ..] = takmil_domain::digest::sha256(reference.as_bytes());
                 u32::from_be_bytes([a, b, c, d]) | (1 << 31)

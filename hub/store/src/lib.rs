@@ -27,6 +27,7 @@ mod enrol;
 mod enrol_rows;
 mod erase;
 mod error;
+mod history;
 mod ids;
 mod keys;
 mod lease;
@@ -59,13 +60,14 @@ pub use audit::{Growth, LogHead, LogTurn, NewLeaf, NewRead, WaitingLeaf};
 pub use audit_log::{FoundLeaf, LogDifference, LogState};
 pub use backup::{Figures, LedgerFigures, LogFigures, copy_file, server_version};
 pub use batch::{
-    Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage,
-    ReservationChange, RevisedLimit, UnmappedCode,
+    Batch, Leg, MessageUpdate, NewDecision, NewDelivery, NewEntry, NewLimit, NewMessage, NewPast,
+    NewUse, ReservationChange, RevisedLimit, UnmappedCode,
 };
 pub use body::Sent;
 pub use catalogue::{Catalogue, Revision, Upserted};
 pub use enrol::{EnrolRefusal, Enrolled};
 pub use error::{Constraint, StoreError};
+pub use history::{SettledMessage, SettledPage};
 pub use ids::{ApprovalId, StaffId};
 pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
 pub use messages::{
@@ -83,7 +85,7 @@ pub use secret::write_secret;
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};
 pub use turn::{
-    Authorised, Entry, FoundMessage, LoadedMessage, Reservation, ReservationState, StoredAnswer,
-    Turn,
+    Authorised, AuthorisedUse, Entry, FoundMessage, KeptAuthorisation, KeptPast, LoadedMessage,
+    Reservation, ReservationState, StoredAnswer, Turn,
 };
 pub use unmapped::UnmappedCount;

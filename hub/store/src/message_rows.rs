@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::ids::{MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 
-use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, UnmappedCode};
+use crate::batch::{Leg, MessageUpdate, NewDecision, NewMessage, NewPast, NewUse, UnmappedCode};
 use crate::blind::Blind;
 use crate::body::{self, Sent};
 use crate::error::{Constraint, StoreError};
@@ -107,9 +107,10 @@ impl IdentifierRow {
         let rows = messages.iter().flat_map(|new| {
             let digests = new.identifiers.iter();
             // A message may name the same identifier twice.
-            let digests: BTreeSet<_> = digests
-                .map(|identifier| blind.of_message(&new.sender, identifier))
-                .collect();
+            let own = digests.map(|identifier| blind.of_message(&new.sender, identifier));
+            let prescription = new.prescription.iter();
+            let of_all = prescription.map(|identifier| blind.of_prescription(identifier));
+            let digests: BTreeSet<_> = own.chain(of_all).collect();
             digests.into_iter().map(|digest| IdentifierRow {
                 digest,
                 message: new.id.into(),
@@ -360,6 +361,70 @@ impl<'a> AuthorisationRow<'a> {
             rows.insert(key, row);
         }
         rows.into_values().collect()
+    }
+}
+
+row! {
+    #[derive(Debug)]
+    struct UseRow<'a> {
+        member: Id as id,
+        number: &'a str as text,
+        insurer: &'a ParticipantId as text,
+        seq: u32 as integer,
+        message: Id as id,
+        line: u32 as integer,
+        quantity: Quantity as text,
+        amount: Amount as integer,
+    }
+    Some(Constraint::AuthorisationUse);
+    "insert into authorisation_use (member, number, insurer, seq, message, line, quantity, amount)
+     select member, number, insurer, seq, message, line, quantity, amount from batch"
+}
+
+impl<'a> UseRow<'a> {
+    pub(crate) fn of(uses: &'a [NewUse]) -> Vec<Self> {
+        let row = |new: &'a NewUse| UseRow {
+            member: new.member.into(),
+            number: &new.number,
+            insurer: &new.insurer,
+            seq: new.seq,
+            message: new.message.into(),
+            line: new.line,
+            quantity: new.quantity,
+            amount: new.amount,
+        };
+        uses.iter().map(row).collect()
+    }
+}
+
+row! {
+    #[derive(Debug)]
+    struct PastRow {
+        member: Id as id,
+        message: Id as id,
+        until: Date as text,
+        document: Sealed as bytes,
+    }
+    Some(Constraint::Past);
+    "insert into past (member, message, until, document)
+     select member, message, until, document from batch"
+}
+
+impl PastRow {
+    pub(crate) fn of(messages: &[NewMessage]) -> Result<Vec<Self>, StoreError> {
+        let known = messages
+            .iter()
+            .filter_map(|new| Some((new, new.member?, new.past.as_ref()?)));
+        let row = |(new, member, past): (&NewMessage, MemberId, &NewPast)| {
+            let rows = crate::catalogue::rendered(&past.rows)?;
+            Ok(PastRow {
+                member: member.into(),
+                message: new.id.into(),
+                until: past.until,
+                document: Sealed::of_text(&new.key, new.id, Part::Past, &rows)?,
+            })
+        };
+        known.map(row).collect()
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     7 "0007" "audit"
     8 "0008" "rules"
     9 "0009" "approvers"
+    10 "0010" "past"
+    11 "0011" "authorisation_use"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -53,6 +55,8 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     7 "0007" "audit"
     8 "0008" "rules"
     9 "0009" "approvers"
+    10 "0010" "past"
+    11 "0011" "authorisation_use"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -16,8 +16,8 @@ use crate::ledger_rows::{
     Deltas, Holdings, LimitRow, Move, Moved, Places, ReservationRow, RevisedRow,
 };
 use crate::message_rows::{
-    AuthorisationRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, OwnerKeys, PayerRow,
-    TurnRow, UnmappedRow, UpdateRow,
+    AuthorisationRow, DecisionRow, IdempotencyRow, IdentifierRow, MessageRow, OwnerKeys, PastRow,
+    PayerRow, TurnRow, UnmappedRow, UpdateRow, UseRow,
 };
 use crate::outbox_rows::DeliveryRow;
 use crate::rows::{Cells, Over};
@@ -92,6 +92,8 @@ async fn write(
     }
     put(to, &DecisionRow::of(&batch.decisions, &keys)?).await?;
     put(to, &AuthorisationRow::of(&batch.authorisations)).await?;
+    put(to, &UseRow::of(&batch.uses)).await?;
+    put(to, &PastRow::of(messages)?).await?;
     put(to, &LimitRow::of(&batch.limits, places, &mut deltas)).await?;
     put(to, &RevisedRow::of(&batch.revised, places)).await?;
     put(to, &deltas.rows()).await?;

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use takmil_domain::answer::State;
-use takmil_domain::code::Code;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
 use takmil_domain::message::Kind;
-use takmil_domain::money::{Amount, Quantity};
 
 use crate::batch::Batch;
 use crate::body::{Opened, sent_and_answered};
@@ -22,6 +20,12 @@ use crate::ledger_rows::{Held, Place};
 use crate::put::{self, Known};
 use crate::rows::{Id, over};
 use crate::seal::OwnerKey;
+
+mod leave;
+mod past;
+
+pub use leave::{Authorised, AuthorisedUse, KeptAuthorisation};
+pub use past::KeptPast;
 
 /// A lane's transaction. Dropped without [`Turn::commit`], it leaves nothing behind.
 ///
@@ -90,29 +94,6 @@ pub enum ReservationState {
     Released,
     /// Its time ran out.
     Expired,
-}
-
-/// A line that an insurer authorised for a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorised {
-    /// For whom.
-    pub member: MemberId,
-    /// The number of the authorisation.
-    pub number: String,
-    /// By whom.
-    pub insurer: ParticipantId,
-    /// The line.
-    pub seq: u32,
-    /// The service.
-    pub code: Code,
-    /// How many are left, where they are counted.
-    pub quantity: Option<Quantity>,
-    /// How much money is left, where it is bounded.
-    pub amount: Option<Amount>,
-    /// The last day on which it counts.
-    pub valid_until: Date,
-    /// The message that asked for it.
-    pub message: MessageId,
 }
 
 /// A message found by an identifier of its sender.
@@ -187,15 +168,6 @@ macro_rules! reservations {
     () => {
         "select r.message, r.expires_on, r.state
          from batch join reservation r on r.message = batch.message order by r.message"
-    };
-}
-
-macro_rules! authorisations {
-    () => {
-        "select a.member, a.number, a.insurer, a.seq, a.system, a.code, a.quantity, a.amount,
-             a.valid_until, a.message
-         from batch join authorisation a on a.member = batch.member and a.number = batch.number
-         order by a.member, a.number, a.insurer, a.seq"
     };
 }
 
@@ -348,28 +320,6 @@ impl Turn {
             }
         }
         Ok(reservations)
-    }
-
-    /// The lines authorised for members under numbers, whoever authorised them.
-    ///
-    /// # Errors
-    /// If the database cannot serve.
-    pub async fn authorisations(
-        &mut self,
-        numbers: &[(MemberId, String)],
-    ) -> Result<Vec<Authorised>, StoreError> {
-        let sql = over!(
-            member id, number text;
-            sqlite(authorisations!())
-            postgres(authorisations!(), " for no key update of a")
-        );
-        let numbers: BTreeSet<_> = numbers.iter().collect();
-        let rows: Vec<_> = numbers
-            .into_iter()
-            .map(|(member, number)| (Id::from(*member), number))
-            .collect();
-        let found = self.db().ask(sql, &rows).await?;
-        found.iter().map(authorised).collect()
     }
 
     /// The messages that bear an identifier of their sender, in the order asked, the latest first.
@@ -566,27 +516,6 @@ pub(crate) fn digest(row: &Row) -> Result<[u8; 32], StoreError> {
     row.bytes("digest")?
         .try_into()
         .map_err(|_| StoreError::Unreadable { what: "digest" })
-}
-
-fn authorised(row: &Row) -> Result<Authorised, StoreError> {
-    let unreadable = |what| StoreError::Unreadable { what };
-    let quantity = row
-        .text_maybe("quantity")?
-        .map(|text| Quantity::parse(text).ok_or(unreadable("quantity")));
-    let amount = row
-        .number_maybe("amount")?
-        .map(|amount| Amount::new(amount).ok_or(unreadable("amount")));
-    Ok(Authorised {
-        member: MemberId(row.uuid("member")?),
-        number: row.text("number")?.to_owned(),
-        insurer: row.named("insurer")?,
-        seq: row.number("seq")?,
-        code: Code::new(row.text("system")?, row.text("code")?),
-        quantity: quantity.transpose()?,
-        amount: amount.transpose()?,
-        valid_until: row.named("valid_until")?,
-        message: MessageId(row.uuid("message")?),
-    })
 }
 
 fn loaded_head(row: &Row, key: &OwnerKey, id: MessageId) -> Result<LoadedMessage, StoreError> {

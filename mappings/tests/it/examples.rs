@@ -77,6 +77,7 @@ impl Trial<'_> {
                 tariff: plan.tariff.as_ref().and_then(tariff),
                 contract: None,
                 said: None,
+                refused: &[],
             }
         };
         let base_terms: Option<(_, &Tariff)> = base_plans
@@ -152,7 +153,7 @@ impl Trial<'_> {
             bilateral: false,
             reference_price: None,
             substitution_refused: false,
-            authorisation: self.authorised.then(AuthorisedLine::default),
+            authorised: vec![self.authorised.then(AuthorisedLine::default); self.plans.len()],
             circumstance: None,
         }
     }

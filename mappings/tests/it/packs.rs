@@ -1,6 +1,9 @@
 //! The packs hold together: what one document names another has.
 
+mod codes;
+
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use takmil_domain::code::Equivalence;
 use takmil_domain::coverage::Enrolment;
@@ -9,11 +12,44 @@ use takmil_domain::ids::{ParticipantId, TariffId};
 use takmil_domain::money::Quantity;
 use takmil_domain::participant::Role;
 use takmil_domain::party::InsurerRole;
-use takmil_domain::plan::{CodeGroup, LimitKind, Plan};
+use takmil_domain::plan::Plan;
 use takmil_mappings::packs::{PACKS, Pack, pack};
-use takmil_mappings::shipped::SHIPPED;
-use takmil_mappings::systems::{self, SYNTHETIC_RVU};
+use takmil_mappings::systems::SYNTHETIC_RVU;
 use takmil_mappings::{Lookup, Tables};
+
+#[test]
+fn every_folder_is_a_pack_and_says_what_of_it_is_public() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packs");
+    let folders = std::fs::read_dir(&folder).unwrap();
+    let names = folders.map(|one| one.unwrap().file_name().into_string().unwrap());
+    let packs: BTreeSet<String> = PACKS.iter().map(|pack| pack.id.to_owned()).collect();
+    assert_eq!(names.collect::<BTreeSet<_>>(), packs);
+    for id in packs {
+        let notes = std::fs::read_to_string(folder.join(&id).join("NOTES.md")).unwrap();
+        assert!(notes.contains("invented"), "{id}");
+    }
+}
+
+#[test]
+fn every_pack_has_bills_worked_out_for_members_of_each_plan() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/cases/scenarios");
+    for pack in PACKS {
+        let text = std::fs::read_to_string(folder.join(format!("pack-{}.json", pack.id))).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let scenarios = file["scenarios"].as_array().unwrap();
+        assert_eq!(file["pack"], pack.id);
+        assert!(scenarios.len() >= 6, "{}", pack.id);
+        let enrolments = pack.enrolments().unwrap();
+        let is_told = |own: &Enrolment| {
+            let mut identifiers = own.member.identifiers.iter();
+            identifiers.any(|one| text.contains(&format!("\"{}\"", one.value)))
+        };
+        for plan in pack.plans().unwrap() {
+            let mut members = enrolments.iter().filter(|own| own.plan == plan.id);
+            assert!(members.any(is_told), "no bill of a member of {}", plan.id);
+        }
+    }
+}
 
 #[test]
 fn every_document_parses_and_every_plan_is_without_fault() {
@@ -21,25 +57,70 @@ fn every_document_parses_and_every_plan_is_without_fault() {
         let currency = pack.settings().unwrap().currency;
         let plans = pack.plans().unwrap();
         assert!(
-            !plans.is_empty() && !pack.participants().unwrap().is_empty(),
+            plans.iter().any(|plan| plan.currency == currency)
+                && !pack.participants().unwrap().is_empty(),
             "{}",
             pack.id
         );
-        for plan in plans {
+        for plan in &plans {
             assert_eq!(plan.faults(), [], "{}", plan.id);
-            assert_eq!(plan.currency, currency, "{}", plan.id);
+            assert_eq!(plan.remarks(), [], "{}", plan.id);
         }
-        for tariff in pack.tariffs().unwrap() {
-            assert_eq!(
-                tariff.document().currency,
-                currency,
+        for regulation in pack.regulations().unwrap() {
+            assert_eq!(regulation.faults(), [], "{}", regulation.id);
+            let asked =
+                |plan: &&Plan| plan.currency == regulation.currency && regulation.from <= plan.from;
+            assert!(plans.iter().any(|plan| asked(&plan)), "{}", regulation.id);
+            for plan in &plans {
+                assert_eq!(regulation.breaches(plan), [], "{}", plan.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_plan_is_in_the_currency_of_its_tariff() {
+    for pack in PACKS {
+        let tariffs = pack.tariffs().unwrap();
+        let currencies = |id: &TariffId| -> Vec<_> {
+            let named = tariffs.iter().filter(|one| one.document().id == *id);
+            named.map(|one| one.document().currency).collect()
+        };
+        for plan in pack.plans().unwrap() {
+            let tariff = plan.tariff.as_ref().unwrap();
+            assert!(
+                currencies(tariff).iter().all(|own| *own == plan.currency),
                 "{}",
-                tariff.document().id
+                plan.id
             );
         }
         for plan in pack.base_plans().unwrap() {
-            assert_eq!(plan.currency, currency, "{}", plan.id);
+            assert!(
+                currencies(&plan.tariff)
+                    .iter()
+                    .all(|own| *own == plan.currency),
+                "{}",
+                plan.id
+            );
         }
+    }
+}
+
+#[test]
+fn rates_of_exchange_are_samples_between_currencies_that_the_pack_uses() {
+    for pack in PACKS {
+        let plans = pack.plans().unwrap();
+        let mut seen = BTreeSet::new();
+        for rate in pack.exchange().unwrap() {
+            assert!(
+                plans.iter().any(|plan| plan.currency == rate.to),
+                "{rate:?}"
+            );
+            assert!(rate.from != rate.to && !rate.rate.is_zero(), "{rate:?}");
+            assert!(seen.insert((rate.from, rate.to, rate.on)), "{rate:?}");
+            assert_eq!(rate.source, "sample");
+        }
+        assert!(!seen.is_empty(), "{}", pack.id);
     }
 }
 
@@ -64,20 +145,6 @@ fn every_name_in_a_pack_is_in_the_pack() {
         for plan in &plans {
             assert!(is(&plan.insurer, Role::Insurer), "{}", plan.id);
             assert!(plan.tariff.as_ref().is_none_or(has_tariff), "{}", plan.id);
-            for limit in plan
-                .limits
-                .iter()
-                .filter(|limit| limit.kind == LimitKind::Ceiling)
-            {
-                assert!(
-                    plan.benefits
-                        .iter()
-                        .any(|benefit| benefit.limits.contains(&limit.id)),
-                    "{} {} limits nothing",
-                    plan.id,
-                    limit.id
-                );
-            }
         }
         for plan in &base_plans {
             assert!(
@@ -85,6 +152,9 @@ fn every_name_in_a_pack_is_in_the_pack() {
                 "{}",
                 plan.id
             );
+        }
+        for regulation in pack.regulations().unwrap() {
+            assert!(is(&regulation.issuer, Role::Regulator), "{}", regulation.id);
         }
         for tariff in &tariffs {
             if let Some(contract) = &tariff.document().contract {
@@ -109,15 +179,27 @@ fn every_name_in_a_pack_is_in_the_pack() {
                 "{}",
                 participant.id
             );
+            let contract = participant.contract.as_ref();
             assert_eq!(
-                participant.contract.is_some(),
+                contract.is_some(),
                 participant.role == Role::Insurer,
                 "{}",
                 participant.id
             );
+            let ratifier = contract.and_then(|own| own.ratified_by.as_ref());
+            assert!(
+                ratifier.is_none_or(|id| is(id, Role::Insurer) || is(id, Role::Regulator)),
+                "{}",
+                participant.id
+            );
         }
-        for enrolment in pack.enrolments().unwrap() {
-            check_enrolment(&enrolment, &plans, pack);
+        let enrolments = pack.enrolments().unwrap();
+        for enrolment in &enrolments {
+            check_enrolment(enrolment, &plans, pack);
+        }
+        for plan in &plans {
+            let has_members = enrolments.iter().any(|one| one.plan == plan.id);
+            assert!(has_members, "nobody has {}", plan.id);
         }
     }
 }
@@ -149,56 +231,47 @@ fn check_enrolment(enrolment: &Enrolment, plans: &[Plan], pack: &Pack) {
 }
 
 #[test]
-fn every_service_that_a_pack_names_is_one_of_the_common_scheme() {
+fn every_price_stands_at_a_code_of_the_common_scheme() {
     let tables = Tables::shipped();
     for pack in PACKS {
-        let plans = pack.plans().unwrap();
-        let base_plans = pack.base_plans().unwrap();
-        let groups = pack.groups().unwrap();
-        let of_plans = plans.iter().flat_map(|plan| {
-            plan.benefits
-                .iter()
-                .flat_map(|benefit| &benefit.codes)
-                .chain(
-                    plan.exclusions
-                        .iter()
-                        .flat_map(|exclusion| &exclusion.codes),
-                )
-        });
-        let named: Vec<&CodeGroup> = groups.iter().flat_map(|group| &group.codes).collect();
-        for group in of_plans.clone() {
-            assert!(named.contains(&group), "{}: {group:?} has no name", pack.id);
-        }
-        for group in of_plans
-            .chain(
-                base_plans
-                    .iter()
-                    .flat_map(|plan| plan.rates.iter().map(|rate| &rate.codes)),
-            )
-            .chain(named.iter().copied())
-        {
-            assert!(
-                has_codes(group),
-                "{}: nothing begins with {group:?}",
-                pack.id
-            );
-        }
         for tariff in pack.tariffs().unwrap() {
-            for price in &tariff.document().prices {
-                let Lookup::Mapped(mapped) = tables.common(&price.code.system, &price.code.code)
-                else {
-                    panic!("{:?}", price.code)
+            let document = tariff.document();
+            let priced = document.prices.iter().map(|price| &price.code);
+            let packed = document.packages.iter().map(|package| &package.code);
+            for code in priced.chain(packed) {
+                let Lookup::Mapped(mapped) = tables.common(&code.system, &code.code) else {
+                    panic!("{code:?}")
                 };
-                assert_eq!(
-                    mapped.common, price.code,
-                    "a price stands at the common code"
-                );
+                assert_eq!(mapped.common, *code, "a price stands at the common code");
                 let listed = mapped.via.equivalence == Equivalence::Equal;
                 assert!(
-                    listed || is_licensed(&price.code.system),
-                    "{:?} is in no table",
-                    price.code
+                    listed || codes::is_licensed(&code.system),
+                    "{code:?} is in no table"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_package_has_a_price_and_holds_services_that_are_priced_without_it() {
+    for pack in PACKS {
+        let tariffs = pack.tariffs().unwrap();
+        for tariff in &tariffs {
+            for package in &tariff.document().packages {
+                let (system, code) = (package.code.system.as_str(), package.code.code.as_str());
+                assert!(
+                    tariff.unit_price(system, code, None).is_some(),
+                    "{package:?}"
+                );
+                let prices = tariffs.iter().flat_map(|own| &own.document().prices);
+                for part in &package.services {
+                    let is_priced = |code: &takmil_domain::code::Code| {
+                        part.matches(&code.system, &code.code, &[]).is_some()
+                    };
+                    let mut prices = prices.clone();
+                    assert!(prices.any(|price| is_priced(&price.code)), "{part:?}");
+                }
             }
         }
     }
@@ -210,31 +283,6 @@ fn is_time(text: &str) -> bool {
         |part: &str, most: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|part| part < most);
     text.split_once(':')
         .is_some_and(|(hour, minute)| below(hour, 24) && below(minute, 60))
-}
-
-/// Systems whose lists may not be shipped, so that a pack's codes of them cannot be checked here.
-fn is_licensed(system: &str) -> bool {
-    [systems::CPT, systems::CDT, systems::CVX].contains(&system)
-}
-
-fn has_codes(group: &CodeGroup) -> bool {
-    let (system, begins) = match group {
-        CodeGroup::Prefix { system, prefix } => (system, vec![prefix]),
-        CodeGroup::Listed { system, codes } => (system, codes.iter().collect()),
-        CodeGroup::Range { system, from, to } => (system, vec![from, to]),
-        CodeGroup::Named(_) => return true,
-    };
-    let Some(system) = system.as_deref().filter(|system| !is_licensed(system)) else {
-        return true;
-    };
-    let list = SHIPPED
-        .iter()
-        .find(|shipped| shipped.system == system && shipped.target.is_none());
-    list.is_some_and(|list| {
-        let table = list.table().unwrap();
-        let mut begins = begins.into_iter();
-        begins.all(|begin| table.starting_with(begin).next().is_some())
-    })
 }
 
 #[test]
@@ -285,7 +333,6 @@ fn calendars_have_real_days_and_hours() {
                 "{} {text}",
                 pack.id
             );
-            assert!(!holiday.title.is_empty());
         }
         for hours in &settings.office_hours {
             assert!(
@@ -301,6 +348,7 @@ fn calendars_have_real_days_and_hours() {
         }
         for title in [&settings.title]
             .into_iter()
+            .chain(settings.holidays.iter().map(|holiday| &holiday.title))
             .chain(pack.groups().unwrap().iter().map(|group| &group.title))
         {
             assert!(

@@ -1,7 +1,8 @@
 //! An insurer's decision as the wire's types, read strictly. Also what `HubService.SubmitDecisions` reads with.
 
+use takmil_domain::date::Date;
 use takmil_domain::ids::MessageId;
-use takmil_domain::money::{Amount, Currency};
+use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::participant::{DecidedLine, InsurerDecision, InsurerVerdict};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_proto::v1;
@@ -26,9 +27,17 @@ pub fn read(wire: &v1::InsurerDecision) -> Result<StatedDecision, Problem> {
             .amount
             .as_ref()
             .ok_or_else(|| Problem::new(ProblemCode::Missing, &pointer, "a line has an amount"))?;
+        let quantity = Some(line.quantity.as_str()).filter(|text| !text.is_empty());
+        let quantity = quantity.map(|text| {
+            let detail = "a quantity is a decimal number that is not below zero";
+            let pointer = format!("/lines/{at}/quantity");
+            Quantity::parse(text)
+                .ok_or_else(|| Problem::new(ProblemCode::BadValue, pointer, detail))
+        });
         lines.push(DecidedLine {
             seq: line.seq,
             amount: money(amount, &mut currency, &pointer)?,
+            quantity: quantity.transpose()?,
             reasons: line.reasons.clone(),
         });
     }
@@ -36,11 +45,17 @@ pub fn read(wire: &v1::InsurerDecision) -> Result<StatedDecision, Problem> {
         Some(total) => Some(money(total, &mut currency, "/total")?),
         None => None,
     };
+    let until = Some(wire.valid_until.as_str()).filter(|text| !text.is_empty());
+    let valid_until = until.map(|text| {
+        let detail = "a day has the form YYYY-MM-DD";
+        Date::parse(text).ok_or_else(|| Problem::new(ProblemCode::BadDate, "/valid_until", detail))
+    });
     let decision = InsurerDecision {
         message,
         reference: wire.reference.clone(),
         verdict,
         lines,
+        valid_until: valid_until.transpose()?,
         note: Some(wire.note.clone()).filter(|note| !note.is_empty()),
     };
     StatedDecision::new(decision, currency, total)
@@ -52,6 +67,7 @@ fn verdict(wire: i32) -> Result<InsurerVerdict, Problem> {
         Ok(v1::Verdict::Adjust) => Ok(InsurerVerdict::Adjust),
         Ok(v1::Verdict::Refuse) => Ok(InsurerVerdict::Refuse),
         Ok(v1::Verdict::Pend) => Ok(InsurerVerdict::Pend),
+        Ok(v1::Verdict::Ask) => Ok(InsurerVerdict::Ask),
         Ok(v1::Verdict::Unspecified) => {
             let detail = "a decision has a verdict";
             Err(Problem::new(ProblemCode::Missing, "/verdict", detail))

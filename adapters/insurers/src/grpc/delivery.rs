@@ -2,14 +2,15 @@
 //! document.
 
 use serde::Deserialize;
-use takmil_domain::answer::{Answer, Letter, State};
+use takmil_domain::answer::{Answer, Letter, Note, Reply, State};
 use takmil_domain::bill::{Bill, BillClass, EncounterClass, Line};
+use takmil_domain::clinical::{Finding, Level, Severity};
 use takmil_domain::code::{Code, Coded};
 use takmil_domain::date::Instant;
 use takmil_domain::decision::{DecidedBy, Decision, InsurerShare, LineShare, Remainder, Totals};
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::Identifier;
-use takmil_domain::message::{Body, Correlate, Kind, Message, Relation};
+use takmil_domain::message::{Attachment, Body, Correlate, Kind, Message, Relation};
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::participant::{Delivery, Purpose};
 use takmil_domain::party::{Member, Party, Sex};
@@ -157,6 +158,47 @@ fn answer_of(answer: &Answer) -> v1::Answer {
         reasons: reasons(&answer.reasons),
         decision: answer.decision.as_ref().map(decision),
         letter: answer.letter.as_ref().map(letter),
+        findings: answer.findings.iter().map(finding).collect(),
+        notes: answer.notes.iter().map(note).collect(),
+    }
+}
+
+fn note(note: &Note) -> v1::Note {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let attachment = |own: &Attachment| v1::Attachment {
+        media_type: text(&own.media_type),
+        title: text(&own.title),
+        bytes: own.bytes,
+        sha256: text(&own.sha256),
+        place: text(&own.place),
+    };
+    let reply = |reply: &Reply| v1::Reply {
+        at: Some(moment(reply.at)),
+        text: reply.text.clone(),
+        attachments: reply.attachments.iter().map(attachment).collect(),
+    };
+    v1::Note {
+        reference: note.reference.clone(),
+        at: Some(moment(note.at)),
+        text: note.text.clone(),
+        asks: note.asks,
+        reply: note.reply.as_ref().map(reply),
+    }
+}
+
+fn finding(finding: &Finding) -> v1::Finding {
+    let level = match finding.level {
+        Level::Information => v1::FindingLevel::Information,
+        Level::Warning => v1::FindingLevel::Warning,
+        Level::Refusal => v1::FindingLevel::Refusal,
+    };
+    v1::Finding {
+        rule: finding.rule.code().to_owned(),
+        level: level.into(),
+        lines: finding.lines.clone(),
+        evidence: finding.evidence.iter().map(code).collect(),
+        severity: finding.severity.map_or("", Severity::as_str).to_owned(),
+        past: finding.past,
     }
 }
 
@@ -203,15 +245,15 @@ fn line_share(share: &LineShare, currency: Currency) -> v1::LineShare {
         step: entry.step.into(),
         insurer_id: shown(entry.insurer.as_ref()),
         reason: entry.reason.code().to_owned(),
-        rule: entry.rule.clone().unwrap_or_default(),
+        rule: shown(entry.rule.as_ref()),
         before: money(entry.before),
         after: money(entry.after),
         inputs: entry
             .inputs
             .iter()
-            .map(|(name, value)| v1::TraceInput {
-                name: name.to_string(),
-                value: value.clone(),
+            .map(|input| v1::TraceInput {
+                name: input.name.to_string(),
+                value: input.figure.to_string(),
             })
             .collect(),
     });

@@ -19,6 +19,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
+use takmil_domain::date::Date;
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Currency};
@@ -75,6 +76,8 @@ struct DecisionBody {
     #[serde(default)]
     lines: Vec<DecidedLine>,
     #[serde(default)]
+    valid_until: Option<Date>,
+    #[serde(default)]
     note: Option<String>,
 }
 
@@ -89,6 +92,7 @@ pub fn decision(body: &[u8]) -> Result<StatedDecision, Problem> {
         reference: stated.reference,
         verdict: stated.verdict,
         lines: stated.lines,
+        valid_until: stated.valid_until,
         note: stated.note,
     };
     StatedDecision::new(decision, stated.currency, stated.total)

@@ -116,6 +116,7 @@ fn a_grpc_decision_is_read_strictly() {
     let line = |amount| v1::DecidedLine {
         seq: 1,
         amount,
+        quantity: String::new(),
         reasons: Vec::new(),
     };
     let sound = v1::InsurerDecision {
@@ -124,6 +125,7 @@ fn a_grpc_decision_is_read_strictly() {
         verdict: v1::Verdict::Adjust.into(),
         lines: vec![line(money(5, "IRR"))],
         total: money(5, "IRR"),
+        valid_until: String::new(),
         note: String::new(),
     };
     let check = |change: &dyn Fn(&mut v1::InsurerDecision), code, pointer: &str| {

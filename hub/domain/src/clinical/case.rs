@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::RXNORM;
 use super::key::CodeKey;
+use super::{RXNORM, Tables, Terms};
 use crate::code::Code;
 use crate::coverage::Person;
 use crate::date::Date;
 use crate::money::Quantity;
+
+/// The days of a long life.
+const LIFE: u32 = 150 * 366;
 
 /// A message with what is known of its member.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +129,15 @@ pub struct Past {
 }
 
 impl Past {
+    /// The last day on which a rule looks at it, by any of these terms; `None` where none ever does.
+    pub fn kept_until(&self, tables: &Tables, terms: &[&Terms]) -> Option<Date> {
+        if tables.is_for_life(terms, &self.code) {
+            return Some(self.day.add_days(LIFE));
+        }
+        let supply = self.days_supply.filter(|_| !self.ingredients.is_empty())?;
+        Some(self.day.add_days(supply.min(LIFE)))
+    }
+
     /// How much of a supply has been used on `day`, in days, and how long it lasts; `None` where nothing of it is left,
     /// or it came later.
     pub(super) fn used(&self, day: Date) -> Option<(u32, u32)> {
@@ -145,6 +157,15 @@ pub enum Ingredient {
 }
 
 impl Ingredient {
+    /// Reads the text that stands for it.
+    pub fn parse(text: &str) -> Option<Ingredient> {
+        match text.parse() {
+            Ok(rxcui) => Some(Ingredient::RxNorm(rxcui)),
+            Err(_) if text.is_empty() => None,
+            Err(_) => Some(Ingredient::Named(text.into())),
+        }
+    }
+
     /// It as evidence.
     pub(super) fn evidence(&self) -> Code {
         match self {
@@ -170,11 +191,7 @@ impl Serialize for Ingredient {
 impl<'de> Deserialize<'de> for Ingredient {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        match text.parse() {
-            Ok(rxcui) => Ok(Ingredient::RxNorm(rxcui)),
-            Err(_) if text.is_empty() => Err(de::Error::custom("an ingredient has a name")),
-            Err(_) => Ok(Ingredient::Named(text.into())),
-        }
+        Ingredient::parse(&text).ok_or_else(|| de::Error::custom("an ingredient has a name"))
     }
 }
 
@@ -216,6 +233,13 @@ impl Case<'_> {
             .chain(procedures)
             .filter(|past| !past.code.code.is_empty() || !past.ingredients.is_empty())
             .collect()
+    }
+
+    /// Whether rules look at what the member had before, by any of these terms, or will look at this as such.
+    pub fn asks_past(&self, tables: &Tables, terms: &[&Terms]) -> bool {
+        let leaves = self.leaves();
+        let mut leaves = leaves.iter();
+        leaves.any(|own| !own.ingredients.is_empty() || tables.is_for_life(terms, &own.code))
     }
 
     /// The diagnoses that have a key, with it.

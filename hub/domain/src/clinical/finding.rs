@@ -89,6 +89,24 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every one, the gravest first.
+    pub const ALL: [Severity; 4] = [
+        Severity::Contraindicated,
+        Severity::NotRecommended,
+        Severity::Precaution,
+        Severity::Consider,
+    ];
+
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Contraindicated => "contraindicated",
+            Severity::NotRecommended => "not_recommended",
+            Severity::Precaution => "precaution",
+            Severity::Consider => "consider",
+        }
+    }
+
     /// The level where no contract says otherwise.
     pub fn level(self) -> Level {
         match self {

@@ -40,10 +40,18 @@ enum Once<'a> {
 }
 
 impl Tables {
-    /// Whether a service is one that a member can have once: whoever keeps a member's past keeps it for life, and
-    /// so every transplantation.
-    pub fn is_once(&self, terms: &Terms, system: &str, code: &str) -> bool {
-        once(self, terms, system, code).is_some()
+    /// Whether the rule looks at a service for life: one that a member can have once, or a transplantation after which
+    /// that can be done again.
+    pub(super) fn is_for_life(&self, terms: &[&Terms], service: &Code) -> bool {
+        let Code { system, code } = service;
+        let mut terms = terms.iter();
+        terms.any(|terms| once(self, terms, system, code).is_some())
+            || system == ICD_10_PCS && CodeKey::parse(code).is_some_and(|key| self.restores(key))
+    }
+
+    fn restores(&self, key: CodeKey) -> bool {
+        let mut prefixes = self.organs.iter().filter_map(|(_, organ)| organ.restored);
+        prefixes.any(|prefix| key.first(prefix.length()) == prefix)
     }
 }
 

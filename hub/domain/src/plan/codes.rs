@@ -1,6 +1,7 @@
 //! Groups of services and diagnoses: value sets over the common scheme, which may hold each other.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,15 +53,81 @@ pub enum CodeGroup {
         to: String,
     },
     /// A group of the same document.
-    Named(GroupId),
+    Named(GroupName),
+}
+
+/// The name of a group in its document.
+#[derive(Debug)]
+pub struct GroupName {
+    id: GroupId,
+    /// Where it stood when it was last looked for: a service is held against every group of its plan, and the search
+    /// for them would take longer than the rest. It is looked at before it is believed.
+    place: AtomicUsize,
+}
+
+impl GroupName {
+    /// The group's name.
+    pub fn id(&self) -> &GroupId {
+        &self.id
+    }
+
+    /// The group among those of its document.
+    pub fn of<'g>(&self, groups: &'g [Group]) -> Option<&'g Group> {
+        let last = groups.get(self.place.load(Ordering::Relaxed));
+        if let Some(group) = last.filter(|group| group.id == self.id) {
+            return Some(group);
+        }
+        let place = groups.iter().position(|group| group.id == self.id)?;
+        self.place.store(place, Ordering::Relaxed);
+        groups.get(place)
+    }
+}
+
+impl From<GroupId> for GroupName {
+    fn from(id: GroupId) -> GroupName {
+        GroupName {
+            id,
+            place: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Clone for GroupName {
+    fn clone(&self) -> GroupName {
+        GroupName::from(self.id.clone())
+    }
+}
+
+impl PartialEq for GroupName {
+    fn eq(&self, other: &GroupName) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for GroupName {}
+
+impl Group {
+    /// How specific the match is of what it holds.
+    fn matches(&self, system: &str, code: &str, groups: &[Group], depth: usize) -> Option<usize> {
+        let longest = |parts: &[CodeGroup]| {
+            let lengths = parts
+                .iter()
+                .filter_map(|part| part.matches_within(system, code, groups, depth));
+            lengths.max()
+        };
+        // What is taken out of a group is so however it came into it.
+        longest(&self.codes).filter(|_| longest(&self.except).is_none())
+    }
 }
 
 impl CodeGroup {
     /// How specific the match is, or `None` where it does not match: the length of what was compared.
+    #[inline]
     pub fn matches(&self, system: &str, code: &str, groups: &[Group]) -> Option<usize> {
         self.matches_within(system, code, groups, MOST_DEPTH)
     }
 
+    #[inline]
     fn matches_within(
         &self,
         system: &str,
@@ -68,42 +135,30 @@ impl CodeGroup {
         groups: &[Group],
         depth: usize,
     ) -> Option<usize> {
-        let of = |own: &Option<String>| own.as_deref().is_none_or(|own| own == system);
-        match self {
-            CodeGroup::Prefix {
-                system: own,
-                prefix,
-            } => (code.starts_with(prefix.as_str()) && of(own)).then_some(prefix.len()),
-            CodeGroup::Listed { system: own, codes } => {
-                (of(own) && codes.contains(code)).then_some(code.len())
+        let (own, length) = match self {
+            CodeGroup::Prefix { system, prefix } => (
+                system,
+                code.starts_with(prefix.as_str()).then_some(prefix.len()),
+            ),
+            CodeGroup::Listed { system, codes } => {
+                (system, codes.contains(code).then_some(code.len()))
             }
-            CodeGroup::Range {
-                system: own,
-                from,
-                to,
-            } => {
+            CodeGroup::Range { system, from, to } => {
                 let within = code >= from.as_str() && (code <= to.as_str() || code.starts_with(to));
-                (within && of(own)).then_some(from.len().min(code.len()))
+                (system, within.then_some(from.len().min(code.len())))
             }
-            CodeGroup::Named(id) => {
-                let depth = depth.checked_sub(1)?;
-                let group = groups.iter().find(|group| group.id == *id)?;
-                let longest = |parts: &[CodeGroup]| {
-                    let lengths = parts
-                        .iter()
-                        .filter_map(|part| part.matches_within(system, code, groups, depth));
-                    lengths.max()
-                };
-                // What is taken out of a group is so however it came into it.
-                longest(&group.codes).filter(|_| longest(&group.except).is_none())
+            CodeGroup::Named(name) => {
+                let group = name.of(groups)?;
+                return group.matches(system, code, groups, depth.checked_sub(1)?);
             }
-        }
+        };
+        length.filter(|_| own.as_deref().is_none_or(|own| own == system))
     }
 
     /// The group that it names.
     pub fn named(&self) -> Option<&GroupId> {
         match self {
-            CodeGroup::Named(id) => Some(id),
+            CodeGroup::Named(name) => Some(name.id()),
             CodeGroup::Prefix { .. } | CodeGroup::Listed { .. } | CodeGroup::Range { .. } => None,
         }
     }
@@ -163,7 +218,7 @@ impl TryFrom<Written> for CodeGroup {
                 from: None,
                 to: None,
                 group: Some(group),
-            } => Ok(CodeGroup::Named(group)),
+            } => Ok(CodeGroup::Named(group.into())),
             _ => Err(
                 "one of prefix, codes, or from and to, with the system where it is one's; or a group",
             ),
@@ -191,7 +246,7 @@ impl From<CodeGroup> for Written {
                 ..Written::default()
             },
             CodeGroup::Named(group) => Written {
-                group: Some(group),
+                group: Some(group.id),
                 ..Written::default()
             },
         }

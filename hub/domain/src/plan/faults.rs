@@ -204,8 +204,8 @@ impl Plan {
         for (pointer, parts) in self.code_places() {
             for (at, part) in parts.iter().enumerate() {
                 let fault = match part {
-                    CodeGroup::Named(id) => {
-                        (!known.contains(id)).then_some("the plan has no such group")
+                    CodeGroup::Named(name) => {
+                        (!known.contains(name.id())).then_some("the plan has no such group")
                     }
                     CodeGroup::Listed { codes, .. } => codes.is_empty().then_some("lists no code"),
                     CodeGroup::Range { from, to, .. } => {
@@ -318,13 +318,8 @@ impl Plan {
 
     /// Whether the services of a benefit use a limit.
     pub fn is_used(&self, limit: &Limit, benefit: &Benefit) -> bool {
-        match limit.kind {
-            LimitKind::Deductible => benefit.deductible,
-            LimitKind::OutOfPocket => true,
-            LimitKind::Ceiling | LimitKind::Copay | LimitKind::LeastShare => {
-                benefit.limits.iter().any(|used| self.holds(limit, used))
-            }
-        }
+        let mut used = self.limits_of(benefit);
+        used.any(|at| self.limits.get(at).is_some_and(|own| own.id == limit.id))
     }
 }
 
@@ -354,12 +349,11 @@ fn samples_of(part: &CodeGroup, groups: &[Group], most: usize) -> Vec<(String, S
                 .map(|code| (system.clone(), code.clone()))
                 .collect()
         }
-        CodeGroup::Named(id) => {
+        CodeGroup::Named(name) => {
             let Some(rest) = most.checked_sub(1) else {
                 return Vec::new();
             };
-            let group = groups.iter().find(|group| group.id == *id);
-            let parts = group.iter().flat_map(|group| &group.codes);
+            let parts = name.of(groups).into_iter().flat_map(|group| &group.codes);
             parts
                 .flat_map(|part| samples_of(part, groups, rest))
                 .collect()

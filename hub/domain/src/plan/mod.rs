@@ -6,15 +6,18 @@ mod codes;
 mod faults;
 mod limit;
 mod regulation;
+mod services;
 
 pub use base::{BasePlan, BaseRate};
 pub use benefit::{AuthorisationRule, Benefit, Exception, Exclusion, Tier, TierTerms, Waiver};
-pub use codes::{CodeGroup, Group, MOST_DEPTH};
+pub use codes::{CodeGroup, Group, GroupName, MOST_DEPTH};
 pub use limit::{Limit, LimitKind, LimitOwner, LimitPer, LimitUnit};
 pub use regulation::{Breach, Regulation, Requirement};
+pub use services::Services;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clinical::Terms;
 use crate::date::{Calendar, Date};
 use crate::ids::{LimitCode, ParticipantId, PlanId, TariffId};
 use crate::money::{Amount, Currency, Rate, round_half_up};
@@ -73,6 +76,13 @@ pub struct Plan {
     /// What it pays of procedures that are done together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub procedures: Vec<ProcedureRule>,
+    /// What it makes of the clinical rules' findings.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub clinical: Terms,
+}
+
+fn is_usual(terms: &Terms) -> bool {
+    *terms == Terms::default()
 }
 
 /// When a yearly limit starts anew.
@@ -215,15 +225,7 @@ impl Plan {
 
     /// The benefit that a service falls under: the longest matching code, the earlier benefit on a tie.
     pub fn benefit(&self, system: &str, code: &str) -> Option<&Benefit> {
-        let mut best: Option<(usize, &Benefit)> = None;
-        for benefit in &self.benefits {
-            if let Some(length) = self.longest(&benefit.codes, system, code)
-                && best.is_none_or(|(longest, _)| length > longest)
-            {
-                best = Some((length, benefit));
-            }
-        }
-        best.map(|(_, benefit)| benefit)
+        Services::of(self).benefit(system, code)
     }
 
     /// How specifically a code is among others, or `None` where it is not.
@@ -237,6 +239,32 @@ impl Plan {
     /// The limit of a code.
     pub fn limit(&self, id: &LimitCode) -> Option<&Limit> {
         self.limits.iter().find(|limit| limit.id == *id)
+    }
+
+    /// The limits that the services of a benefit use, by their places in the plan.
+    pub fn limits_of(&self, benefit: &Benefit) -> impl Iterator<Item = usize> {
+        let place = |id: &LimitCode| self.limits.iter().position(|limit| limit.id == *id);
+        let mut named = vec![false; self.limits.len()];
+        for id in &benefit.limits {
+            let mut inner = place(id);
+            // What holds a limit that is used is used with it.
+            while let Some(at) = inner
+                && let (Some(named), Some(limit)) = (named.get_mut(at), self.limits.get(at))
+                && !*named
+            {
+                *named = true;
+                inner = limit.within.as_ref().and_then(place);
+            }
+        }
+        let limits = self.limits.iter().zip(named).enumerate();
+        limits.filter_map(|(at, (limit, is_named))| {
+            let is_used = match limit.kind {
+                LimitKind::Deductible => benefit.deductible,
+                LimitKind::OutOfPocket => true,
+                LimitKind::Ceiling | LimitKind::Copay | LimitKind::LeastShare => is_named,
+            };
+            is_used.then_some(at)
+        })
     }
 
     /// Whether a limit is used with another one: is it, or holds it.

@@ -1,6 +1,7 @@
 //! Step 6: is a pre-authorisation needed, and there?
 
-use super::{Judging, Verdict, input};
+use super::{Judging, Verdict};
+use crate::decision::Input;
 use crate::money::Amount;
 use crate::plan::AuthorisationRule;
 use crate::reason::Reason;
@@ -11,8 +12,7 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
         return Verdict::Go;
     };
     let is_small = judging.billed <= benefit.authorisation_over;
-    if judging.line.authorisation.is_some() || is_small && benefit.authorisation_over > Amount::ZERO
-    {
+    if judging.authorised.is_some() || is_small && benefit.authorisation_over > Amount::ZERO {
         return Verdict::Go;
     }
     match &benefit.authorisation {
@@ -25,7 +25,7 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
         AuthorisationRule::Refuse => Verdict::Refuse(Reason::AuthorisationMissing),
         AuthorisationRule::Pend => {
             judging.pended = true;
-            let rule = judging.rule(benefit.id.as_str());
+            let rule = judging.rule_of_benefit();
             judging.note(
                 6,
                 Reason::AuthorisationPended,
@@ -37,9 +37,12 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
             Verdict::Go
         }
         AuthorisationRule::Penalty { rate } => {
-            let inputs = vec![input("rate", judging.rate), input("penalty_rate", rate)];
+            let inputs = vec![
+                Input::new("rate", judging.rate),
+                Input::new("penalty_rate", *rate),
+            ];
             judging.rate = judging.rate.max(*rate);
-            let rule = judging.rule(benefit.id.as_str());
+            let rule = judging.rule_of_benefit();
             judging.note(
                 6,
                 Reason::AuthorisationPenalty,

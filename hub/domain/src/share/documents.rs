@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    AuthorisedLine, Case, CoverTerms, Frame, LineTerms, Split, bill_day, bill_diagnoses, bill_lines,
+    AuthorisedLine, Case, CoverTerms, Frame, LineTerms, RefusedLines, Split, bill_day,
+    bill_diagnoses, bill_lines,
 };
 use crate::bill::{Bill, Line};
 use crate::coverage::{Cover, Person};
@@ -54,6 +55,9 @@ pub struct Documents {
     /// What was authorised, by the number that lines name. A line whose number is not here has no authorisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorisations: Vec<Authorised>,
+    /// The lines that clinical rules refuse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedLines>,
     /// What is left of limits. The others are whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remainders: Vec<Left>,
@@ -103,6 +107,9 @@ pub struct Standing {
 pub struct Authorised {
     /// Its number.
     pub number: String,
+    /// Whose leave it is; everybody's, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insurer: Option<ParticipantId>,
     /// The most units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
@@ -257,7 +264,7 @@ impl Documents {
         })
     }
 
-    fn cover(&self, plan: &Plan, member: MemberId) -> Cover {
+    pub(crate) fn cover(&self, plan: &Plan, member: MemberId) -> Cover {
         let facts = self.covers.iter().find(|own| own.insurer == plan.insurer);
         let certificate = facts.and_then(|own| own.certificate.as_deref());
         Cover {
@@ -276,7 +283,7 @@ impl Documents {
         }
     }
 
-    fn terms<'a>(
+    pub(crate) fn terms<'a>(
         &'a self,
         covers: &'a [Cover],
         day: Date,
@@ -290,13 +297,14 @@ impl Documents {
                 tariff: tariff.transpose()?,
                 contract: self.contract(&plan.insurer, day),
                 said: None,
+                refused: RefusedLines::by(&plan.insurer, &self.refused),
             })
         };
         let rows = self.plans.iter().zip(covers).enumerate();
         rows.map(terms).collect()
     }
 
-    fn base(&self, day: Date) -> Result<Option<(&BasePlan, &Tariff)>, Vec<Problem>> {
+    pub(crate) fn base(&self, day: Date) -> Result<Option<(&BasePlan, &Tariff)>, Vec<Problem>> {
         let Some(plan) = &self.base else {
             return Ok(None);
         };
@@ -333,15 +341,22 @@ impl Documents {
         latest(self.tariffs.iter().filter(with_insurer), day)
     }
 
-    fn line_terms(&self, line: &Line) -> LineTerms {
-        let of_line = |own: &&Authorised| line.authorisation.as_ref() == Some(&own.number);
-        let authorised = self.authorisations.iter().find(of_line);
-        LineTerms {
-            network: self.plans.iter().map(|plan| self.tier(plan)).collect(),
-            authorisation: authorised.map(|own| AuthorisedLine {
+    pub(crate) fn line_terms(&self, line: &Line) -> LineTerms {
+        let authorised = |plan: &Plan| {
+            let of_line = |own: &&Authorised| {
+                let by = own.insurer.as_ref();
+                line.authorisation.as_ref() == Some(&own.number)
+                    && by.is_none_or(|by| *by == plan.insurer)
+            };
+            let found = self.authorisations.iter().find(of_line);
+            found.map(|own| AuthorisedLine {
                 quantity: own.quantity,
                 amount: own.amount,
-            }),
+            })
+        };
+        LineTerms {
+            network: self.plans.iter().map(|plan| self.tier(plan)).collect(),
+            authorised: self.plans.iter().map(authorised).collect(),
         }
     }
 
@@ -408,7 +423,7 @@ impl Documents {
     }
 
     /// Everything that is wrong with the documents, whatever bill they are for.
-    fn problems(&self) -> Vec<Problem> {
+    pub fn problems(&self) -> Vec<Problem> {
         let bad =
             |pointer: String, detail: &str| Problem::new(ProblemCode::BadValue, pointer, detail);
         let mut problems = Vec::new();
@@ -480,7 +495,7 @@ fn id_of(name: &str) -> Uuid {
 }
 
 /// The day a bill is about: as it says, else the first day of any of its lines.
-fn first_day(bill: &Bill, head: &Head) -> Option<Date> {
+pub(crate) fn first_day(bill: &Bill, head: &Head) -> Option<Date> {
     let lines = bill.lines.iter().filter_map(|line| line.serviced.as_ref());
     let days = lines.flat_map(|period| [&period.start, &period.end]);
     let earliest = || days.flatten().filter_map(When::first_day).min();

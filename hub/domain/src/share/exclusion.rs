@@ -1,4 +1,5 @@
-//! Step 4: what the plan does not pay for, unless a circumstance lifts it.
+//! Step 4: what the plan does not pay for: what it excludes, unless a circumstance lifts it, and what its clinical
+//! terms refuse.
 
 use super::{Judging, Verdict};
 use crate::plan::Exception;
@@ -18,6 +19,8 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     });
     if excluded {
         Verdict::Refuse(Reason::Excluded)
+    } else if judging.terms.refused.contains(&line.seq) {
+        Verdict::Refuse(Reason::ClinicallyRefused)
     } else {
         Verdict::Go
     }

@@ -1,14 +1,18 @@
 //! Which remainders a bill may touch: found before anything is locked, so that a store locks them in one order.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{BillLine, Case, OpenLimit, rank};
+use super::{BillLine, Case, CoverTerms, OpenLimit, rank};
 use crate::date::Date;
 use crate::limit::{self, LimitKey, LimitNeed};
 use crate::money::{Amount, Rate};
-use crate::plan::{Benefit, LimitPer, LimitUnit};
+use crate::plan::{Benefit, Limit, LimitPer, LimitUnit, Services};
+
+/// Room for so many remainders is made at once; a bill that touches more is a rare one.
+const MANY_NEEDS: usize = 64;
 
 /// A case with its lines in order of judgement, the benefit of each before each insurer, and the remainders
 /// that they may touch.
@@ -19,16 +23,52 @@ pub struct Frame<'a> {
     pub(super) order: Vec<usize>,
     /// What each line asks: as billed, else by the first tariff that prices it.
     pub(super) billed: Vec<Option<Amount>>,
-    /// For each line, for each cover.
-    pub(super) places: Vec<Vec<Place<'a>>>,
+    /// Each line before each cover.
+    pub(super) places: Places<'a>,
     needs: Vec<LimitNeed>,
+    /// The limits that lines use, as their places name them.
+    used: Vec<Used>,
+}
+
+/// Each line before each cover.
+#[derive(Debug)]
+pub(super) struct Places<'a> {
+    covers: usize,
+    /// All of the first line, then all of the second.
+    all: Vec<Place<'a>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(case: &Case<'_>) -> Places<'a> {
+        let mut all = Vec::new();
+        let covers = case.covers.len();
+        all.resize_with(covers.saturating_mul(case.lines.len()), Place::default);
+        Places { covers, all }
+    }
+
+    /// A line before a cover.
+    pub(super) fn get(&self, line: usize, cover: usize) -> Option<&Place<'a>> {
+        self.all.get(line * self.covers + cover)
+    }
+
+    /// The same, to say more of it.
+    pub(super) fn get_mut(&mut self, line: usize, cover: usize) -> Option<&mut Place<'a>> {
+        self.all.get_mut(line * self.covers + cover)
+    }
+
+    fn of_line(&mut self, line: usize) -> &mut [Place<'a>] {
+        let start = line * self.covers;
+        let own = self.all.get_mut(start..start + self.covers);
+        own.unwrap_or_default()
+    }
 }
 
 /// A line before an insurer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Place<'a> {
     pub(super) benefit: Option<&'a Benefit>,
-    limits: Vec<Used>,
+    /// Where its limits stand among all that are used.
+    limits: Range<usize>,
     /// What is recognised of the price of each unit; empty where nothing was done together.
     pub(super) ranks: Vec<Rate>,
 }
@@ -49,13 +89,12 @@ impl<'a> Frame<'a> {
     pub fn new(case: &'a Case<'a>) -> Frame<'a> {
         let mut order: Vec<usize> = (0..case.lines.len()).collect();
         order.sort_by_key(|&at| case.lines.get(at).map(|line| (line.date, line.seq)));
-        let mut needs = Needs::default();
-        let mut places: Vec<Vec<Place<'a>>> = Vec::new();
-        places.resize_with(case.lines.len(), Vec::new);
+        let mut needs = Needs::of(case);
+        let mut places = Places::of(case);
         // In the order of judgement, so that the order of sending means nothing to the needs either.
         for &at in &order {
-            if let (Some(line), Some(place)) = (case.lines.get(at), places.get_mut(at)) {
-                *place = needs.places(case, line);
+            if let Some(line) = case.lines.get(at) {
+                needs.places(line, places.of_line(at));
             }
         }
         rank::look_over(case, &order, &mut places);
@@ -70,6 +109,7 @@ impl<'a> Frame<'a> {
             billed,
             places,
             needs: needs.found,
+            used: needs.used,
         }
     }
 
@@ -85,7 +125,7 @@ impl<'a> Frame<'a> {
         cover: usize,
         left: &[i64],
     ) -> Vec<OpenLimit<'a>> {
-        let place = self.places.get(line).and_then(|places| places.get(cover));
+        let place = self.places.get(line, cover);
         let plan = self.case.covers.get(cover).map(|terms| terms.plan);
         let (Some(place), Some(plan)) = (place, plan) else {
             return Vec::new();
@@ -103,7 +143,10 @@ impl<'a> Frame<'a> {
                 visit: used.visit,
             })
         };
-        place.limits.iter().filter_map(open).collect()
+        let used = self.used.get(place.limits.clone()).unwrap_or_default();
+        let mut limits = Vec::with_capacity(used.len());
+        limits.extend(used.iter().filter_map(open));
+        limits
     }
 }
 
@@ -119,60 +162,153 @@ fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
     (asked <= Amount::MAX).then_some(asked)
 }
 
-#[derive(Default)]
-struct Needs {
+/// Finds the remainders of lines that come in the order of their days: a stretch that has ended does not come again.
+struct Needs<'a> {
+    case: &'a Case<'a>,
+    /// What each cover pays for.
+    services: Vec<Services<'a>>,
     found: Vec<LimitNeed>,
-    places: FxHashMap<LimitKey, usize>,
-    /// (cover, limit, date) → remainders: lines of one day share theirs.
-    known: FxHashMap<(usize, usize, Date), Used>,
-    /// (cover, kind of stretch, date) → the stretch: limits of one kind share theirs.
-    stretches: FxHashMap<(usize, LimitPer, Date), Option<Arc<str>>>,
+    /// The limits that lines use, those of one line before one insurer together.
+    used: Vec<Used>,
+    /// The day of the line that is looked at.
+    day: Option<Date>,
+    /// What the day's lines of a benefit use: its cover, it, and where it stands in `used`.
+    known: Vec<(usize, &'a Benefit, Range<usize>)>,
+    /// The day's stretches: limits of one cover and kind share theirs.
+    stretches: Vec<(usize, LimitPer, Option<Arc<str>>)>,
+    /// For each cover, for each limit of its plan, where it was used last.
+    last: Vec<Vec<Option<Used>>>,
+    /// Where covers of one account are one insurer's, and so may share remainders: each by its key.
+    shared: Option<FxHashMap<LimitKey, usize>>,
 }
 
-impl Needs {
-    fn places<'a>(&mut self, case: &'a Case<'a>, line: &BillLine<'a>) -> Vec<Place<'a>> {
-        let mut places = Vec::with_capacity(case.covers.len());
-        for (cover, terms) in case.covers.iter().enumerate() {
-            let benefit = terms.plan.benefit(line.system, line.code);
-            let mut limits = Vec::new();
-            for (at, limit) in terms.plan.limits.iter().enumerate() {
-                if benefit.is_some_and(|benefit| terms.plan.is_used(limit, benefit)) {
-                    let known = self.known.get(&(cover, at, line.date)).copied();
-                    limits.push(known.unwrap_or_else(|| {
-                        let (plan, owner) = (terms.plan, terms.cover);
-                        let of = (cover, limit.per, line.date);
-                        let stretch = self.stretches.entry(of).or_insert_with(|| {
-                            limit::stretch(plan, limit.per, owner, line.date, case.visit)
-                        });
-                        let need = stretch.clone();
-                        let need = need.map(|within| limit::need(plan, limit, owner, within));
-                        let visit = need.as_ref().filter(|_| limit.unit == LimitUnit::Visits);
-                        let visit = visit.map(|need| need.of_visit(case.visit));
-                        let used = Used {
-                            limit: at,
-                            slot: need.map(|need| self.slot(need)),
-                            visit: visit.map(|need| self.slot(need)),
-                        };
-                        self.known.insert((cover, at, line.date), used);
-                        used
-                    }));
-                }
-            }
-            places.push(Place {
-                benefit,
-                limits,
-                ranks: Vec::new(),
-            });
+impl<'a> Needs<'a> {
+    fn of(case: &'a Case<'a>) -> Needs<'a> {
+        let covers = case.covers.iter().enumerate();
+        let owner = |terms: &CoverTerms<'a>| (terms.cover.account, &terms.plan.insurer);
+        let mut twins = covers.filter(|(at, terms)| {
+            let mut earlier = case.covers.iter().take(*at);
+            earlier.any(|own| owner(own) == owner(terms))
+        });
+        let limits = case.covers.iter().map(|terms| terms.plan.limits.len());
+        let many = limits.clone().sum::<usize>().min(MANY_NEEDS);
+        let services = case.covers.iter().map(|terms| Services::of(terms.plan));
+        Needs {
+            case,
+            services: services.collect(),
+            found: Vec::with_capacity(many),
+            used: Vec::with_capacity(many),
+            day: None,
+            known: Vec::new(),
+            stretches: Vec::new(),
+            last: limits.map(|limits| vec![None; limits]).collect(),
+            shared: twins.next().map(|_| FxHashMap::default()),
         }
-        places
+    }
+
+    /// The line's place before each insurer.
+    fn places(&mut self, line: &BillLine<'a>, places: &mut [Place<'a>]) {
+        if self.day != Some(line.date) {
+            self.day = Some(line.date);
+            self.known.clear();
+            self.stretches.clear();
+        }
+        for (cover, (terms, place)) in self.case.covers.iter().zip(places).enumerate() {
+            let services = self.services.get(cover);
+            place.benefit = services.and_then(|own| own.benefit(line.system, line.code));
+            if let Some(benefit) = place.benefit {
+                place.limits = self.limits(cover, terms, benefit, line.date);
+            }
+        }
+    }
+
+    fn limits(
+        &mut self,
+        cover: usize,
+        terms: &'a CoverTerms<'a>,
+        benefit: &'a Benefit,
+        date: Date,
+    ) -> Range<usize> {
+        let mut known = self.known.iter();
+        let same = |row: &&(usize, &Benefit, _)| row.0 == cover && std::ptr::eq(row.1, benefit);
+        if let Some((.., limits)) = known.find(same) {
+            return limits.clone();
+        }
+        let start = self.used.len();
+        for at in terms.plan.limits_of(benefit) {
+            if let Some(limit) = terms.plan.limits.get(at) {
+                let used = self.use_limit((cover, terms), (at, limit), date);
+                self.used.push(used);
+            }
+        }
+        let limits = start..self.used.len();
+        self.known.push((cover, benefit, limits.clone()));
+        limits
+    }
+
+    fn use_limit(
+        &mut self,
+        (cover, terms): (usize, &CoverTerms<'a>),
+        (at, limit): (usize, &Limit),
+        date: Date,
+    ) -> Used {
+        let last = self.last.get(cover).and_then(|last| *last.get(at)?);
+        let place = self.stretch(cover, terms, limit.per, date);
+        let stretch = self.stretches.get(place).and_then(|row| row.2.as_ref());
+        let Some(stretch) = stretch else {
+            return Used {
+                limit: at,
+                slot: None,
+                visit: None,
+            };
+        };
+        let still = last.filter(|used| {
+            let need = used.slot.and_then(|slot| self.found.get(slot));
+            need.is_some_and(|need| need.key.stretch == *stretch)
+        });
+        if let Some(used) = still {
+            return used;
+        }
+        let need = limit::need(terms.plan, limit, terms.cover, stretch.clone());
+        let counts_visits = limit.unit == LimitUnit::Visits;
+        let visit = counts_visits.then(|| need.of_visit(self.case.visit));
+        let used = Used {
+            limit: at,
+            slot: Some(self.slot(need)),
+            visit: visit.map(|need| self.slot(need)),
+        };
+        let last = self.last.get_mut(cover);
+        if let Some(last) = last.and_then(|last| last.get_mut(at)) {
+            *last = Some(used);
+        }
+        used
+    }
+
+    /// Where the stretch of the day stands among those that are known.
+    fn stretch(
+        &mut self,
+        cover: usize,
+        terms: &CoverTerms<'a>,
+        per: LimitPer,
+        date: Date,
+    ) -> usize {
+        let mut known = self.stretches.iter();
+        let place = known.position(|row| (row.0, row.1) == (cover, per));
+        place.unwrap_or_else(|| {
+            let stretch = limit::stretch(terms.plan, per, terms.cover, date, self.case.visit);
+            self.stretches.push((cover, per, stretch));
+            self.stretches.len() - 1
+        })
     }
 
     fn slot(&mut self, need: LimitNeed) -> usize {
-        if let Some(slot) = self.places.get(&need.key) {
-            return *slot;
-        }
         let slot = self.found.len();
-        self.places.insert(need.key.clone(), slot);
+        if let Some(shared) = &mut self.shared {
+            let known = *shared.entry(need.key.clone()).or_insert(slot);
+            if known < slot {
+                return known;
+            }
+        }
         self.found.push(need);
         slot
     }

@@ -34,8 +34,8 @@ const BILATERAL: &str = "50";
 pub struct LineTerms {
     /// For each cover, how the provider stands in its network.
     pub network: Vec<Tier>,
-    /// The pre-authorisation that covers the line.
-    pub authorisation: Option<AuthorisedLine>,
+    /// For each cover, the insurer's pre-authorisation that the line goes by.
+    pub authorised: Vec<Option<AuthorisedLine>>,
 }
 
 /// The lines of `bill` as the rules see them. A line with details is judged as one; one that the sender takes
@@ -53,7 +53,7 @@ pub fn bill_lines<'a>(
         let (system, code) = line.item.effective().unwrap_or_default();
         let LineTerms {
             network,
-            authorisation,
+            authorised,
         } = terms(line);
         let bilateral = |modifier: &Coded| {
             let named = modifier.effective();
@@ -80,7 +80,7 @@ pub fn bill_lines<'a>(
             bilateral: line.modifiers.iter().any(bilateral),
             reference_price: None,
             substitution_refused: line.substitution_refused == Some(true),
-            authorisation,
+            authorised,
             circumstance: line.circumstance.as_deref(),
         }
     };

@@ -24,6 +24,7 @@ mod rank;
 mod split;
 mod waiting;
 
+pub(crate) use documents::first_day;
 pub use documents::{Authorised, Course, CoverFacts, Documents, Left, Standing, Unjudged};
 pub use frame::Frame;
 pub use lines::{LineTerms, bill_day, bill_diagnoses, bill_lines};
@@ -31,13 +32,14 @@ pub use package::Packages;
 pub use split::{Draw, Split};
 
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 use crate::bill::EncounterClass;
 use crate::coverage::{Cover, Person};
 use crate::date::Date;
-use crate::decision::TraceEntry;
+use crate::decision::{Input, RuleName, TraceEntry};
 use crate::exchange::ExchangeRate;
+use crate::ids::ParticipantId;
 use crate::money::{Amount, Currency, Quantity, Rate};
 use crate::party::Sector;
 use crate::plan::{BasePlan, Benefit, CodeGroup, Limit, LimitKind, LimitUnit, Plan, Tier};
@@ -84,6 +86,8 @@ pub struct CoverTerms<'a> {
     pub contract: Option<&'a Tariff>,
     /// What the insurer itself has said to the bill.
     pub said: Option<&'a InsurerSays>,
+    /// The lines that the plan's clinical terms refuse, by their numbers.
+    pub refused: &'a [u32],
 }
 
 impl<'a> CoverTerms<'a> {
@@ -105,6 +109,24 @@ pub enum InsurerSays {
     Adjusted(Vec<(u32, Amount)>),
     /// Nothing.
     Refused,
+}
+
+/// The lines of a bill that the clinical terms of an insurer's plan refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedLines {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// The numbers of the lines.
+    pub lines: Vec<u32>,
+}
+
+impl RefusedLines {
+    /// What an insurer refuses.
+    pub fn by<'a>(insurer: &ParticipantId, all: &'a [RefusedLines]) -> &'a [u32] {
+        let own = all.iter().find(|own| own.insurer == *insurer);
+        own.map_or(&[], |own| &own.lines)
+    }
 }
 
 /// A line as the rules see it.
@@ -136,8 +158,8 @@ pub struct BillLine<'a> {
     pub reference_price: Option<Amount>,
     /// Whether a substitute was ruled out, and that was approved.
     pub substitution_refused: bool,
-    /// The pre-authorisation that covers the line.
-    pub authorisation: Option<AuthorisedLine>,
+    /// For each cover, the insurer's pre-authorisation that the line goes by.
+    pub authorised: Vec<Option<AuthorisedLine>>,
     /// A circumstance that lifts exclusions.
     pub circumstance: Option<&'a str>,
 }
@@ -146,6 +168,11 @@ impl BillLine<'_> {
     /// How the provider stands in the network of a cover.
     pub(crate) fn tier(&self, cover: usize) -> Tier {
         self.network.get(cover).copied().unwrap_or(Tier::FIRST)
+    }
+
+    /// What the insurer of a cover has authorised.
+    pub(crate) fn authorised(&self, cover: usize) -> Option<AuthorisedLine> {
+        self.authorised.get(cover).copied().flatten()
     }
 }
 
@@ -201,6 +228,8 @@ pub(crate) struct Judging<'a> {
     pub(crate) billed: Amount,
     pub(crate) terms: &'a CoverTerms<'a>,
     pub(crate) tier: Tier,
+    /// What the insurer has authorised of the line.
+    pub(crate) authorised: Option<AuthorisedLine>,
     /// The remainders that the line may use, with what is left of each.
     pub(crate) limits: Vec<OpenLimit<'a>>,
     pub(crate) benefit: Option<&'a Benefit>,
@@ -239,10 +268,10 @@ impl<'a> Judging<'a> {
         &mut self,
         step: u8,
         reason: Reason,
-        rule: Option<String>,
+        rule: Option<RuleName>,
         before: Amount,
         after: Amount,
-        inputs: Vec<(Cow<'static, str>, String)>,
+        inputs: Vec<Input>,
     ) {
         let insurer = Some(self.terms.plan.insurer.clone());
         self.trace.push(TraceEntry {
@@ -256,12 +285,15 @@ impl<'a> Judging<'a> {
         });
     }
 
-    /// How the trace names a rule of the plan: "plan/version#part".
-    pub(crate) fn rule(&self, part: &str) -> Option<String> {
-        Some(format!(
-            "{}/{}#{part}",
-            self.terms.plan.id, self.terms.plan.version
-        ))
+    /// How the trace names a rule of the plan.
+    pub(crate) fn rule(&self, part: impl Into<SmolStr>) -> Option<RuleName> {
+        let plan = self.terms.plan;
+        Some(RuleName::new(&plan.id, plan.version, part.into()))
+    }
+
+    /// How the trace names the benefit.
+    pub(crate) fn rule_of_benefit(&self) -> Option<RuleName> {
+        self.benefit.and_then(|benefit| self.rule(&benefit.id))
     }
 
     /// Whether the bill names one of these diagnoses.
@@ -287,12 +319,4 @@ impl<'a> Judging<'a> {
             .min()
             .map(|left| Amount::new(left).unwrap_or(Amount::MAX))
     }
-}
-
-/// An input of a trace entry.
-pub(crate) fn input(
-    name: &'static str,
-    value: impl std::fmt::Display,
-) -> (Cow<'static, str>, String) {
-    (Cow::Borrowed(name), value.to_string())
 }

@@ -3,8 +3,8 @@
 use std::ops::Add;
 
 use super::{BillLine, Case};
-use crate::decision::{InsurerShare, LineShare, TraceEntry};
-use crate::money::Amount;
+use crate::decision::{Input, InsurerShare, LineShare, RuleName, TraceEntry};
+use crate::money::{Amount, Quantity};
 use crate::reason::Reason;
 use crate::tariff::{Package, Tariff};
 
@@ -17,7 +17,7 @@ struct Packed {
     /// The line that names the package.
     seq: u32,
     /// What says so: tariff, version and code.
-    rule: String,
+    rule: RuleName,
     /// All its lines, that one first, with what was asked for each.
     parts: Vec<(u32, Amount)>,
 }
@@ -112,7 +112,11 @@ impl<'a> Case<'a> {
         let document = tariff.document();
         Some(Packed {
             seq: line.seq,
-            rule: format!("{}/{}#{}", document.id, document.version, package.code.code),
+            rule: RuleName::new(
+                &document.id,
+                document.version,
+                package.code.code.as_str().into(),
+            ),
             parts: line.parts.clone(),
         })
     }
@@ -173,7 +177,7 @@ impl Packed {
                 rule: Some(self.rule.clone()),
                 before: of(&asked, at),
                 after: of(&allowed, at),
-                inputs: vec![super::input("package", self.seq)],
+                inputs: vec![Input::new("package", Quantity::whole(self.seq))],
             };
             let (mut steps, mut reasons) = trace.take().unwrap_or_default();
             steps.push(entry);

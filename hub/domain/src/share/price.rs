@@ -1,6 +1,7 @@
 //! Step 8: what is recognised of what is billed.
 
-use super::{Judging, Verdict, input};
+use super::{Judging, Verdict};
+use crate::decision::{Input, RuleName};
 use crate::money::Amount;
 use crate::reason::Reason;
 use crate::tariff::{Tariff, UnitPrice};
@@ -39,10 +40,10 @@ fn by_agreed_price(judging: &mut Judging<'_>) {
             true => Reason::OverContract,
             false => Reason::OverTariff,
         };
-        let rule = format!("{}/{}#{}", document.id, document.version, line.code);
+        let rule = RuleName::new(&document.id, document.version, line.code.into());
         let inputs = vec![
-            input("price", price.rounded()),
-            input("quantity", judging.quantity),
+            Input::new("price", price.rounded()),
+            Input::new("quantity", judging.quantity),
         ];
         judging.note(8, reason, Some(rule), asked, full, inputs);
     }
@@ -62,10 +63,9 @@ fn by_rank(judging: &mut Judging<'_>, price: Option<UnitPrice>, sides: i128) {
     }
     judging.by_price = ranked;
     judging.allowed = ranked;
-    let list: Vec<String> = ranks.iter().map(ToString::to_string).collect();
     let inputs = vec![
-        input("price", one.rounded()),
-        input("ranks", list.join(" ")),
+        Input::new("price", one.rounded()),
+        Input::new("ranks", ranks),
     ];
     let rule = judging.rule("procedures");
     judging.note(8, Reason::OverRank, rule, full, ranked, inputs);
@@ -84,8 +84,8 @@ fn by_reference_price(judging: &mut Judging<'_>) {
     };
     if let Some(reference) = line.reference_price.or_else(of_tariff) {
         let inputs = vec![
-            input("reference_price", reference),
-            input("quantity", judging.quantity),
+            Input::new("reference_price", reference),
+            Input::new("quantity", judging.quantity),
         ];
         cap(
             judging,
@@ -97,32 +97,21 @@ fn by_reference_price(judging: &mut Judging<'_>) {
 }
 
 fn by_authorised_amount(judging: &mut Judging<'_>) {
-    if let Some(amount) = judging
-        .line
-        .authorisation
-        .and_then(|authorised| authorised.amount)
-    {
+    if let Some(amount) = judging.authorised.and_then(|own| own.amount) {
         cap(
             judging,
             Reason::AuthorisedAmount,
             amount,
-            vec![input("authorised", amount)],
+            vec![Input::new("authorised", amount)],
         );
     }
 }
 
-fn cap(
-    judging: &mut Judging<'_>,
-    reason: Reason,
-    most: Amount,
-    inputs: Vec<(std::borrow::Cow<'static, str>, String)>,
-) {
+fn cap(judging: &mut Judging<'_>, reason: Reason, most: Amount, inputs: Vec<Input>) {
     let before = judging.allowed;
     if most < before {
         judging.allowed = most;
-        let rule = judging
-            .benefit
-            .and_then(|benefit| judging.rule(benefit.id.as_str()));
+        let rule = judging.rule_of_benefit();
         judging.note(8, reason, rule, before, most, inputs);
     }
 }

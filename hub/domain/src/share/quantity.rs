@@ -1,6 +1,7 @@
 //! Step 7: how much of the quantity is covered.
 
-use super::{Judging, OpenLimit, Verdict, input};
+use super::{Judging, OpenLimit, Verdict};
+use crate::decision::Input;
 use crate::money::Quantity;
 use crate::plan::LimitUnit;
 use crate::reason::Reason;
@@ -10,9 +11,7 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let line = judging.line;
     let asked = line.quantity;
     let maximum = judging.benefit.and_then(|benefit| benefit.max_quantity);
-    let authorised = line
-        .authorisation
-        .and_then(|authorised| authorised.quantity);
+    let authorised = judging.authorised.and_then(|own| own.quantity);
     let room = judging.limits.iter().filter_map(room).min();
     let covered = [maximum, authorised, room]
         .into_iter()
@@ -24,10 +23,8 @@ pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     judging.quantity = covered;
     judging.asked = covered.part_of(asked, judging.billed);
     if covered < asked {
-        let rule = judging
-            .benefit
-            .and_then(|benefit| judging.rule(benefit.id.as_str()));
-        let inputs = vec![input("asked", asked), input("covered", covered)];
+        let rule = judging.rule_of_benefit();
+        let inputs = vec![Input::new("asked", asked), Input::new("covered", covered)];
         let (before, after) = (judging.billed, judging.asked);
         judging.note(7, Reason::QuantityCapped, rule, before, after, inputs);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::frame::Place;
+use super::frame::Places;
 use super::{BillLine, Case, CoverTerms};
 use crate::date::Date;
 use crate::money::{Amount, Rate};
@@ -15,7 +15,7 @@ use crate::plan::ProcedureRule;
 const MOST_UNITS: i64 = 100;
 
 /// Notes in `places` what is recognised of each unit's price, for each line and insurer.
-pub(super) fn look_over(case: &Case<'_>, order: &[usize], places: &mut [Vec<Place<'_>>]) {
+pub(super) fn look_over(case: &Case<'_>, order: &[usize], places: &mut Places<'_>) {
     for (cover, terms) in case.covers.iter().enumerate() {
         for rule in &terms.plan.procedures {
             let days = of_one_day(case, (cover, terms), rule, order, places);
@@ -33,14 +33,14 @@ fn of_one_day(
     (cover, terms): (usize, &CoverTerms<'_>),
     rule: &ProcedureRule,
     order: &[usize],
-    places: &[Vec<Place<'_>>],
+    places: &Places<'_>,
 ) -> BTreeMap<Date, Vec<(Amount, usize)>> {
     let mut days: BTreeMap<Date, Vec<(Amount, usize)>> = BTreeMap::new();
     for &at in order {
         let Some(line) = case.lines.get(at) else {
             continue;
         };
-        let place = places.get(at).and_then(|places| places.get(cover));
+        let place = places.get(at, cover);
         let is_free = place.is_some_and(|own| own.benefit.is_some() && own.ranks.is_empty());
         let named = terms.plan.longest(&rule.codes, line.system, line.code);
         if is_free && named.is_some() {
@@ -71,7 +71,7 @@ fn rank(
     cover: usize,
     rule: &ProcedureRule,
     mut together: Vec<(Amount, usize)>,
-    places: &mut [Vec<Place<'_>>],
+    places: &mut Places<'_>,
 ) {
     // Of equals the earlier line comes first: the sort keeps their order.
     together.sort_by_key(|(costs, _)| std::cmp::Reverse(*costs));
@@ -87,8 +87,7 @@ fn rank(
             .by_ref()
             .take(usize::try_from(units).unwrap_or(1))
             .collect();
-        let place = places.get_mut(at).and_then(|places| places.get_mut(cover));
-        if let Some(place) = place {
+        if let Some(place) = places.get_mut(at, cover) {
             place.ranks = of_line;
         }
     }

@@ -1,10 +1,14 @@
 //! Steps 9 to 15: across lines and insurers.
 
-use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict, input};
-use crate::decision::{InsurerShare, LineShare, TraceEntry};
+use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict};
+use crate::decision::{Input, InsurerShare, LineShare, RuleName, TraceEntry};
 use crate::money::{Amount, Quantity, Rate, round_half_up};
 use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
 use crate::reason::Reason;
+use smol_str::SmolStr;
+
+/// How many steps change something of most lines.
+const FEW_STEPS: usize = 8;
 
 /// The shares of a bill and what they use up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,7 @@ impl<'a> Frame<'a> {
         let mut left = left.to_vec();
         let mut split = Split {
             lines: Vec::with_capacity(self.order.len()),
-            draws: Vec::new(),
+            draws: Vec::with_capacity(self.needs().len()),
         };
         for &at in &self.order {
             if let Some(line) = self.case.lines.get(at) {
@@ -68,11 +72,15 @@ impl<'a> Frame<'a> {
         let Some(billed) = self.billed.get(at).copied().flatten() else {
             return unpriced(line, self);
         };
-        let mut trace = Vec::new();
+        let mut trace = Vec::with_capacity(FEW_STEPS);
         let (base, subsidy) = self.base_share(line, billed, &mut trace);
         let covers = 0..self.case.covers.len();
         let mut alone: Vec<Alone<'_>> = covers
-            .filter_map(|cover| self.judge(at, cover, line, billed, base, left))
+            .filter_map(|cover| {
+                // What the base insurer's step left stands before the first insurer's own.
+                let trace = std::mem::take(&mut trace);
+                self.judge(at, cover, line, (billed, base), left, trace)
+            })
             .collect();
 
         let refuses = |one: &&Alone<'_>| {
@@ -106,7 +114,10 @@ impl<'a> Frame<'a> {
                     && one.refused.is_none()
                     && one.judged.terms.said.is_none(),
             });
-            trace.append(&mut one.judged.trace);
+            match trace.is_empty() {
+                true => trace = std::mem::take(&mut one.judged.trace),
+                false => trace.append(&mut one.judged.trace),
+            }
         }
         // Where the provider is in the network of one insurer and another recognises more than their price,
         // that one pays first: nobody waives what somebody pays.
@@ -178,12 +189,12 @@ impl<'a> Frame<'a> {
             return nothing;
         };
         TraceEntry {
-            rule: Some(format!("{}/{}#{}", plan.id, plan.version, line.code)),
+            rule: Some(RuleName::new(&plan.id, plan.version, line.code.into())),
             after: rate.share_of(price.times(line.quantity)),
             inputs: vec![
-                input("rate", rate),
-                input("price", price.rounded()),
-                input("quantity", line.quantity),
+                Input::new("rate", rate),
+                Input::new("price", price.rounded()),
+                Input::new("quantity", line.quantity),
             ],
             ..nothing
         }
@@ -195,18 +206,19 @@ impl<'a> Frame<'a> {
         at: usize,
         cover: usize,
         line: &'s BillLine<'s>,
-        billed: Amount,
-        base: Amount,
+        (billed, base): (Amount, Amount),
         left: &[i64],
+        trace: Vec<TraceEntry>,
     ) -> Option<Alone<'s>> {
         let terms = self.case.covers.get(cover)?;
-        let place = self.places.get(at).and_then(|places| places.get(cover));
+        let place = self.places.get(at, cover);
         let mut judged = Judging {
             case: self.case,
             line,
             billed,
             terms,
             tier: line.tier(cover),
+            authorised: line.authorised(cover),
             limits: self.open_limits(at, cover, left),
             benefit: place.and_then(|place| place.benefit),
             ranks: place
@@ -219,13 +231,20 @@ impl<'a> Frame<'a> {
             by_price: Amount::ZERO,
             allowed: Amount::ZERO,
             pended: false,
-            trace: Vec::new(),
+            trace,
         };
         for rule in RULES {
             if let Verdict::Refuse(reason) = rule(&mut judged) {
-                let (step, part) = (step_of(reason), judged.benefit.map(|own| own.id.as_str()));
+                let part = judged.benefit.map(|own| SmolStr::from(&own.id));
                 let rule = judged.rule(part.unwrap_or_default());
-                judged.note(step, reason, rule, billed, Amount::ZERO, Vec::new());
+                judged.note(
+                    step_of(reason),
+                    reason,
+                    rule,
+                    billed,
+                    Amount::ZERO,
+                    Vec::new(),
+                );
                 return Some(Alone {
                     judged,
                     refused: Some(reason),
@@ -282,41 +301,32 @@ impl CostShare {
             .left_of(LimitKind::Deductible)
             .unwrap_or_default()
             .min(allowed);
+        let rest = allowed - deductible;
         let copay = judged.copay;
         let once = judged.left_of(LimitKind::Copay).unwrap_or_default();
         let least = judged.left_of(LimitKind::LeastShare).unwrap_or_default();
         let exactly = |amount: Amount| i128::from(amount.get()) * denominator;
-        let computed = (exactly(deductible + copay + once) + judged.rate.of(allowed - deductible))
-            .min(exactly(allowed));
+        let computed =
+            (exactly(deductible + copay + once) + judged.rate.of(rest)).min(exactly(allowed));
         let exact = computed.max(exactly(least.min(allowed)));
         let mut so_far = Amount::ZERO;
-        let rule = judged
-            .benefit
-            .and_then(|benefit| judged.rule(benefit.id.as_str()));
+        let rule = judged.rule_of_benefit();
         let parts = [
-            (Reason::Deductible, deductible, Vec::new()),
-            (Reason::Copay, (deductible + copay).min(allowed), Vec::new()),
-            (
-                Reason::OnceCopay,
-                (deductible + copay + once).min(allowed),
-                Vec::new(),
-            ),
-            (
-                Reason::Coinsurance,
-                round_half_up(computed, denominator),
-                vec![
-                    input("rate", judged.rate),
-                    input("of", allowed - deductible),
-                ],
-            ),
-            (
-                Reason::LeastShare,
-                round_half_up(exact, denominator),
-                vec![input("least", least)],
-            ),
+            (Reason::Deductible, deductible),
+            (Reason::Copay, (deductible + copay).min(allowed)),
+            (Reason::OnceCopay, (deductible + copay + once).min(allowed)),
+            (Reason::Coinsurance, round_half_up(computed, denominator)),
+            (Reason::LeastShare, round_half_up(exact, denominator)),
         ];
-        for (reason, sum, inputs) in parts {
+        for (reason, sum) in parts {
             if sum > so_far {
+                let inputs = match reason {
+                    Reason::Coinsurance => {
+                        vec![Input::new("rate", judged.rate), Input::new("of", rest)]
+                    }
+                    Reason::LeastShare => vec![Input::new("least", least)],
+                    _ => Vec::new(),
+                };
                 judged.note(10, reason, rule.clone(), so_far, sum, inputs);
                 so_far = sum;
             }
@@ -344,9 +354,9 @@ fn by_mode(judged: &mut Judging<'_>, cost: &CostShare, base: Amount) -> Amount {
         judged.terms.plan.rounding.round(share, cost.denominator),
     );
     let inputs = vec![
-        input("mode", mode),
-        input("base", base),
-        input("cost_share", round_half_up(cost.exact, cost.denominator)),
+        Input::new("mode", mode),
+        Input::new("base", base),
+        Input::new("cost_share", round_half_up(cost.exact, cost.denominator)),
     ];
     let rule = judged.rule("mode");
     let before = judged.allowed;
@@ -354,7 +364,7 @@ fn by_mode(judged: &mut Judging<'_>, cost: &CostShare, base: Amount) -> Amount {
     let rounded = rounded.min(judged.allowed - base).or_zero();
     if rounded != share {
         let rule = judged.rule("rounding");
-        let inputs = vec![input("to", judged.terms.plan.rounding.to)];
+        let inputs = vec![Input::new("to", judged.terms.plan.rounding.to)];
         judged.note(11, Reason::Rounded, rule, share, rounded, inputs);
     }
     rounded
@@ -374,7 +384,7 @@ fn relieve(judged: &mut Judging<'_>, share: Amount, base: Amount) -> Amount {
             rule,
             share,
             raised,
-            vec![input("left", most)],
+            vec![Input::new("left", most)],
         );
     }
     raised
@@ -393,7 +403,7 @@ fn limit(one: &mut Alone<'_>, left: &[i64]) {
     let share = one.share;
     if most < share {
         let rule = limit_rule(&one.judged, LimitKind::Ceiling);
-        let inputs = vec![input("left", most)];
+        let inputs = vec![Input::new("left", most)];
         one.judged
             .note(13, Reason::LimitReached, rule, share, most, inputs);
         one.share = most;
@@ -401,13 +411,13 @@ fn limit(one: &mut Alone<'_>, left: &[i64]) {
 }
 
 /// The limit of a kind that leaves least.
-fn limit_rule(judged: &Judging<'_>, kind: LimitKind) -> Option<String> {
+fn limit_rule(judged: &Judging<'_>, kind: LimitKind) -> Option<RuleName> {
     let limits = judged
         .limits
         .iter()
         .filter(|open| open.limit.kind == kind && open.limit.unit == LimitUnit::Money);
     let least = limits.min_by_key(|open| open.left)?;
-    judged.rule(least.limit.id.as_str())
+    judged.rule(&least.limit.id)
 }
 
 /// Step 14: what the insurer pays after those before it, of what is still open; then what it said itself.
@@ -418,7 +428,10 @@ fn coordinate(one: &mut Alone<'_>, open: Amount, paid_before: Amount) -> Amount 
     };
     let paid = by_contract.min(open).or_zero();
     if paid < one.share {
-        let inputs = vec![input("paid_before", paid_before), input("open", open)];
+        let inputs = vec![
+            Input::new("paid_before", paid_before),
+            Input::new("open", open),
+        ];
         let rule = one.judged.rule("coordination");
         one.judged
             .note(14, Reason::Coordinated, rule, one.share, paid, inputs);
@@ -464,7 +477,7 @@ fn as_said(one: &mut Alone<'_>, computed: Amount, open: Amount) -> Amount {
             None,
             computed,
             paid,
-            vec![input("said", amount)],
+            vec![Input::new("said", amount)],
         );
     }
     paid

@@ -7,7 +7,7 @@ use takmil_domain::decision::{LineShare, Totals, TraceEntry};
 use takmil_domain::ids::LimitCode;
 use takmil_domain::limit::{self, LimitKey};
 use takmil_domain::money::Amount;
-use takmil_domain::plan::{Coordination, Limit, LimitKind, LimitUnit, Plan};
+use takmil_domain::plan::{Benefit, Coordination, Limit, LimitKind, LimitUnit, Plan};
 use takmil_domain::reason::Reason;
 
 use crate::sample::{Insurer, Outcome, Sample};
@@ -358,6 +358,40 @@ pub(crate) fn outcomes_repeat(sample: &Sample, outcome: &Outcome) -> Result<(), 
     ensure(again == *outcome, || "another outcome".to_owned())
 }
 
+/// Of the first line of each bill: there are bills enough.
+pub(crate) fn what_is_written_is_read_back(_: &Sample, outcome: &Outcome) -> Result<(), String> {
+    let Some(line) = outcome.split.lines.first() else {
+        return Ok(());
+    };
+    let written = serde_json::to_string(line).map_err(|error| error.to_string())?;
+    let read: LineShare = serde_json::from_str(&written).map_err(|error| error.to_string())?;
+    ensure(read == *line, || format!("{read:?} is not {line:?}"))?;
+    let again = serde_json::to_string(&read).map_err(|error| error.to_string())?;
+    ensure(again == written, || format!("{again} is not {written}"))
+}
+
+pub(crate) fn benefits_are_the_most_specific(
+    sample: &Sample,
+    outcome: &Outcome,
+) -> Result<(), String> {
+    for line in &outcome.split.lines {
+        let asked = sample.line(line.seq);
+        let (system, code) = (asked.system, asked.code);
+        for (share, insurer) in line.supplementary.iter().zip(&sample.insurers) {
+            let specific = |benefit: &&Benefit| insurer.plan.longest(&benefit.codes, system, code);
+            let named = insurer.plan.benefits.iter().rev();
+            let named = named.filter(|benefit| specific(benefit).is_some());
+            // The last of equals is the earlier one.
+            let expected = named.max_by_key(specific).map(|benefit| &benefit.id);
+            let priced = !line.reasons.contains(&Reason::NoPrice);
+            ensure(!priced || share.benefit.as_ref() == expected, || {
+                format!("{code}: {:?} is not {expected:?}", share.benefit)
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// That it holds of one line is enough: a line of a longer bill is judged as one alone, on what is left.
 pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Result<(), String> {
     let mut single = sample.clone();
@@ -376,6 +410,7 @@ pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Resul
             let mut alone = single.clone();
             alone.insurers = vec![Arc::clone(insurer)];
             alone.lines[0].network = vec![alone.lines[0].network[at]];
+            alone.lines[0].authorised = vec![alone.lines[0].authorised[at]];
             let alone = alone.outcome().split.lines[0].supplementary_total();
             let by_contract = match insurer.plan.coordination {
                 Coordination::Standard => alone,

@@ -123,6 +123,7 @@ fn an_insurers_own_word_stays_within_its_limit_and_what_is_open() {
     let check = |said: InsurerSays, expected: i64, reason: Option<Reason>| {
         let terms = CoverTerms {
             said: Some(&said),
+            refused: &[],
             ..terms(&plan, &cover)
         };
         let mut ledger = Ledger::default();

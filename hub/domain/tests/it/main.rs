@@ -20,6 +20,7 @@ mod plans;
 mod prices;
 mod properties;
 mod reach;
+mod rehearsal;
 mod sample;
 mod setting;
 mod tape;

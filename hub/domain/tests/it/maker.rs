@@ -208,6 +208,7 @@ impl<'t> Maker<'t> {
             benefits: (0..benefits).map(|at| self.benefit(at, &limits)).collect(),
             exclusions: self.tape.maybe(5, exclusion).into_iter().collect(),
             age_out: self.tape.maybe(6, age_out).into_iter().collect(),
+            clinical: takmil_domain::clinical::Terms::default(),
             procedures: self.tape.maybe(5, procedures).into_iter().collect(),
             limits,
         }
@@ -431,10 +432,15 @@ impl<'t> Maker<'t> {
             bilateral: self.tape.once_in(6),
             reference_price: self.tape.once_in(6).then(|| self.amount()),
             substitution_refused: self.tape.once_in(4),
-            authorisation: self.tape.once_in(4).then(|| AuthorisedLine {
-                quantity: self.tape.once_in(2).then(|| self.quantity()),
-                amount: self.tape.once_in(2).then(|| self.amount()),
-            }),
+            authorised: insurers
+                .iter()
+                .map(|_| {
+                    self.tape.once_in(6).then(|| AuthorisedLine {
+                        quantity: self.tape.once_in(2).then(|| self.quantity()),
+                        amount: self.tape.once_in(2).then(|| self.amount()),
+                    })
+                })
+                .collect(),
             circumstance: self
                 .tape
                 .pick(&[None, Some("accident"), Some("therapeutic")]),
@@ -445,7 +451,7 @@ impl<'t> Maker<'t> {
 fn group(tape: &mut Tape) -> CodeGroup {
     let system = tape.pick(&[None, None, None, Some("s")]).map(str::to_owned);
     match tape.below(12) {
-        9 => CodeGroup::Named(GroupId::parse("g").unwrap()),
+        9 => CodeGroup::Named(GroupId::parse("g").unwrap().into()),
         10 => CodeGroup::Listed {
             system,
             codes: ["A1", "C9"].map(str::to_owned).into(),

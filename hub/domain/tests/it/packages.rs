@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use takmil_domain::code::Code;
-use takmil_domain::decision::LineShare;
+use takmil_domain::decision::{LineShare, RuleName};
 use takmil_domain::money::Amount;
 use takmil_domain::plan::CodeGroup;
 use takmil_domain::reason::Reason;
@@ -74,7 +74,7 @@ fn a_package_is_paid_as_one_and_told_line_by_line() {
     for line in lines.iter().take(3) {
         assert!(line.reasons.contains(&Reason::InPackage), "{line:?}");
         let last = line.trace.last().unwrap();
-        assert_eq!(last.rule.as_deref(), Some("national/2#G1"));
+        assert_eq!(last.rule, Some(RuleName::parse("national/2#G1")));
     }
 }
 

@@ -56,6 +56,14 @@ const PROPERTIES: &[(&str, Property)] = &[
         laws::outcomes_repeat,
     ),
     (
+        "what is written of a line is read back as it was, trace and all",
+        laws::what_is_written_is_read_back,
+    ),
+    (
+        "a line falls under the benefit that names it most specifically, the earlier one of equals",
+        laws::benefits_are_the_most_specific,
+    ),
+    (
         "of what it would pay alone each insurer pays what its contract leaves it after earlier ones",
         laws::coordination_is_by_contract,
     ),

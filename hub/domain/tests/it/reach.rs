@@ -228,7 +228,7 @@ const SIGHTS: &[Sight] = &[
                     benefit.authorisation,
                     AuthorisationRule::Penalty { .. } | AuthorisationRule::Refuse
                 );
-                needed && sample.asks_leave && line.authorisation.is_none()
+                needed && sample.asks_leave && line.authorised.iter().all(Option::is_none)
             })
         },
     ),
@@ -293,10 +293,8 @@ const SIGHTS: &[Sight] = &[
                 let limits = sample.insurers.iter().flat_map(|own| &own.plan.limits);
                 let of_item = limits.filter(|limit| limit.per == LimitPer::Item);
                 let named = |code: &str| {
-                    entry
-                        .rule
-                        .as_deref()
-                        .is_some_and(|rule| rule.ends_with(&format!("#{code}")))
+                    let rule = entry.rule.as_ref();
+                    rule.is_some_and(|rule| rule.part() == Some(code))
                 };
                 entry.reason == Reason::LimitReached
                     && of_item.into_iter().any(|limit| named(limit.id.as_str()))

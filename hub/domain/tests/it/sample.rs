@@ -66,6 +66,7 @@ impl Sample {
                 tariff: own.tariff.as_ref(),
                 contract: own.contract.as_ref(),
                 said: own.said.as_ref(),
+                refused: &[],
             }
         }
         Case {

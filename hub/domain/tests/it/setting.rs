@@ -92,6 +92,7 @@ pub(crate) fn terms<'a>(plan: &'a Plan, cover: &'a Cover) -> CoverTerms<'a> {
         tariff: None,
         contract: None,
         said: None,
+        refused: &[],
     }
 }
 
@@ -110,7 +111,7 @@ pub(crate) fn line(seq: u32, date: Date, billed: i64) -> BillLine<'static> {
         bilateral: false,
         reference_price: None,
         substitution_refused: false,
-        authorisation: None,
+        authorised: Vec::new(),
         circumstance: None,
     }
 }

@@ -112,7 +112,10 @@ impl Bench<'_> {
             }
         }
         let interim = matches!(&matter.message.body, Body::Claim(claim) if claim.interim);
-        for (place, held_by, key, amount) in self.give_back(id, interim, &drawn) {
+        let keeps = |earlier: MessageId| {
+            earlier != id && (interim || matter.basis.keeps.contains(&earlier))
+        };
+        for (place, held_by, key, amount) in self.give_back(keeps, &drawn) {
             self.ledger.enter(
                 &key,
                 cause,
@@ -147,11 +150,10 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What goes back of the holdings used: all of it, or, for an interim bill, as much of others' as it draws.
+    /// What goes back of the holdings used: all of it, or, of those that keep what is left, as much as is drawn.
     fn give_back(
         &mut self,
-        id: MessageId,
-        interim: bool,
+        keeps: impl Fn(MessageId) -> bool,
         drawn: &[(&LimitNeed, u32, i64)],
     ) -> Vec<(u32, MessageId, LimitKey, i64)> {
         let mut back: Vec<(u32, MessageId, LimitKey, i64)> = Vec::new();
@@ -171,7 +173,7 @@ impl Bench<'_> {
                     .filter(|(need, ..)| need.key == *key)
                     .map(|(.., amount)| amount)
                     .sum();
-                let amount = if interim && *earlier != id {
+                let amount = if keeps(*earlier) {
                     (*open).min((used - already).max(0))
                 } else {
                     *open

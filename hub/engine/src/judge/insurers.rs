@@ -31,7 +31,7 @@ pub(super) fn hear(
     let mut silent = Vec::new();
     for (insurer, heard) in std::mem::take(&mut matter.heard) {
         match heard {
-            Heard::Says { says, reference } if is_usable(&says, bill) => {
+            Heard::Says { says, word } if is_usable(&says, bill) => {
                 judged.reasons.push(match says {
                     InsurerSays::Approved => Reason::InsurerApproved,
                     InsurerSays::Adjusted(_) => Reason::InsurerAdjusted,
@@ -42,10 +42,13 @@ pub(super) fn hear(
                     insurer,
                     says,
                     stand_in: false,
-                    reference,
+                    reference: word.reference,
+                    granted: word.granted,
+                    valid_until: word.valid_until,
                 });
             }
-            Heard::Pends => judged.reasons.push(Reason::InsurerPended),
+            Heard::Pends(_) => judged.reasons.push(Reason::InsurerPended),
+            Heard::Asks(_) => judged.reasons.push(Reason::InsurerAsked),
             Heard::Silent => {
                 judged.reasons.push(Reason::InsurerSilent);
                 silent.push(insurer);
@@ -66,6 +69,8 @@ pub(super) fn hear(
                     says: InsurerSays::Approved,
                     stand_in: true,
                     reference: None,
+                    granted: Vec::new(),
+                    valid_until: None,
                 });
             } else {
                 judged.reasons.push(Reason::OverStandIn);

@@ -11,7 +11,7 @@ use takmil_domain::decision::{DecidedBy, Decision, Totals};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::{Kind, Message};
-use takmil_domain::money::Amount;
+use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{Frame, InsurerSays};
@@ -46,17 +46,40 @@ pub(crate) fn effect(kind: Kind) -> Effect {
 /// What was heard of a consulted insurer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// Its word.
-    Says {
-        says: InsurerSays,
-        reference: Option<String>,
-    },
+    /// Its decision.
+    Says { says: InsurerSays, word: Word },
     /// That it will decide later.
-    Pends,
+    Pends(Word),
+    /// A question to the provider.
+    Asks(Word),
     /// Nothing in time.
     Silent,
     /// Something that cannot be used.
     Invalid,
+}
+
+impl Heard {
+    /// What an insurer said beside its decision, and whether it is a question.
+    pub(crate) fn word(&self) -> Option<(&Word, bool)> {
+        match self {
+            Heard::Says { word, .. } | Heard::Pends(word) => Some((word, false)),
+            Heard::Asks(word) => Some((word, true)),
+            Heard::Silent | Heard::Invalid => None,
+        }
+    }
+}
+
+/// What an insurer says beside its decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Its own reference.
+    pub(crate) reference: Option<String>,
+    /// In words.
+    pub(crate) note: Option<String>,
+    /// How many of a line it authorises, where that is not what was asked for.
+    pub(crate) granted: Vec<(u32, Quantity)>,
+    /// The last day on which that counts.
+    pub(crate) valid_until: Option<Date>,
 }
 
 /// What a message holds of limits.
@@ -89,6 +112,14 @@ impl Matter<'_> {
             message: self.id,
             turn: self.turn,
         }
+    }
+
+    /// The last day on which what it reserves or authorises stands: the earliest that an insurer has said, else the
+    /// hub's own term.
+    fn holds_until(&self) -> Date {
+        let said = self.basis.said.iter().filter_map(|said| said.valid_until);
+        let own = || self.today.add_days(self.reserve_days);
+        said.min().unwrap_or_else(own)
     }
 }
 
@@ -218,7 +249,7 @@ pub(crate) fn judge(
     let holds = effect != Effect::None && (!settled || effect == Effect::Reserve);
     if effect != Effect::None {
         let until = if settled {
-            matter.today.add_days(matter.reserve_days)
+            matter.holds_until()
         } else {
             matter.today.add_days(UNDECIDED_DAYS)
         };
@@ -238,13 +269,13 @@ pub(crate) fn judge(
         basis: matter.basis.plan_versions(),
         decided_by: decided_by(matter.basis),
         reasons: Vec::new(),
-        valid_until: (holds && settled).then(|| matter.today.add_days(matter.reserve_days)),
+        valid_until: (holds && settled).then(|| matter.holds_until()),
     });
     Ok(judged)
 }
 
 /// Whether its sender says that a message is not meant to count (FHIR's words for it).
-fn is_inactive(message: &Message) -> bool {
+pub(crate) fn is_inactive(message: &Message) -> bool {
     let inactive = ["draft", "cancelled", "entered-in-error"];
     message
         .head
@@ -336,7 +367,7 @@ fn letter(matter: &Matter<'_>, catalog: &Catalog) -> Letter {
         .filter_map(|own| catalog.plan(&own.cover.plan, own.version));
     Letter {
         number: matter.id.to_string(),
-        valid_until: matter.today.add_days(matter.reserve_days),
+        valid_until: matter.holds_until(),
         exclusions: plans
             .flat_map(|plan| &plan.exclusions)
             .map(|exclusion| exclusion.title.clone())

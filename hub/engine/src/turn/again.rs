@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use takmil_domain::answer::State;
+use takmil_domain::answer::{Note, Reply, State};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::{Kind, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::InsurerSays;
-use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
+use takmil_store::{Leg, LoadedMessage, MessageUpdate, NewDecision, ReservationState};
 
 use super::{Bench, Done, Fresh, leg};
 use crate::basis::Basis;
@@ -54,7 +54,7 @@ impl Bench<'_> {
         else {
             return Ok(Reason::NothingToCancel);
         };
-        let spent = earlier.kind == Kind::Admission
+        let spent = matches!(earlier.kind, Kind::Admission | Kind::Preauthorization)
             && !self.holdings.contains_key(&target)
             && !earlier.entries.is_empty();
         if spent || !earlier.state.may_become(State::Cancelled) {
@@ -81,6 +81,9 @@ impl Bench<'_> {
                 .enter(&key, cause, 0, EntryKind::Reverse, amount, None)?;
         }
         self.give_back(target, cause)?;
+        for past in self.past.values_mut() {
+            past.retain(|own| own.message != target);
+        }
         record.answer.state = State::Cancelled;
         record.answer.answered_at = self.now;
         record.answer.reasons.push(Reason::Cancelled);
@@ -98,7 +101,16 @@ impl Bench<'_> {
         self.close_reservation(target, ReservationState::Released);
         let legs = vec![leg(self.now, "cancelled", None, None)];
         let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
-        self.update(target, from, State::Cancelled, turn, Some(record), legs);
+        self.update(MessageUpdate {
+            id: target,
+            from,
+            to: State::Cancelled,
+            turn,
+            at: self.now,
+            deadline: None,
+            answer: Some(record),
+            legs,
+        });
         Ok(Reason::Cancelled)
     }
 
@@ -112,7 +124,7 @@ impl Bench<'_> {
             return Ok(Done::Nothing);
         };
         let (canonical, mut record) = read_back(loaded)?;
-        let (from, turn) = (loaded.state, loaded.turn + 1);
+        let (from, turn, running) = (loaded.state, loaded.turn + 1, loaded.deadline);
         if let Some((insurer, word)) = decision {
             if !record
                 .basis
@@ -150,14 +162,16 @@ impl Bench<'_> {
                 .any(|(insurer, heard)| differs(&record.basis, insurer, heard));
             let what = if objects { "objected" } else { "accepted" };
             let who = decision.map(|(insurer, _)| insurer.clone());
-            self.update(
-                message,
+            self.update(MessageUpdate {
+                id: message,
                 from,
-                from,
+                to: from,
                 turn,
-                None,
-                vec![leg(self.now, what, who, None)],
-            );
+                at: self.now,
+                deadline: None,
+                answer: None,
+                legs: vec![leg(self.now, what, who, None)],
+            });
             return Ok(Done::Late {
                 answer: Arc::new(Spoken::new(record.answer)?),
                 repeated: false,
@@ -171,7 +185,7 @@ impl Bench<'_> {
             basis: &mut record.basis,
             unmapped: !record.answer.unmapped.is_empty(),
             today: self.today,
-            reserve_days: self.inner.config.reserve_days,
+            reserve_days: self.reserve_days(canonical.kind()),
             heard: heard.to_vec(),
         };
         let judged = judge::judge(
@@ -186,10 +200,37 @@ impl Bench<'_> {
         record.answer.reasons = judged.reasons;
         record.answer.decision = judged.decision;
         record.answer.letter = judged.letter;
-        self.owe(&record.answer, turn, record.claim, &judged.owed);
+        let noted = heard.iter().filter_map(|(insurer, heard)| {
+            let (word, asks) = heard.word()?;
+            Some(Note {
+                insurer: insurer.clone(),
+                reference: word.reference.clone()?,
+                at: self.now,
+                text: word.note.clone()?,
+                asks,
+                reply: None,
+            })
+        });
+        record.answer.notes.extend(noted);
+        let reminder = self.reminder(&record.answer, &record.basis, running);
+        // Who asks something has it again with the reply, and who said "later" once more has it already.
+        let has_it = |insurer: &ParticipantId| {
+            let mut heard = heard.iter().filter(|(own, _)| own == insurer);
+            heard.any(|(_, heard)| match heard {
+                Heard::Asks(_) => true,
+                Heard::Pends(_) => decision.is_some(),
+                Heard::Says { .. } | Heard::Silent | Heard::Invalid => false,
+            })
+        };
+        let is_new = |(insurer, purpose): &&(ParticipantId, Purpose)| {
+            *purpose != Purpose::Review || state != State::Pended || !has_it(insurer)
+        };
+        let owed: Vec<_> = judged.owed.iter().filter(is_new).cloned().collect();
+        self.owe(&record.answer, turn, record.claim, &owed);
         self.reserve(message, &record.basis.uses.clone());
         let answer = Arc::new(Spoken::new(record.answer)?);
         self.authorise(message, &canonical, &record.basis, &answer);
+        self.use_leave(message, &canonical, &record.basis, &answer);
         let mut legs: Vec<Leg> = heard
             .iter()
             .map(|(insurer, heard)| {
@@ -198,33 +239,143 @@ impl Bench<'_> {
             .collect();
         legs.push(leg(self.now, state.as_str(), None, None));
         let record = answer.record(&record.basis, record.claim)?;
-        self.update(message, from, state, turn, Some(record), legs);
+        self.update(MessageUpdate {
+            id: message,
+            from,
+            to: state,
+            turn,
+            at: self.now,
+            deadline: reminder,
+            answer: Some(record),
+            legs,
+        });
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
         })
     }
 
-    /// The insurers that were asked and did not answer were cut off with the hub itself: they count as silent.
+    /// Insurers have had their time: who was asked and did not answer was cut off with the hub itself and counts as
+    /// silent; who has something waiting for it is reminded.
     pub(super) fn overdue(&mut self, message: MessageId) -> Result<Done, Error> {
-        let Some(loaded) = self
-            .loaded
-            .get(&message)
-            .filter(|loaded| loaded.state == State::Consulting)
-        else {
+        let Some(loaded) = self.loaded.get(&message) else {
             return Ok(Done::Nothing);
         };
-        let record = read_record(loaded)?;
-        let consulted = record
-            .basis
-            .covers
+        let is_over = loaded.deadline.is_some_and(|deadline| deadline <= self.now);
+        match loaded.state {
+            State::Consulting => {
+                let record = read_record(loaded)?;
+                let covers = record.basis.covers.iter();
+                let consulted = covers
+                    .map(|own| &own.cover.insurer)
+                    .filter(|insurer| self.catalog.is_asked(insurer));
+                let heard: Vec<(ParticipantId, Heard)> = consulted
+                    .map(|insurer| (insurer.clone(), Heard::Silent))
+                    .collect();
+                self.hear(message, &heard, None)
+            }
+            State::Pended if is_over => self.remind(message),
+            _ => Ok(Done::Nothing),
+        }
+    }
+
+    fn remind(&mut self, message: MessageId) -> Result<Done, Error> {
+        let Some(loaded) = self.loaded.get(&message) else {
+            return Ok(Done::Nothing);
+        };
+        let (mut record, turn) = (read_record(loaded)?, loaded.turn + 1);
+        let waiting = self.waiting(&record.answer, &record.basis);
+        if !record.answer.reasons.contains(&Reason::InsurerReminded) {
+            record.answer.reasons.push(Reason::InsurerReminded);
+        }
+        record.answer.answered_at = self.now;
+        let legs = waiting
             .iter()
-            .map(|own| &own.cover.insurer)
-            .filter(|insurer| self.catalog.is_asked(insurer));
-        let heard: Vec<(ParticipantId, Heard)> = consulted
-            .map(|insurer| (insurer.clone(), Heard::Silent))
+            .map(|insurer| leg(self.now, "reminded", Some(insurer.clone()), None));
+        let legs = legs.collect();
+        let owed: Vec<(ParticipantId, Purpose)> = waiting
+            .into_iter()
+            .map(|insurer| (insurer, Purpose::Review))
             .collect();
-        self.hear(message, &heard, None)
+        self.go_on_waiting(message, turn, record, &owed, legs)
+    }
+
+    /// Takes a reply to an insurer's question, and puts the message before the insurer again.
+    pub(super) fn reply(
+        &mut self,
+        message: MessageId,
+        sender: &ParticipantId,
+        reference: &str,
+        reply: Reply,
+    ) -> Result<Done, Error> {
+        let loaded = self.loaded.get(&message);
+        let Some(loaded) = loaded.filter(|loaded| loaded.sender == *sender) else {
+            return Ok(Done::Nothing);
+        };
+        let (mut record, state, turn) = (read_record(loaded)?, loaded.state, loaded.turn + 1);
+        let mut notes = record.answer.notes.iter_mut();
+        let Some(note) = notes.find(|note| note.asks && note.reference == reference) else {
+            return Ok(Done::Nothing);
+        };
+        if let Some(known) = &note.reply {
+            let is_same = (&known.text, &known.attachments) == (&reply.text, &reply.attachments);
+            return Ok(match is_same {
+                true => Done::Repeated(Arc::new(Spoken::new(record.answer)?)),
+                false => Done::Changed { earlier: message },
+            });
+        }
+        if state != State::Pended {
+            // The insurer has decided without it.
+            return Ok(Done::Late {
+                answer: Arc::new(Spoken::new(record.answer)?),
+                repeated: false,
+                objects: false,
+            });
+        }
+        let insurer = note.insurer.clone();
+        note.reply = Some(reply);
+        record.answer.answered_at = self.now;
+        if !record.answer.notes.iter().any(Note::is_open) {
+            let reasons = &mut record.answer.reasons;
+            reasons.retain(|reason| *reason != Reason::InsurerAsked);
+        }
+        let legs = vec![leg(self.now, "replied", Some(sender.clone()), None)];
+        self.go_on_waiting(message, turn, record, &[(insurer, Purpose::Review)], legs)
+    }
+
+    /// A pended message goes on waiting, with another answer.
+    fn go_on_waiting(
+        &mut self,
+        message: MessageId,
+        turn: u32,
+        record: Record,
+        owed: &[(ParticipantId, Purpose)],
+        legs: Vec<Leg>,
+    ) -> Result<Done, Error> {
+        let Record {
+            answer,
+            basis,
+            claim,
+        } = record;
+        self.owe(&answer, turn, claim, owed);
+        let reminder = self.reminder(&answer, &basis, None);
+        let answer = Arc::new(Spoken::new(answer)?);
+        let record = answer.record(&basis, claim)?;
+        let state = State::Pended;
+        self.update(MessageUpdate {
+            id: message,
+            from: state,
+            to: state,
+            turn,
+            at: self.now,
+            deadline: reminder,
+            answer: Some(record),
+            legs,
+        });
+        Ok(Done::Answered {
+            answer,
+            asks: Vec::new(),
+        })
     }
 
     pub(super) fn expire(&mut self, message: MessageId) -> Result<Done, Error> {
@@ -239,17 +390,19 @@ impl Bench<'_> {
         else {
             return Ok(Done::Nothing);
         };
-        let (state, turn) = (loaded.state, loaded.turn + 1);
+        let (state, turn, running) = (loaded.state, loaded.turn + 1, loaded.deadline);
         self.give_back(message, Cause { message, turn })?;
         self.close_reservation(message, ReservationState::Expired);
-        self.update(
-            message,
-            state,
-            state,
+        self.update(MessageUpdate {
+            id: message,
+            from: state,
+            to: state,
             turn,
-            None,
-            vec![leg(self.now, "expired", None, None)],
-        );
+            at: self.now,
+            deadline: running,
+            answer: None,
+            legs: vec![leg(self.now, "expired", None, None)],
+        });
         Ok(Done::Nothing)
     }
 
@@ -277,7 +430,7 @@ fn differs(basis: &Basis, insurer: &ParticipantId, heard: &Heard) -> bool {
         .map(|said| &said.says);
     match heard {
         Heard::Says { says, .. } => says != decided.unwrap_or(&InsurerSays::Approved),
-        Heard::Pends | Heard::Silent | Heard::Invalid => false,
+        Heard::Pends(_) | Heard::Asks(_) | Heard::Silent | Heard::Invalid => false,
     }
 }
 
@@ -296,7 +449,8 @@ fn word(heard: &Heard) -> String {
             says: InsurerSays::Refused,
             ..
         } => "refused",
-        Heard::Pends => "pended",
+        Heard::Pends(_) => "pended",
+        Heard::Asks(_) => "asked",
         Heard::Silent => "silent",
         Heard::Invalid => "invalid",
     };

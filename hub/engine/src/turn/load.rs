@@ -1,16 +1,19 @@
 //! Loading what the waiting orders touch, in the one order in which everybody locks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::LimitKey;
 use takmil_domain::message::{Kind, Relation};
-use takmil_store::{Authorised, Batch, LoadedMessage, Reservation, ReservationState, StoredAnswer};
+use takmil_store::{
+    Batch, KeptAuthorisation, KeptPast, LoadedMessage, OwnerKey, Reservation, ReservationState,
+    StoredAnswer,
+};
 
 use super::again::read_back;
-use super::{Bench, MESSAGE_SYSTEM, Order};
+use super::{Bench, MESSAGE_SYSTEM, Order, authorisation, clinical};
 use crate::Inner;
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -27,13 +30,15 @@ pub(super) async fn load<'a>(
     let today = now.day();
     let answered = load_answers(turn, orders).await?;
     let named = load_named(turn, orders).await?;
+    let filled = load_filled(turn, orders).await?;
     let mut ids: BTreeSet<MessageId> = named.iter().flatten().map(|(_, id)| *id).collect();
+    ids.extend(filled.iter().flatten());
     ids.extend(orders.iter().filter_map(Order::message));
     let authorised = load_authorised(turn, orders).await?;
     let own: BTreeSet<MessageId> = ids
         .iter()
         .copied()
-        .chain(authorised.iter().map(|row| row.message))
+        .chain(authorised.iter().map(|row| row.line.message))
         .collect();
     let own: Vec<MessageId> = own.into_iter().collect();
     let ids: Vec<MessageId> = ids.into_iter().collect();
@@ -44,6 +49,7 @@ pub(super) async fn load<'a>(
         .flatten()
         .map(|one| (one.id, one))
         .collect();
+    let past = load_past(turn, orders).await?;
     let reservations = turn.reservations(&own).await?;
 
     let mut keys: BTreeSet<LimitKey> = reservations
@@ -91,8 +97,10 @@ pub(super) async fn load<'a>(
         answered,
         keys: HashMap::new(),
         named,
+        filled,
         loaded,
         authorised,
+        past,
         batch: Batch::default(),
     })
 }
@@ -169,6 +177,58 @@ async fn load_named(
     Ok(named)
 }
 
+/// Finds the prescriptions, whoever wrote them, that orders fill for the same member: of each that is named the latest.
+async fn load_filled(
+    turn: &mut takmil_store::Turn,
+    orders: &[Order],
+) -> Result<Vec<Vec<MessageId>>, Error> {
+    let mut filled: Vec<Vec<MessageId>> = orders.iter().map(|_| Vec::new()).collect();
+    let mut places = Vec::new();
+    let mut wanted: Vec<(MemberId, Identifier)> = Vec::new();
+    for (at, order) in orders.iter().enumerate() {
+        let fresh = order.fresh();
+        let Some((fresh, member)) = fresh.and_then(|fresh| Some((fresh, fresh.basis.member?)))
+        else {
+            continue;
+        };
+        for identifier in clinical::filled(&fresh.message) {
+            places.push(at);
+            wanted.push((member, identifier.clone()));
+        }
+    }
+    for (at, found) in places
+        .into_iter()
+        .zip(turn.find_prescriptions(&wanted).await?)
+    {
+        if let (Some(own), Some(prescription)) = (filled.get_mut(at), found.first()) {
+            own.push(*prescription);
+        }
+    }
+    Ok(filled)
+}
+
+/// What the members had before whom a rule asks it of, as far back as the earliest day of their orders needs.
+async fn load_past(
+    turn: &mut takmil_store::Turn,
+    orders: &[Order],
+) -> Result<HashMap<MemberId, Vec<KeptPast>>, Error> {
+    let mut asked: BTreeMap<MemberId, (OwnerKey, Date)> = BTreeMap::new();
+    for fresh in orders.iter().filter_map(Order::fresh) {
+        if let Some(member) = fresh.basis.member.filter(|_| fresh.asks_past) {
+            let asked = asked.entry(member);
+            let (_, day) = asked.or_insert_with(|| (fresh.key.clone(), fresh.basis.day));
+            *day = fresh.basis.day.min(*day);
+        }
+    }
+    let asked: Vec<(MemberId, OwnerKey, Date)> = asked
+        .into_iter()
+        .map(|(member, (key, day))| (member, key, day))
+        .collect();
+    let found = turn.past(&asked).await?;
+    let members = asked.into_iter().map(|(member, ..)| member);
+    Ok(members.zip(found).collect())
+}
+
 /// Whether a message of a kind can be what a relation names.
 fn fits(relation: Relation, kind: Kind) -> bool {
     match relation {
@@ -183,27 +243,15 @@ fn fits(relation: Relation, kind: Kind) -> bool {
 async fn load_authorised(
     turn: &mut takmil_store::Turn,
     orders: &[Order],
-) -> Result<Vec<Authorised>, Error> {
+) -> Result<Vec<KeptAuthorisation>, Error> {
     let mut numbers: Vec<(MemberId, String)> = Vec::new();
     for fresh in orders.iter().filter_map(Order::fresh) {
         let (Some(member), Some(bill)) = (fresh.basis.member, fresh.message.bill()) else {
             continue;
         };
-        let of_lines = bill
-            .lines
-            .iter()
-            .filter_map(|line| line.authorisation.as_ref());
-        let of_covers = fresh
-            .message
-            .head
-            .coverages
-            .iter()
-            .flat_map(|cover| &cover.authorisations);
-        numbers.extend(
-            of_lines
-                .chain(of_covers)
-                .map(|number| (member, number.clone())),
-        );
+        let lines = bill.lines.iter();
+        let named = lines.flat_map(|line| authorisation::named(&fresh.message.head, line));
+        numbers.extend(named.map(|number| (member, number.to_owned())));
     }
     Ok(turn.authorisations(&numbers).await?)
 }

@@ -4,23 +4,26 @@
 //! nothing of any is kept, and the lane does each in a turn of its own.
 
 mod again;
+mod authorisation;
+mod clinical;
 mod load;
 mod take;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::{Answer, Reply};
 use takmil_domain::audit::Receipt;
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
+use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::EntryKind;
-use takmil_domain::message::{Message, Relation};
+use takmil_domain::message::{Attachment, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
-    Authorised, Batch, Entry, Leg, LoadedMessage, MessageUpdate, NewDelivery, NewEntry, NewLimit,
-    OwnerKey, ReservationChange, ReservationState, RevisedLimit, Sent, StoredAnswer,
+    Batch, Entry, KeptAuthorisation, KeptPast, Leg, LoadedMessage, MessageUpdate, NewDelivery,
+    NewEntry, NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit, Sent,
+    StoredAnswer,
 };
 
 use crate::Inner;
@@ -50,6 +53,15 @@ pub(crate) enum Order {
     },
     /// Go on with a message whose insurers have had their time.
     Overdue { message: MessageId },
+    /// Take what the sender of a message replies to an insurer's question.
+    Reply {
+        message: MessageId,
+        sender: ParticipantId,
+        /// The insurer's reference of the question.
+        reference: String,
+        text: String,
+        attachments: Vec<Attachment>,
+    },
     /// Give back what a message has set aside: its time ran out.
     Expire { message: MessageId },
 }
@@ -68,6 +80,8 @@ pub(crate) struct Fresh {
     pub(crate) key: OwnerKey,
     pub(crate) keys: Vec<String>,
     pub(crate) basis: Basis,
+    /// Whether a clinical rule looks at what the member had before.
+    pub(crate) asks_past: bool,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) unmapped: Vec<Unmapped>,
 }
@@ -140,8 +154,12 @@ struct Bench<'a> {
     keys: HashMap<(ParticipantId, String), Given>,
     /// The earlier messages that an order names, by relation.
     named: Vec<Vec<(Relation, MessageId)>>,
+    /// The prescriptions that an order fills.
+    filled: Vec<Vec<MessageId>>,
     loaded: HashMap<MessageId, LoadedMessage>,
-    authorised: Vec<Authorised>,
+    authorised: Vec<KeptAuthorisation>,
+    /// What members had before, as far as rules look at it.
+    past: HashMap<MemberId, Vec<KeptPast>>,
     batch: Batch,
 }
 
@@ -152,6 +170,7 @@ impl Order {
             Order::Take(_) => None,
             Order::Hear { message, .. }
             | Order::Overdue { message }
+            | Order::Reply { message, .. }
             | Order::Expire { message } => Some(*message),
         }
     }
@@ -175,6 +194,20 @@ impl Bench<'_> {
                 decision,
             } => self.hear(*message, heard, decision.as_ref()),
             Order::Overdue { message } => self.overdue(*message),
+            Order::Reply {
+                message,
+                sender,
+                reference,
+                text,
+                attachments,
+            } => {
+                let reply = Reply {
+                    at: self.now,
+                    text: text.clone(),
+                    attachments: attachments.clone(),
+                };
+                self.reply(*message, sender, reference, reply)
+            }
             Order::Expire { message } => self.expire(*message),
         }?;
         self.go_on_from(entries, decisions)?;
@@ -243,7 +276,11 @@ impl Bench<'_> {
                 .iter()
                 .any(|entry| entry.kind == EntryKind::Reserve)
         });
-        let reserved = reserved || self.authorised.iter().any(|row| row.message == message);
+        let reserved = reserved
+            || self
+                .authorised
+                .iter()
+                .any(|row| row.line.message == message);
         if reserved {
             self.batch.reservations.push(ReservationChange {
                 message,
@@ -253,33 +290,17 @@ impl Bench<'_> {
         }
     }
 
-    pub(super) fn update(
-        &mut self,
-        id: MessageId,
-        from: State,
-        to: State,
-        turn: u32,
-        answer: Option<String>,
-        legs: Vec<Leg>,
-    ) {
+    pub(super) fn update(&mut self, update: MessageUpdate) {
         // Later orders of this batch go on from here.
-        if let Some(loaded) = self.loaded.get_mut(&id) {
-            loaded.state = to;
-            loaded.turn = turn;
-            if let Some(answer) = &answer {
+        if let Some(loaded) = self.loaded.get_mut(&update.id) {
+            loaded.state = update.to;
+            loaded.turn = update.turn;
+            loaded.deadline = update.deadline;
+            if let Some(answer) = &update.answer {
                 loaded.answer.clone_from(answer);
             }
         }
-        self.batch.updates.push(MessageUpdate {
-            id,
-            from,
-            to,
-            turn,
-            at: self.now,
-            deadline: None,
-            answer,
-            legs,
-        });
+        self.batch.updates.push(update);
     }
 
     pub(super) fn owe(

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::{Answer, Note, State};
+use takmil_domain::clinical::Finding;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
-use takmil_domain::message::{Body, Message, Relation};
-use takmil_store::{Authorised, Leg, NewMessage, UnmappedCode};
+use takmil_domain::message::{Body, Relation};
+use takmil_domain::reason::Reason;
+use takmil_store::{Leg, NewMessage, UnmappedCode};
 
-use super::{Bench, Done, Fresh, leg};
-use crate::basis::{AuthorisedBasis, Basis};
+use super::{Bench, Done, Fresh, clinical, leg};
+use crate::basis::Basis;
 use crate::error::Error;
 use crate::judge::{self, Judged, Matter};
 use crate::record::{Record, Spoken};
@@ -22,26 +24,36 @@ impl Bench<'_> {
         }
         let named = self.named.get(at).cloned().unwrap_or_default();
         let mut basis = fresh.basis.clone();
+        let replaced = named
+            .iter()
+            .filter(|(relation, _)| *relation == Relation::Replaces);
+        let mut remarks = Vec::new();
+        for (_, replaced) in replaced {
+            remarks.push(self.take_back(*replaced, &fresh.sender)?);
+        }
+        // What stays as it is was not replaced; what goes is no news of this message.
+        remarks.retain(|reason| *reason == Reason::NotCancellable);
         self.connect(fresh, &named, &mut basis);
+        remarks.extend(self.go_by_leave(fresh, &mut basis));
         let claim = self.claim_of(fresh.id, &named);
+        let mut findings = Vec::new();
         let mut judged = match &fresh.message.body {
             Body::Cancel(_) => self.cancel(fresh, &named)?,
             _ => {
-                for (_, replaced) in named
-                    .iter()
-                    .filter(|(relation, _)| *relation == Relation::Replaces)
-                {
-                    self.take_back(*replaced, &fresh.sender)?;
-                }
+                findings = self.look_over(at, fresh, &named, &mut basis)?;
                 self.judge(fresh, &mut basis)?
             }
         };
         let state = judged.state.unwrap_or(State::Recorded);
-        judged.reasons.splice(0..0, fresh.reasons.iter().copied());
-        let answer = Arc::new(Spoken::new(self.answer(fresh, state, &judged))?);
+        let remarks = fresh.reasons.iter().copied().chain(remarks);
+        judged.reasons.splice(0..0, remarks);
+        let answer = self.answer(fresh, state, &judged, findings);
+        let answer = Arc::new(Spoken::new(answer)?);
+        let past = self.tells_past(fresh, &basis);
         self.owe(&answer, 1, claim, &judged.owed);
         self.reserve(fresh.id, &basis.uses);
         self.authorise(fresh.id, &fresh.message, &basis, &answer);
+        self.use_leave(fresh.id, &fresh.message, &basis, &answer);
         self.count_unmapped(fresh);
         for key in &fresh.keys {
             self.keys.insert(
@@ -65,11 +77,16 @@ impl Bench<'_> {
             member: basis.member,
             key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
-            deadline: (state == State::Consulting).then(|| self.deadline(&judged.asks)),
+            deadline: match state {
+                State::Consulting => Some(self.deadline(&judged.asks)),
+                _ => self.reminder(&answer, &basis, None),
+            },
             digest: fresh.digest,
             sent: fresh.sent.clone(),
             identifiers: fresh.message.head.identifiers.clone(),
+            prescription: clinical::written(&fresh.message),
             keys: fresh.keys.clone(),
+            past,
             answer: answer.record(&basis, claim)?,
             legs: self.first_legs(fresh, state, &judged),
         });
@@ -105,7 +122,7 @@ impl Bench<'_> {
         )
     }
 
-    /// Joins a message to the reservations and authorisations that it uses.
+    /// Joins a message to the reservations that it uses.
     fn connect(&self, fresh: &Fresh, named: &[(Relation, MessageId)], basis: &mut Basis) {
         let reserving = |relation: &Relation| {
             matches!(relation, Relation::Admission | Relation::Preauthorization)
@@ -120,35 +137,6 @@ impl Bench<'_> {
             .filter(|(relation, id)| reserving(relation) && own(id))
             .map(|(_, id)| *id)
             .collect();
-        let (Some(member), Some(bill)) = (basis.member, fresh.message.bill()) else {
-            return;
-        };
-        let of_covers: Vec<&str> = fresh
-            .message
-            .head
-            .coverages
-            .iter()
-            .flat_map(|cover| &cover.authorisations)
-            .map(String::as_str)
-            .collect();
-        for line in &bill.lines {
-            let code = line.item.effective().unwrap_or_default();
-            let given = self.authorised.iter().find(|row| {
-                let numbered = line.authorisation.as_deref() == Some(row.number.as_str())
-                    || of_covers.contains(&row.number.as_str());
-                let same = (row.code.system.as_str(), row.code.code.as_str()) == code;
-                row.member == member && numbered && same && row.valid_until >= self.today
-            });
-            let Some(given) = given else { continue };
-            basis.authorised.push(AuthorisedBasis {
-                seq: line.seq,
-                quantity: given.quantity,
-                amount: given.amount,
-            });
-            if !basis.uses.contains(&given.message) {
-                basis.uses.push(given.message);
-            }
-        }
     }
 
     /// The first message of the claim that a message belongs to.
@@ -169,7 +157,7 @@ impl Bench<'_> {
             basis,
             unmapped: !fresh.unmapped.is_empty(),
             today: self.today,
-            reserve_days: self.inner.config.reserve_days,
+            reserve_days: self.reserve_days(fresh.message.kind()),
             heard: Vec::new(),
         };
         Ok(judge::judge(
@@ -180,7 +168,13 @@ impl Bench<'_> {
         )?)
     }
 
-    fn answer(&self, fresh: &Fresh, state: State, judged: &Judged) -> Answer {
+    fn answer(
+        &self,
+        fresh: &Fresh,
+        state: State,
+        judged: &Judged,
+        findings: Vec<Finding>,
+    ) -> Answer {
         Answer {
             id: fresh.id,
             kind: fresh.message.kind(),
@@ -190,50 +184,10 @@ impl Bench<'_> {
             reasons: judged.reasons.clone(),
             covers: judged.covers.clone(),
             decision: judged.decision.clone(),
+            findings,
+            notes: Vec::new(),
             letter: judged.letter.clone(),
             unmapped: fresh.unmapped.iter().map(|gap| gap.place.clone()).collect(),
-        }
-    }
-
-    /// What a decided pre-authorisation lets later claims bill, line by line.
-    pub(super) fn authorise(
-        &mut self,
-        id: MessageId,
-        message: &Message,
-        basis: &Basis,
-        answer: &Answer,
-    ) {
-        let (Body::Preauthorization(request), Some(member), Some(decision)) =
-            (&message.body, basis.member, &answer.decision)
-        else {
-            return;
-        };
-        if answer.state != State::Decided {
-            return;
-        }
-        let valid_until = self.today.add_days(self.inner.config.authorisation_days);
-        for share in &decision.lines {
-            let Some(line) = request.bill.lines.iter().find(|line| line.seq == share.seq) else {
-                continue;
-            };
-            let (system, code) = line.item.effective().unwrap_or_default();
-            for own in share
-                .supplementary
-                .iter()
-                .filter(|own| own.refused.is_none())
-            {
-                self.batch.authorisations.push(Authorised {
-                    member,
-                    number: id.to_string(),
-                    insurer: own.insurer.clone(),
-                    seq: share.seq,
-                    code: takmil_domain::code::Code::new(system, code),
-                    quantity: line.quantity,
-                    amount: Some(own.allowed),
-                    valid_until,
-                    message: id,
-                });
-            }
         }
     }
 
@@ -261,6 +215,39 @@ impl Bench<'_> {
             .unwrap_or(0);
         self.now
             .plus_ms(longest.saturating_add(self.inner.config.consult_grace_ms))
+    }
+
+    /// When insurers are to be reminded of what waits for them; the time that runs already stands. While a question to
+    /// the provider is open, none runs.
+    pub(super) fn reminder(
+        &self,
+        answer: &Answer,
+        basis: &Basis,
+        running: Option<Instant>,
+    ) -> Option<Instant> {
+        if answer.state != State::Pended || answer.notes.iter().any(Note::is_open) {
+            return None;
+        }
+        let running = running.filter(|at| *at > self.now);
+        let waiting = self.waiting(answer, basis);
+        let contracts = waiting.iter().filter_map(|own| self.catalog.contract(own));
+        let hours = contracts.map(|contract| contract.decision_hours).min();
+        running.or_else(|| Some(self.now.plus_ms(u64::from(hours?) * 3_600_000)))
+    }
+
+    /// The insurers for whose decision a pended message waits.
+    pub(super) fn waiting(&self, answer: &Answer, basis: &Basis) -> Vec<ParticipantId> {
+        let lines = answer.decision.iter().flat_map(|own| &own.lines);
+        let shares = lines.flat_map(|line| &line.supplementary);
+        let concerned = shares.filter(|share| {
+            share.pended || share.refused.is_none() && self.catalog.is_asked(&share.insurer)
+        });
+        let open = concerned.filter(|share| {
+            let mut said = basis.said.iter();
+            said.all(|said| said.insurer != share.insurer)
+        });
+        let waiting: BTreeSet<&ParticipantId> = open.map(|share| &share.insurer).collect();
+        waiting.into_iter().cloned().collect()
     }
 
     fn first_legs(&self, fresh: &Fresh, state: State, judged: &Judged) -> Vec<Leg> {

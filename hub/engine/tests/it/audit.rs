@@ -118,6 +118,7 @@ async fn what_an_insurer_says_is_its_doing_and_what_runs_out_is_the_hubs() {
         reference: reference.into(),
         verdict,
         lines: vec![],
+        valid_until: None,
         note: None,
     };
     for (turn, reference, verdict) in [

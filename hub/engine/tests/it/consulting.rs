@@ -79,6 +79,7 @@ async fn a_silent_insurer_leaves_the_message_pended_with_its_limit_reserved_unti
         reference: reference.into(),
         verdict,
         lines: vec![],
+        valid_until: None,
         note: None,
     };
     let late = rig
@@ -235,6 +236,7 @@ async fn decided_and_taken_back_in_one_turn(times: usize) {
             reference: "D-1".into(),
             verdict: InsurerVerdict::Approve,
             lines: vec![],
+            valid_until: None,
             note: None,
         };
         tokio::spawn(async move { engine.decide(&insurer_id("i-1"), decision).await })

@@ -9,8 +9,10 @@
 )]
 
 mod audit;
+mod clinical;
 mod consulting;
 mod delivering;
 mod fairness;
 mod limits;
+mod preauthorisation;
 mod rig;

@@ -1,7 +1,7 @@
 //! A hub with one or two insurers, a clock that can be told to pass days, and messages to send.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
 use takmil_domain::answer::State;
 use takmil_domain::audit::{Algorithm, KeyName, Signer};
+use takmil_domain::clinical;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
@@ -20,6 +21,12 @@ use takmil_store::{
     Batch, FileKeys, KeyProvider as _, NewDelivery, NewMessage, OwnerKey, Place, Resolution, Scope,
     Sent, Store, StoreConfig,
 };
+
+/// What every rig's clinical rules go by.
+static CLINICAL: LazyLock<Arc<clinical::Tables>> = LazyLock::new(|| {
+    let tables = takmil_mappings::clinical::tables(&Tables::shipped());
+    Arc::new(tables.unwrap())
+});
 
 /// A hub under test.
 pub(crate) struct Rig {
@@ -91,6 +98,7 @@ impl Rig {
         let parts = Parts {
             store,
             tables: Tables::shipped(),
+            clinical: Arc::clone(&CLINICAL),
             transports: Transports::new(),
             clock: Arc::new(move || {
                 Instant(
@@ -127,12 +135,30 @@ impl Rig {
         document["version"] = json!(version);
         let first: Date = from(document["from"].clone());
         document["from"] = json!(first.add_days(version - 1));
+        self.publish(document).await;
+    }
+
+    /// Gives an insurer's plan clinical terms, from its second version on.
+    pub(crate) async fn publish_terms(&self, insurer: &str, terms: Value) {
+        let mut document = plan(insurer, 1_000_000);
+        document["version"] = json!(2);
+        document["from"] = json!("2026-01-02");
+        document["clinical"] = terms;
+        self.publish(document).await;
+    }
+
+    async fn publish(&self, document: Value) {
         let store = self.engine.store();
         store
             .upsert_plan(&Scope::Hub, &from(document))
             .await
             .unwrap();
         self.engine.refresh().await.unwrap();
+    }
+
+    /// Who sends the messages.
+    pub(crate) fn provider(&self) -> &Arc<Participant> {
+        &self.provider
     }
 
     /// Lets days pass.
@@ -157,15 +183,33 @@ impl Rig {
         message: Value,
         key: Option<&str>,
     ) -> Result<Vec<Outcome>, takmil_engine::Error> {
-        let submission = Submission {
+        self.engine.submit(self.submission(&message, key)).await
+    }
+
+    fn submission(&self, message: &Value, key: Option<&str>) -> Submission {
+        Submission {
             sender: Arc::clone(&self.provider),
             format: &takmil_formats::native::FORMAT,
             expect: None,
-            body: serde_json::to_vec(&message).unwrap(),
+            body: serde_json::to_vec(message).unwrap(),
             idempotency_key: key.map(str::to_owned),
             received_at: self.engine.now(),
+        }
+    }
+
+    /// Another provider sends a message that is taken.
+    pub(crate) async fn take_of(&self, provider: &str, message: Value) -> Arc<Spoken> {
+        let provider: Participant = from(
+            json!({"id": provider, "title": provider, "role": "provider", "currency": "IRR", "networks": ["i-1", "i-2"]}),
+        );
+        let store = self.engine.store();
+        store.upsert_participant(&provider).await.unwrap();
+        let submission = Submission {
+            sender: Arc::new(provider),
+            ..self.submission(&message, None)
         };
-        self.engine.submit(submission).await
+        let mut outcomes = self.engine.submit(submission).await.unwrap();
+        taken(outcomes.pop().unwrap()).answer
     }
 
     /// Sends a message that is taken.
@@ -219,6 +263,8 @@ impl Rig {
             digest: [0; 32],
             sent: Sent::new(b"{}", b"{}").unwrap(),
             identifiers: vec![Identifier::new("urn:test:messages", number)],
+            prescription: Vec::new(),
+            past: None,
             keys: Vec::new(),
             answer: "{}".to_owned(),
             legs: Vec::new(),
@@ -325,6 +371,7 @@ fn plan(insurer: &str, ceiling: i64) -> Value {
         "benefits": [
             {"id": "all", "title": "All", "codes": [{"prefix": ""}], "rate": "10%", "limits": ["year"]},
             {"id": "scan", "title": "Scans", "codes": [{"prefix": "MRI"}], "rate": "10%", "limits": ["year"], "authorisation": {"without": "refuse"}},
+            {"id": "therapy", "title": "Therapy", "codes": [{"prefix": "PHY"}], "rate": "10%", "limits": ["year"], "authorisation": {"without": "pend"}},
         ],
         "exclusions": [{"title": "Cosmetic", "codes": [{"prefix": "COS"}]}],
         "limits": [{"id": "year", "title": "Year", "ceiling": ceiling}],

@@ -6,6 +6,7 @@
 mod shape;
 
 use takmil_domain::bill::EncounterClass;
+use takmil_domain::clinical;
 use takmil_domain::code::Code;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::Date;
@@ -144,6 +145,7 @@ impl<'a> Terms<'a> {
             tariff: Some(&self.tariff),
             contract: Some(&self.contract),
             said: None,
+            refused: &[],
         }
     }
 
@@ -233,6 +235,7 @@ fn plan(insurer: &CaseInsurer, currency: Currency) -> Option<Plan> {
         limits,
         age_out: Vec::new(),
         procedures: Vec::new(),
+        clinical: clinical::Terms::default(),
     })
 }
 
@@ -399,10 +402,13 @@ fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
         bilateral: false,
         reference_price: line.reference_price,
         substitution_refused: line.substitution_refused,
-        authorisation: line.authorisation.as_ref().map(|own| AuthorisedLine {
-            quantity: own.quantity,
-            amount: own.amount,
-        }),
+        authorised: {
+            let own = line.authorisation.as_ref().map(|own| AuthorisedLine {
+                quantity: own.quantity,
+                amount: own.amount,
+            });
+            vec![own; covers]
+        },
         circumstance: line.circumstance.as_deref(),
     }
 }

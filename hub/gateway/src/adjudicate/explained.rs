@@ -54,6 +54,7 @@ pub(super) fn told(plan: &[u8], bill: &[u8], language: Language) -> Result<Expla
             .map(|plan| (&plan.id, start(plan)))
             .collect(),
         lines: bill.as_deref().map_or(&[], |bill| &bill.lines),
+        findings: &[],
     };
     Ok(explain(&decision, &titles, language))
 }

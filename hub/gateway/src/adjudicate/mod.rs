@@ -3,6 +3,7 @@
 
 mod cases;
 mod explained;
+mod pack;
 mod scenario;
 mod table;
 
@@ -26,7 +27,7 @@ use takmil_domain::share::{Documents, Unjudged};
 use takmil_formats::{Context, MAX_BODY_BYTES, read, recognise};
 
 /// The largest plan file that is read, 64 MiB: some national tariffs of 100,000 prices.
-const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_PLAN_BYTES: usize = 64 * 1024 * 1024;
 
 /// The first moment of the year 9999. Nobody asks here what day it is, so that no bill lies too far ahead.
 const NO_CLOCK: Instant = Instant(253_370_764_800_000_000);
@@ -68,6 +69,10 @@ pub(crate) enum Input {
     Bill,
     /// The file of scenarios.
     Cases,
+    /// What is rehearsed on.
+    History,
+    /// The documents that history went by.
+    Against,
 }
 
 impl fmt::Display for Refusal {
@@ -76,6 +81,8 @@ impl fmt::Display for Refusal {
             Input::Plan => "plan file",
             Input::Bill => "bill",
             Input::Cases => "file of scenarios",
+            Input::History => "history",
+            Input::Against => "file of documents before the change",
         };
         write!(f, "{input} is refused:")?;
         let problems = self.problems.iter();
@@ -86,7 +93,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Error {
-    fn refused(input: Input, problems: Vec<Problem>) -> Error {
+    pub(crate) fn refused(input: Input, problems: Vec<Problem>) -> Error {
         Error::Refused(Refusal { input, problems })
     }
 }
@@ -177,7 +184,8 @@ fn day(documents: &Documents) -> Date {
     first.unwrap_or(NO_CLOCK.day())
 }
 
-fn documents(text: &[u8]) -> Result<Documents, Problem> {
+/// The documents of a plan file.
+pub(crate) fn documents(text: &[u8]) -> Result<Documents, Problem> {
     let value: Value = parse(text)?;
     match value {
         Value::Array(_) => parse::<Vec<Plan>>(text).map(Documents::from),
@@ -189,7 +197,7 @@ fn documents(text: &[u8]) -> Result<Documents, Problem> {
 }
 
 /// Reads JSON from its text, so that what is wrong is told with line and column.
-fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
         let code = if error.is_data() {
             ProblemCode::BadValue
@@ -345,7 +353,7 @@ fn case(line: &[u8]) -> Result<Value, Problem> {
 }
 
 /// A file's bytes, no more than may be, and one: whoever reads them then says that it is too large.
-fn contents(path: &Path, most: usize) -> Result<Vec<u8>, Error> {
+pub(crate) fn contents(path: &Path, most: usize) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Read {
         path: path.to_owned(),
         source,

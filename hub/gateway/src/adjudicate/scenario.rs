@@ -2,7 +2,7 @@
 //!
 //! The file states documents and a message once; each bill of a scenario says what is otherwise in them (JSON merge
 //! patch, RFC 7396), and what is to come of it. Bills of one scenario share their limits, so that families, visits and
-//! days over several bills can be told.
+//! days over several bills can be told. A file that names a country pack has the documents from there.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,17 @@ use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{Course, Documents, Unjudged};
 
+use super::pack::Pack;
+
 /// The file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
     /// What its scenarios are about.
     title: String,
+    /// The pack that its bills are judged by; what documents say is otherwise in them, then.
+    pack: Option<Pack>,
+    #[serde(default)]
     documents: Value,
     message: Value,
     pub(super) scenarios: Vec<Scenario>,
@@ -125,12 +130,16 @@ fn judge_bill(
     bill: &ScenarioBill,
     course: &mut Course,
 ) -> Result<Decision, Problem> {
-    let mut documents = file.documents.clone();
+    let mut message = file.message.clone();
+    merge(&mut message, &bill.message);
+    let mut documents = match &file.pack {
+        Some(pack) => json!(pack.documents(&mut message)?),
+        None => json!({}),
+    };
+    merge(&mut documents, &file.documents);
     merge(&mut documents, &bill.documents);
     let documents: Documents = serde_json::from_value(documents)
         .map_err(|error| Problem::new(ProblemCode::BadValue, "", error.to_string()))?;
-    let mut message = file.message.clone();
-    merge(&mut message, &bill.message);
     let first = |problems: Vec<Problem>| {
         let none = || Problem::new(ProblemCode::NoMessage, "", ProblemCode::NoMessage.meaning());
         problems.into_iter().next().unwrap_or_else(none)

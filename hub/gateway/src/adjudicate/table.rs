@@ -127,8 +127,9 @@ impl Adjudicated {
         let inputs = entry
             .inputs
             .iter()
-            .map(|(name, value)| format!("{name} {value}"));
-        let because: Vec<String> = entry.rule.iter().cloned().chain(inputs).collect();
+            .map(|input| format!("{} {}", input.name, input.figure));
+        let rule = entry.rule.iter().map(ToString::to_string);
+        let because: Vec<String> = rule.chain(inputs).collect();
         let mut words = format!("{}: {}", entry.reason.code(), entry.reason.meaning());
         if !because.is_empty() {
             words.push_str(&format!(" ({})", because.join(", ")));

@@ -329,8 +329,9 @@ const FAMILIES: &[&str] = &[
     "COV", "BEN", "NET", "AUTH", "QTY", "PRICE", "BASE", "SHARE", "LIMIT", "COB", "BILL",
 ];
 
-/// Reasons of these families that are found before a bill is judged, where the member is looked up.
+/// Reasons of these families that are found before a bill is judged, where the member and authorisations are looked up.
 const BEFORE: &[Reason] = &[
+    Reason::AuthorisationGone,
     Reason::MemberUnknown,
     Reason::MemberAmbiguous,
     Reason::NoCover,

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, plans.json,
     /// exchange.json, regulations.json and enrolments.json, as far as they are there.
     kind: Kind,
-    /// A JSON file: one document, a list, or one a line; for tables separated values with named columns.
+    /// A JSON file: one document, a list, or one a line; for tables and interactions separated values with named columns.
     path: PathBuf,
     #[command(flatten)]
     table: tables::Arguments,
@@ -50,6 +50,7 @@ pub(super) enum Kind {
     Regulations,
     Coverages,
     Tables,
+    Interactions,
     Folder,
 }
 
@@ -93,7 +94,9 @@ pub(crate) struct RefusedRow {
 pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal> {
     let config = arguments.config.load()?;
     let report = match arguments.kind {
-        Kind::Tables => tables::import(&config, &arguments.path, &arguments.table)?,
+        kind @ (Kind::Tables | Kind::Interactions) => {
+            tables::import(&config, kind, &arguments.path, &arguments.table)?
+        }
         kind => {
             let store = open_store(&config).await?;
             let report = import(&store, kind, &arguments.path).await;
@@ -216,7 +219,7 @@ async fn keep(store: &Store, kind: Kind, value: &Value) -> Result<Result<(), Pro
             },
             Err(problem) => return Ok(Err(problem)),
         },
-        Kind::Coverages | Kind::Tables | Kind::Folder => return Ok(Ok(())),
+        Kind::Coverages | Kind::Tables | Kind::Interactions | Kind::Folder => return Ok(Ok(())),
     };
     match upserted {
         Ok(Upserted::New(_) | Upserted::Same) => Ok(Ok(())),

@@ -12,6 +12,7 @@ mod participant;
 mod restore;
 mod sandbox;
 mod serve;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Command {
     Convert(convert::Arguments),
     /// Computes the shares of a bill from files, with no store; or derives a stored decision again.
     Adjudicate(adjudicate::Arguments),
+    /// What would a period have cost under a changed plan, tariff or price list? Nothing is written to the store.
+    Simulate(simulate::Arguments),
     /// Loads plans, tariffs, participants, coverages and code tables. Running it again is harmless.
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys and certificates.
@@ -113,6 +116,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => wait_for(crate::demo::run(arguments, json)),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Adjudicate(arguments) => wait_for(adjudicate::run(arguments, json)),
+        Command::Simulate(arguments) => wait_for(simulate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
         Command::Member(command) => wait_for(member::run(command, json)),

@@ -63,8 +63,8 @@ impl Keys {
     }
 }
 
-/// Puts the packs' participants, plans and tariffs into the store; gives the keys, and the covers that are still
-/// to be sent.
+/// Puts the packs' participants, tariffs, plans, rates and regulations into the store; gives the keys, and the covers
+/// that are still to be sent.
 pub(super) async fn documents(
     store: &Store,
     insurers: &Insurers,
@@ -85,6 +85,12 @@ pub(super) async fn documents(
         }
         for plan in pack.base_plans()? {
             store.upsert_base_plan(&Scope::Hub, &plan).await?;
+        }
+        for rate in pack.exchange()? {
+            store.upsert_exchange_rate(&rate).await?;
+        }
+        for regulation in pack.regulations()? {
+            store.upsert_regulation(&regulation).await?;
         }
         let own = pack.enrolments()?;
         covers.extend(own.into_iter().map(|cover| moved(cover, now.day())));

@@ -31,7 +31,7 @@ use crate::neighbours::Neighbours;
 use crate::rates::Rates;
 use crate::telemetry::Metrics;
 use grpc::desks::Desks;
-use rest::Published;
+use rest::{Published, Simulations};
 
 /// What all faces of one running hub share. Clones share it.
 #[derive(Clone)]
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) neighbours: Option<Arc<Neighbours>>,
     /// What is on its way over insurers' own streams.
     pub(crate) desks: Arc<Desks>,
+    /// Of rehearsals, how many more may run.
+    pub(crate) simulations: Simulations,
     /// What is given to all who ask.
     pub(crate) published: Published,
     /// The certificates in force.

@@ -27,3 +27,4 @@ mod refusals;
 mod rotation;
 mod sandbox;
 mod schemas;
+mod simulations;

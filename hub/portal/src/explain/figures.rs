@@ -1,56 +1,28 @@
 //! What a sentence about a trace entry can tell: its amounts, what it was computed from, and what the plan says.
 
 use fluent_bundle::{FluentArgs, FluentValue};
-use takmil_domain::decision::{LineShare, TraceEntry};
+use takmil_domain::decision::{Figure, LineShare, RuleName, TraceEntry};
 use takmil_domain::ids::{LimitCode, ParticipantId};
-use takmil_domain::money::{Amount, Quantity, Rate};
+use takmil_domain::money::Amount;
 use takmil_domain::plan::{Benefit, Plan};
 
 use super::teller::Teller;
 use super::words::count;
 
-/// A figure that a step was computed from.
-enum Figure {
-    Money(Amount),
-    Rate(Rate),
-    Rates(Vec<Rate>),
-    Quantity(Quantity),
-    Word(String),
-}
-
-/// Reads an input of a trace entry: its name says what it is.
-fn figure(name: &str, text: &str) -> Figure {
-    let money = || text.parse().ok().and_then(Amount::new).map(Figure::Money);
-    let read = match name {
-        "price" | "reference_price" | "authorised" | "of" | "base" | "cost_share" | "left"
-        | "paid_before" | "open" | "said" | "least" | "to" => money(),
-        "rate" | "penalty_rate" => Rate::parse(text).map(Figure::Rate),
-        "ranks" => rates(text).map(Figure::Rates),
-        "quantity" | "asked" | "covered" | "package" => Quantity::parse(text).map(Figure::Quantity),
-        _ => None,
-    };
-    read.unwrap_or_else(|| Figure::Word(text.to_owned()))
-}
-
-/// Rates with blanks between them.
-fn rates(text: &str) -> Option<Vec<Rate>> {
-    text.split_whitespace().map(Rate::parse).collect()
-}
-
 /// How the insurer's share came about: by the plan's mode, where both the base insurer and the member have a part.
 fn how(entry: &TraceEntry) -> String {
     let input = |wanted: &str| {
         let mut named = entry.inputs.iter();
-        let found = named.find(|(name, _)| name == wanted);
-        found.map_or("", |(_, text)| text.as_str())
+        let found = named.find(|input| input.name == wanted);
+        found.map(|input| &input.figure)
     };
-    match (input("base"), input("cost_share")) {
-        ("0", "0") => "whole",
-        ("0", _) => "own",
-        (_, "0") => "rest",
-        _ => input("mode"),
+    let is_nothing = |name: &str| input(name) == Some(&Figure::Amount(Amount::ZERO));
+    match (is_nothing("base"), is_nothing("cost_share")) {
+        (true, true) => "whole".to_owned(),
+        (true, false) => "own".to_owned(),
+        (false, true) => "rest".to_owned(),
+        (false, false) => input("mode").map(ToString::to_string).unwrap_or_default(),
     }
-    .to_owned()
 }
 
 impl Teller<'_> {
@@ -62,18 +34,18 @@ impl Teller<'_> {
         args.set("before", self.money(entry.before));
         args.set("after", self.money(entry.after));
         args.set("change", self.money(less));
-        for (name, text) in &entry.inputs {
-            let value: FluentValue<'static> = match figure(name, text) {
-                Figure::Money(amount) => self.money(amount).into(),
-                Figure::Rate(rate) => self.words.rate(rate).into(),
+        for input in &entry.inputs {
+            let value: FluentValue<'static> = match &input.figure {
+                Figure::Amount(amount) => self.money(*amount).into(),
+                Figure::Rate(rate) => self.words.rate(*rate).into(),
                 Figure::Rates(rates) => {
-                    let shown = rates.into_iter().map(|rate| self.words.rate(rate));
+                    let shown = rates.iter().map(|rate| self.words.rate(*rate));
                     self.words.list(&shown.collect::<Vec<_>>(), "comma").into()
                 }
-                Figure::Quantity(quantity) => self.words.quantity(quantity),
-                Figure::Word(word) => word.into(),
+                Figure::Quantity(quantity) => self.words.quantity(*quantity),
+                Figure::Word(word) => word.to_string().into(),
             };
-            args.set(name.to_string(), value);
+            args.set(input.name.to_string(), value);
         }
         args.set("how", how(entry));
         if let Some(insurer) = &entry.insurer {
@@ -89,8 +61,8 @@ impl Teller<'_> {
         line: &LineShare,
         entry: &TraceEntry,
     ) {
-        let part = entry.rule.as_deref().and_then(|rule| rule.split_once('#'));
-        if let Some(code) = part.and_then(|(_, part)| LimitCode::parse(part)) {
+        let part = entry.rule.as_ref().and_then(RuleName::part);
+        if let Some(code) = part.and_then(LimitCode::parse) {
             args.set("limit", self.titles.limit(insurer, &code).to_owned());
         }
         let share = line
@@ -100,7 +72,7 @@ impl Teller<'_> {
         let Some(id) = share.and_then(|share| share.benefit.as_ref()) else {
             return;
         };
-        let plan = self.titles.plan(insurer, entry.rule.as_deref());
+        let plan = self.titles.plan(insurer, entry.rule.as_ref());
         let found = plan.and_then(|plan| {
             let mut benefits = plan.benefits.iter();
             Some((plan, benefits.find(|benefit| benefit.id == *id)?))

@@ -2,7 +2,7 @@
 //!
 //! Pure: the same decision, titles and language give the same words. The texts are in `words/`, one Fluent file a
 //! language: a message for each [`Reason`] by its code, which tells it in general; its attribute `told` tells it with
-//! the figures of a trace entry, and `part` names a part of what the member pays.
+//! the figures of a trace entry, and `part` names a part of what the member pays. A clinical rule has a message by its code.
 
 mod figures;
 mod language;
@@ -19,6 +19,7 @@ pub use titles::Titles;
 
 use serde::Serialize;
 use std::fmt;
+use takmil_domain::clinical::ClinicalRule;
 use takmil_domain::decision::Decision;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Amount;
@@ -43,6 +44,9 @@ pub struct Explanation {
     pub lines: Vec<LineTold>,
     /// What is left of limits.
     pub limits: Vec<String>,
+    /// What speaks against it from the medical side, as far as it asks for a look or is refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingTold>,
     /// What concerns the whole bill.
     pub notes: Vec<ReasonTold>,
     /// To which day what is set aside stays so.
@@ -91,6 +95,17 @@ pub struct ReasonTold {
     pub text: String,
 }
 
+/// A finding of a clinical rule in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingTold {
+    /// The rule.
+    pub rule: ClinicalRule,
+    /// The lines that it is about; none where it is about the whole message.
+    pub lines: Vec<u32>,
+    /// The sentence.
+    pub text: String,
+}
+
 /// Tells a decision.
 pub fn explain(decision: &Decision, titles: &Titles<'_>, language: Language) -> Explanation {
     Teller::new(decision, titles, language).explanation()
@@ -117,10 +132,10 @@ impl fmt::Display for Explanation {
         if self.lines.len() > 1 {
             writeln!(f, "\n{}", self.member)?;
         }
+        let findings = self.findings.iter().map(|finding| &finding.text);
         let notes = self.notes.iter().map(|note| &note.text);
-        let after: Vec<&String> = self
-            .limits
-            .iter()
+        let after: Vec<&String> = findings
+            .chain(&self.limits)
             .chain(&self.reserved)
             .chain(notes)
             .collect();

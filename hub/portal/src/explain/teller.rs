@@ -1,6 +1,7 @@
 //! Who tells a decision: each method makes the sentences of one part of an explanation.
 
-use fluent_bundle::FluentValue;
+use fluent_bundle::{FluentArgs, FluentValue};
+use takmil_domain::clinical::Level;
 use takmil_domain::decision::{Decision, LineShare, Remainder, TraceEntry};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Amount;
@@ -9,7 +10,7 @@ use takmil_domain::reason::Reason;
 
 use super::parts::{self, Part};
 use super::words::{Words, args, count};
-use super::{Explanation, Language, LineTold, ReasonTold, Sum, Titles};
+use super::{Explanation, FindingTold, Language, LineTold, ReasonTold, Sum, Titles};
 
 /// A decision, and the words and names to tell it with.
 pub(super) struct Teller<'a> {
@@ -78,9 +79,31 @@ impl<'a> Teller<'a> {
                 .iter()
                 .filter_map(|row| self.remainder(row))
                 .collect(),
+            findings: self.findings(),
             notes: reasons.iter().map(|reason| self.note(*reason)).collect(),
             reserved: reserved.map(|args| self.words.say("reserved", &args)),
         }
+    }
+
+    /// Each sentence once, however many findings it tells. What is only information is the prescriber's to read.
+    fn findings(&self) -> Vec<FindingTold> {
+        let mut told: Vec<FindingTold> = Vec::new();
+        let findings = self.titles.findings.iter();
+        for finding in findings.filter(|own| own.level > Level::Information) {
+            match told.iter_mut().find(|own| own.rule == finding.rule) {
+                Some(own) => own.lines.extend(&finding.lines),
+                None => told.push(FindingTold {
+                    rule: finding.rule,
+                    lines: finding.lines.clone(),
+                    text: self.words.say(finding.rule.code(), &FluentArgs::new()),
+                }),
+            }
+        }
+        for own in &mut told {
+            own.lines.sort_unstable();
+            own.lines.dedup();
+        }
+        told
     }
 
     fn sums(&self) -> Vec<Sum> {

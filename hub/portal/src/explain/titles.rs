@@ -1,7 +1,9 @@
 //! The names that a member knows things by, where the decision has ids alone.
 
 use takmil_domain::bill::Line;
+use takmil_domain::clinical::Finding;
 use takmil_domain::date::Date;
+use takmil_domain::decision::RuleName;
 use takmil_domain::ids::{LimitCode, ParticipantId, PlanId};
 use takmil_domain::plan::Plan;
 
@@ -18,6 +20,8 @@ pub struct Titles<'a> {
     pub starts: Vec<(&'a PlanId, Date)>,
     /// The lines of the bill.
     pub lines: &'a [Line],
+    /// What the clinical rules found.
+    pub findings: &'a [Finding],
 }
 
 impl Titles<'_> {
@@ -27,13 +31,13 @@ impl Titles<'_> {
         named.map_or(id.as_str(), |(_, name)| name)
     }
 
-    /// The plan of an insurer that a trace entry's rule names ("plan/version#part"), else the insurer's first: a member
-    /// may have two covers with one insurer.
-    pub(super) fn plan(&self, insurer: &ParticipantId, rule: Option<&str>) -> Option<&Plan> {
-        let named = rule.and_then(|rule| rule.split_once('/'));
+    /// The plan of an insurer that a trace entry's rule names, else the insurer's first: a member may have two covers
+    /// with one insurer.
+    pub(super) fn plan(&self, insurer: &ParticipantId, rule: Option<&RuleName>) -> Option<&Plan> {
         let mut of_insurer = self.plans.iter().filter(|plan| plan.insurer == *insurer);
         let first = of_insurer.clone().next();
-        let named = named.and_then(|(named, _)| of_insurer.find(|plan| plan.id.as_str() == named));
+        let named =
+            rule.and_then(|rule| of_insurer.find(|plan| plan.id.as_str() == rule.document()));
         named.or(first).copied()
     }
 

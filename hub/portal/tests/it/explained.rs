@@ -69,6 +69,7 @@ impl Example {
                 })
                 .collect(),
             lines: &bill.lines,
+            findings: &[],
         };
         explain(&self.decision, &titles, language)
     }
@@ -134,6 +135,7 @@ fn what_has_no_name_is_told_by_its_code() {
         plans: Vec::new(),
         starts: Vec::new(),
         lines: &[],
+        findings: &[],
     };
     let told = explain(&example.decision, &titles, Language::En).to_string();
     let told = plain(&told);

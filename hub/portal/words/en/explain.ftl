@@ -107,6 +107,8 @@ BEN-NONE = The plan of { $insurer } has no benefit for this service.
     .part = your plan has no benefit for this service
 BEN-EXCLUDED = The plan of { $insurer } excludes this service.
     .part = your plan excludes this service
+BEN-CLINICAL = A medical rule speaks against this service, and the plan of { $insurer } does not pay for what it finds.
+    .part = a medical rule of your plan speaks against this service
 BEN-WAITING = The waiting period of { $insurer } for this benefit has not passed yet.
     .told = Your cover with { $insurer } began on { $start }. The benefit “{ $benefit }” has a waiting period of { $months ->
         [one] { $months } month
@@ -147,6 +149,7 @@ AUTH-MISSING = { $insurer } pays for this only with a pre-authorisation, and the
 AUTH-PENDED = This needs a pre-authorisation: { $insurer } has still to decide, and until then the amounts may change.
 AUTH-PENALTY = There is no pre-authorisation, so your own share is higher.
     .told = There is no pre-authorisation, so { $insurer } raises your own share from { $rate } to { $penalty_rate }.
+AUTH-GONE = The pre-authorisation named on the bill has expired, was taken back, or is used up.
 AUTH-AMOUNT = The pre-authorisation covers less than what is billed.
     .told = The pre-authorisation is for { $authorised }, so { $insurer } recognises { $after } instead of { $before }.
     .part = above what was authorised
@@ -264,6 +267,8 @@ INS-REFUSED = { $insurer } has refused to pay.
     .told = { $insurer } has refused to pay. By the plan it would have been { $before }.
     .part = the insurer has refused to pay
 INS-PENDED = { $insurer } will decide later; until then the amounts may change.
+INS-ASKED = { $insurer } has asked the provider a question. The decision waits for the reply.
+INS-REMINDED = { $insurer } has not decided in its time, and was reminded.
 INS-SILENT = { $insurer } gave no answer in time.
 INS-INVALID = The answer of { $insurer } could not be used.
 INS-STAND-IN = { $insurer } could not be reached, so this answer was given in its place, as agreed with it. You can rely on it.
@@ -277,3 +282,21 @@ MSG-INACTIVE = The provider marks this as a draft, as cancelled or as a mistake.
 MSG-CANCELLED = The provider has taken this back. It has no effect any more.
 MSG-NOT-FOUND = What the provider wanted to take back was not found.
 MSG-FINAL = This can no longer be taken back.
+
+## What the clinical rules find.
+
+CLIN-AGE = The diagnosis does not usually occur at your age.
+CLIN-SEX = The diagnosis does not occur in persons of your sex.
+CLIN-DIAGNOSIS = The diagnosis is not written with a code that is in force, or not exactly enough.
+CLIN-EXCLUDES = Two of the diagnoses cannot stand side by side: one excludes the other.
+CLIN-CODE-FIRST = A diagnosis stands before the illness that causes it.
+CLIN-USE-ADDITIONAL = A diagnosis asks for a second one beside it, which is missing.
+CLIN-INTERACTION = Two of the drugs act on each other. Ask your doctor or pharmacist before you take them together.
+CLIN-INDICATION = None of the diagnoses is one for which this drug is known to be given.
+CLIN-DUPLICATE = The same active ingredient comes twice, or you still have it at home in another drug.
+CLIN-DOSE = The dose of a day is above the largest for this drug.
+CLIN-DAYS-SUPPLY = The quantity does not fit the dose and the days that it is to last.
+CLIN-UNITS = More units of this service were stated for a day than are likely.
+CLIN-REFILL = You should still have enough of this drug from the last time.
+CLIN-ONCE = This can be done once in a life, and was done before.
+CLIN-PRESCRIPTION = The prescription is not valid on this day.

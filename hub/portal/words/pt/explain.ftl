@@ -105,6 +105,8 @@ BEN-NONE = A apólice de { $insurer } não tem benefício para este serviço.
     .part = a sua apólice não tem benefício para este serviço
 BEN-EXCLUDED = A apólice de { $insurer } exclui este serviço.
     .part = a sua apólice exclui este serviço
+BEN-CLINICAL = Uma regra médica opõe-se a este serviço, e a apólice de { $insurer } não o paga nesse caso.
+    .part = uma regra médica da sua apólice opõe-se a este serviço
 BEN-WAITING = O período de carência de { $insurer } para este benefício ainda não passou.
     .told = A sua cobertura com { $insurer } começou em { $start }. O benefício «{ $benefit }» tem um período de carência de { $months ->
         [one] { $months } mês
@@ -145,6 +147,7 @@ AUTH-MISSING = { $insurer } só paga este serviço com pré-autorização, e nã
 AUTH-PENDED = Este serviço precisa de pré-autorização: { $insurer } ainda tem de decidir e, até lá, os valores podem mudar.
 AUTH-PENALTY = Não existe pré-autorização, por isso a sua comparticipação é maior.
     .told = Não existe pré-autorização, por isso { $insurer } aumenta a sua comparticipação de { $rate } para { $penalty_rate }.
+AUTH-GONE = A autorização prévia indicada na fatura expirou, foi retirada ou está esgotada.
 AUTH-AMOUNT = A pré-autorização cobre menos do que foi facturado.
     .told = A pré-autorização é de { $authorised }, por isso { $insurer } reconhece { $after } em vez de { $before }.
     .part = acima do que foi autorizado
@@ -262,6 +265,8 @@ INS-REFUSED = { $insurer } recusou pagar.
     .told = { $insurer } recusou pagar. Segundo a apólice seriam { $before }.
     .part = a seguradora recusou pagar
 INS-PENDED = { $insurer } decidirá mais tarde; até lá, os valores podem mudar.
+INS-ASKED = { $insurer } fez uma pergunta ao prestador. A decisão aguarda a resposta.
+INS-REMINDED = { $insurer } não decidiu dentro do prazo e recebeu um lembrete.
 INS-SILENT = { $insurer } não respondeu a tempo.
 INS-INVALID = A resposta de { $insurer } não pôde ser usada.
 INS-STAND-IN = Não foi possível contactar { $insurer }, por isso esta resposta foi dada em seu lugar, como acordado. Pode confiar nela.
@@ -275,3 +280,21 @@ MSG-INACTIVE = O provedor marca isto como rascunho, como anulado ou como engano.
 MSG-CANCELLED = O provedor retirou isto. Já não tem efeito.
 MSG-NOT-FOUND = Não foi encontrado o que o provedor queria retirar.
 MSG-FINAL = Isto já não pode ser retirado.
+
+## What the clinical rules find.
+
+CLIN-AGE = Este diagnóstico não costuma ocorrer na sua idade.
+CLIN-SEX = Este diagnóstico não ocorre em pessoas do seu sexo.
+CLIN-DIAGNOSIS = O diagnóstico não traz um código em vigor, ou não é suficientemente preciso.
+CLIN-EXCLUDES = Dois dos diagnósticos não podem estar lado a lado: um exclui o outro.
+CLIN-CODE-FIRST = Um diagnóstico aparece antes da doença que o causa.
+CLIN-USE-ADDITIONAL = Um diagnóstico pede um segundo ao lado dele, que falta.
+CLIN-INTERACTION = Dois dos medicamentos interagem entre si. Fale com o seu médico ou farmacêutico antes de os tomar juntos.
+CLIN-INDICATION = Nenhum dos diagnósticos é daqueles para os quais este medicamento costuma ser dado.
+CLIN-DUPLICATE = A mesma substância ativa aparece duas vezes, ou ainda a tem em casa noutro medicamento.
+CLIN-DOSE = A dose de um dia está acima da maior prevista para este medicamento.
+CLIN-DAYS-SUPPLY = A quantidade não corresponde à dose e aos dias que deve durar.
+CLIN-UNITS = Foram indicadas mais unidades deste serviço num dia do que é provável.
+CLIN-REFILL = Ainda deve ter o suficiente deste medicamento da última vez.
+CLIN-ONCE = Isto só pode ser feito uma vez na vida, e já foi feito.
+CLIN-PRESCRIPTION = A receita não é válida neste dia.

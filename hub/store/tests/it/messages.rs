@@ -8,8 +8,8 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
 use takmil_store::{
-    Authorised, Batch, Constraint, MessageFilter, NewDecision, Place, Scope, StoreError,
-    UnmappedCode,
+    Authorised, AuthorisedUse, Batch, Constraint, KeptAuthorisation, MessageFilter, MessageUpdate,
+    NewDecision, NewMessage, NewUse, Place, Scope, StoreError, UnmappedCode,
 };
 
 use crate::bench::{Backend, both};
@@ -239,6 +239,7 @@ async fn a_message_is_loaded_with_what_it_moved_and_what_was_said(on: Backend) {
             reference: reference.to_owned(),
             verdict: InsurerVerdict::Approve,
             lines: Vec::new(),
+            valid_until: None,
             note: None,
         },
         at: NOW,
@@ -415,11 +416,62 @@ async fn authorised_lines_are_found_by_member_and_number(on: Backend) {
         (house.member, "A-1".to_owned()),
     ];
     let found = turn.authorisations(&numbers).await.unwrap();
+    let kept = |line, cancelled, uses| KeptAuthorisation {
+        line,
+        cancelled,
+        uses,
+    };
     let left = [
-        line(1, Some(Quantity::whole(2)), 400),
-        line(2, Quantity::parse("1.5"), 90),
+        kept(line(1, Some(Quantity::whole(2)), 400), false, Vec::new()),
+        kept(line(2, Quantity::parse("1.5"), 90), false, Vec::new()),
     ];
     assert_eq!(found, left, "as it was left, and once");
+    drop(turn);
+
+    let bills = [house.claim("clinic"), house.claim("clinic")];
+    let new_use = |bill: &NewMessage, quantity| NewUse {
+        member: house.member,
+        number: "A-1".to_owned(),
+        insurer: id("alpha"),
+        seq: 1,
+        message: bill.id,
+        line: 7,
+        quantity: Quantity::whole(quantity),
+        amount: Amount::new(100).unwrap(),
+    };
+    let batch = Batch {
+        uses: vec![new_use(&bills[0], 1), new_use(&bills[1], 2)],
+        messages: bills.to_vec(),
+        ..Batch::default()
+    };
+    house.write(&batch).await.unwrap();
+    let cancelled = MessageUpdate {
+        id: bills[1].id,
+        from: bills[1].state,
+        to: State::Cancelled,
+        turn: 2,
+        at: NOW,
+        deadline: None,
+        answer: None,
+        legs: Vec::new(),
+    };
+    let batch = Batch {
+        updates: vec![cancelled],
+        ..Batch::default()
+    };
+    house.write(&batch).await.unwrap();
+    let mut turn = house.store.begin().await.unwrap();
+    let found = turn.authorisations(&numbers).await.unwrap();
+    let used = AuthorisedUse {
+        message: bills[0].id,
+        quantity: Quantity::ONE,
+        amount: Amount::new(100).unwrap(),
+    };
+    assert_eq!(
+        found[0].uses,
+        [used],
+        "what was taken back is no use any more"
+    );
 }
 
 async fn unmapped_codes_are_counted(on: Backend) {

@@ -162,6 +162,8 @@ impl House {
             digest: [7; 32],
             sent: Sent::new(b"{\"the\":\"original\"}", b"{\"the\":\"canonical\"}").unwrap(),
             identifiers: vec![Identifier::new("urn:claims", id.to_string())],
+            prescription: Vec::new(),
+            past: None,
             keys: vec![format!("key:{id}")],
             answer: format!("{{\"answer\":\"{id} پاسخ\"}}"),
             legs: vec![leg("received", None), leg("decided", None)],

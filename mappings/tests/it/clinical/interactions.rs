@@ -1,8 +1,10 @@
 //! Interactions from a holder's file.
 
 use takmil_domain::clinical::{self, ClinicalRule, Ingredient, Interactions, Severity, State};
-use takmil_mappings::clinical::{Refusal, interactions, tables};
-use takmil_mappings::import::MAX_FIELD;
+use takmil_domain::date::Date;
+use takmil_mappings::clinical::{interactions, interactions_table, tables};
+use takmil_mappings::import::{MAX_FIELD, Refusal};
+use takmil_mappings::table::Head;
 use takmil_mappings::{Error, Tables};
 
 const COLUMNS: &str = "one=a,other=b,severity=level";
@@ -110,17 +112,38 @@ fn a_wrong_column_list_is_told() {
 
 #[test]
 fn what_is_shipped_leaves_two_rules_waiting_until_interactions_are_imported() {
-    let mut tables = tables(&Tables::shipped()).unwrap();
     let waiting = |tables: &clinical::Tables| -> Vec<ClinicalRule> {
         let inactive = clinical::RULES
             .iter()
             .filter(|rule| rule.state(tables) != State::Active);
         inactive.map(|rule| rule.rule).collect()
     };
+    let shipped = tables(&Tables::shipped()).unwrap();
     assert_eq!(
-        waiting(&tables),
+        waiting(&shipped),
         [ClinicalRule::Interaction, ClinicalRule::Dose]
     );
-    tables.interactions = Interactions::new([(rxnorm(6_809), rxnorm(1_191), Severity::Consider)]);
-    assert_eq!(waiting(&tables), [ClinicalRule::Dose]);
+
+    let pairs = imported(
+        "a,b,level\nmetformin,aspirin,Contraindicated\nlithium,domperidone,Precautions for use\n",
+    );
+    let head = Head {
+        id: "thesaurus".to_owned(),
+        system: String::new(),
+        target: None,
+        edition: "2026".to_owned(),
+        as_of: Date::parse("2026-01-01").unwrap(),
+        complete: false,
+        synthetic: false,
+        licence: "the holder's".to_owned(),
+        source: "the holder's file".to_owned(),
+    };
+    let table = interactions_table(&head, &pairs.interactions).unwrap();
+    let with_pairs = tables(&Tables::shipped().with(table)).unwrap();
+    let listed = |own: &Interactions| own.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        listed(&with_pairs.interactions),
+        listed(&pairs.interactions)
+    );
+    assert_eq!(waiting(&with_pairs), [ClinicalRule::Dose]);
 }

@@ -66,7 +66,13 @@ pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
                 .map(|decision| totals(&decision.totals, money))
                 .unwrap_or_default(),
         )
-        .list("processNote", notes.told().chain(exclusions(answer)))
+        .list(
+            "processNote",
+            notes
+                .told()
+                .chain(findings(answer))
+                .chain(exclusions(answer)),
+        )
         .list("error", errors.into_iter().map(error))
         .into()
 }
@@ -143,6 +149,16 @@ fn leave(message: &Message, answer: &Answer) -> Option<(String, Node<'static>)> 
         .map(|letter| letter.valid_until)
         .or(decision.valid_until);
     Some((number, days(answer.answered_at.day(), until)))
+}
+
+/// What the clinical rules found, as notes.
+fn findings(answer: &Answer) -> impl Iterator<Item = Node<'static>> {
+    answer.findings.iter().map(|finding| {
+        Object::new()
+            .put("type", "display")
+            .put("text", head::found(finding))
+            .into()
+    })
 }
 
 /// What an introduction letter says is not covered.

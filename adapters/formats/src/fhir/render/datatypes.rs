@@ -14,6 +14,9 @@ use crate::fhir::tree::{Member, Node};
 /// The code system of the hub's reasons.
 pub(super) const REASONS: &str = "urn:takmil:reason";
 
+/// The system of the clinical rules' codes.
+pub(super) const FINDINGS: &str = "urn:takmil:clinical-rule";
+
 /// The system of the hub's own names of insurers.
 pub(super) const PARTICIPANTS: &str = "urn:takmil:participant";
 

@@ -2,6 +2,7 @@
 //! how far it has come.
 
 use takmil_domain::answer::{Answer, State};
+use takmil_domain::clinical::{Finding, Level};
 use takmil_domain::message::{Head, Message};
 use takmil_domain::money::Currency;
 use takmil_domain::party::Party;
@@ -113,6 +114,30 @@ pub(super) fn reasons(answer: &Answer) -> Vec<Reason> {
         }
     }
     reasons
+}
+
+/// What a clinical rule found, in a sentence: the rule, what the finding does, which lines it is about, and the codes that
+/// it rests on.
+pub(super) fn found(finding: &Finding) -> String {
+    let Finding { rule, lines, .. } = finding;
+    let level = match finding.level {
+        Level::Information => "information",
+        Level::Warning => "warning",
+        Level::Refusal => "refusal",
+    };
+    let mut about: Vec<String> = Vec::new();
+    if !lines.is_empty() {
+        let lines: Vec<String> = lines.iter().map(u32::to_string).collect();
+        about.push(format!("lines {}", lines.join(", ")));
+    }
+    let codes = finding.evidence.iter().map(|code| code.code.as_str());
+    about.extend(codes.map(str::to_owned));
+    let meaning = rule.meaning();
+    format!(
+        "{} ({level}): {meaning} ({})",
+        rule.code(),
+        about.join("; ")
+    )
 }
 
 /// How far a message has come, in a sentence.

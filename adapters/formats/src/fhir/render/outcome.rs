@@ -1,9 +1,10 @@
 //! OperationOutcomes: what was wrong with a body, and what is told of a message that nothing was computed for.
 
+use takmil_domain::clinical::Level;
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::reason::Reason;
 
-use super::datatypes::{Object, REASONS, words};
+use super::datatypes::{FINDINGS, Object, REASONS, words};
 use super::head;
 use crate::fhir::r4;
 use crate::fhir::tree::Node;
@@ -124,7 +125,25 @@ pub(super) fn told(answered: &Answered<'_>) -> Node<'static> {
                 noted("information", "informational", reason)
             }
         });
-    let issues = [taken].into_iter().chain(reasons).chain(unmapped);
+    let findings = answer.findings.iter().map(|finding| {
+        let severity = match finding.level {
+            Level::Information => "information",
+            Level::Warning | Level::Refusal => "warning",
+        };
+        let rule = finding.rule;
+        coded_issue(
+            severity,
+            "business-rule",
+            (FINDINGS, rule.code()),
+            rule.meaning(),
+        )
+        .put("diagnostics", head::found(finding))
+    });
+    let issues = [taken]
+        .into_iter()
+        .chain(findings)
+        .chain(reasons)
+        .chain(unmapped);
     Object::resource("OperationOutcome")
         .put("id", answer.id.to_string())
         .list("issue", issues.map(Node::from))
@@ -132,9 +151,16 @@ pub(super) fn told(answered: &Answered<'_>) -> Node<'static> {
 }
 
 fn noted(severity: &'static str, code: &'static str, reason: Reason) -> Object {
-    let coding = Object::new()
-        .put("system", REASONS)
-        .put("code", reason.code());
+    coded_issue(severity, code, (REASONS, reason.code()), reason.meaning())
+}
+
+fn coded_issue(
+    severity: &'static str,
+    code: &'static str,
+    (system, detail): (&'static str, &'static str),
+    meaning: &'static str,
+) -> Object {
+    let coding = Object::new().put("system", system).put("code", detail);
     Object::new()
         .put("severity", severity)
         .put("code", code)
@@ -142,6 +168,6 @@ fn noted(severity: &'static str, code: &'static str, reason: Reason) -> Object {
             "details",
             Object::new()
                 .list("coding", [coding.into()])
-                .put("text", reason.meaning()),
+                .put("text", meaning),
         )
 }

@@ -134,9 +134,17 @@ fn a_contract_names_what_can_be_had_once() {
         (findings[0].lines.as_slice(), codes(&findings[0])),
         (&[1][..], vec!["300250"; 2])
     );
-    let once = |system, code| tables().is_once(&terms, system, code);
-    assert!(once("urn:list", "300250") && once(ICD_10_PCS, "0DTJ0ZZ"));
-    assert!(!once("urn:other", "300250") && !once(ICD_10_PCS, "0DBJ0ZZ"));
+    let kept = |system, code| {
+        let past = Past {
+            code: Code::new(system, code),
+            ..past[0].clone()
+        };
+        past.kept_until(&tables(), &[&terms])
+    };
+    assert!(kept("urn:list", "300250") > Some(day("2150-01-01")));
+    assert!(kept(ICD_10_PCS, "0DTJ0ZZ") > Some(day("2150-01-01")));
+    assert_eq!(kept("urn:other", "300250"), None);
+    assert_eq!(kept(ICD_10_PCS, "0DBJ0ZZ"), None);
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn tell(
             .map(|cover| (&cover.plan, cover.start))
             .collect(),
         lines: bill.as_deref().map_or(&[], |bill| &bill.lines),
+        findings: &answer.findings,
     };
     Some(explain(&decision, &titles, language))
 }

@@ -7,7 +7,8 @@ use axum::response::Response;
 use axum::routing::post;
 use serde_json::{Value, json};
 use takmil_domain::ids::MessageId;
-use takmil_domain::message::Kind;
+use takmil_domain::message::{Attachment, Kind};
+use takmil_engine::Question;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -104,7 +105,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
                 .routes(take_back(*kind, address))
         },
     );
-    of_kinds.routes(routes!(send))
+    of_kinds.routes(routes!(send)).routes(routes!(reply))
 }
 
 /// Sends messages of any kind, in any format.
@@ -273,6 +274,41 @@ async fn cancel(
 #[derive(serde::Deserialize)]
 struct Cancellation {
     reason: Option<String>,
+}
+
+/// A reply to an insurer's question.
+#[derive(serde::Deserialize)]
+struct ReplySent {
+    reference: String,
+    text: String,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+}
+
+/// Replies to a question that an insurer has asked to a message, and puts the message before the insurer again.
+///
+/// Sending the same reply again has no further effect.
+#[utoipa::path(
+    post, path = "/v1/messages/{id}/replies", tag = "messages",
+    params(("id" = String, Path, description = "The hub's id of the message.")),
+    request_body(description = "The reply.", content = ref("#/components/schemas/reply")),
+    responses((status = 200, description = "The answer as it stands.", body = ref("#/components/schemas/answer"))),
+)]
+async fn reply(
+    State(app): State<App>,
+    identity: Identity,
+    Id(id): Id<MessageId>,
+    payload: Payload,
+) -> Result<Response, Failure> {
+    let value = documents::json(&payload.bytes)?;
+    let sent: ReplySent = documents::read(Document::Reply, &value, "")?;
+    let question = Question {
+        reference: sent.reference,
+        reply: sent.text,
+        attachments: sent.attachments,
+    };
+    let sender = &identity.participant;
+    answer(app.engine.reply(sender, id, question).await?)
 }
 
 fn reference(name: &str) -> RefOr<Schema> {

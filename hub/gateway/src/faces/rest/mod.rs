@@ -10,6 +10,7 @@ mod insurers;
 mod intake;
 mod messages;
 mod published;
+mod simulations;
 mod validate;
 
 use axum::Json;
@@ -25,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use approvals::plan_problems;
 pub(crate) use insurers::enrol_problem;
 pub(crate) use published::Published;
+pub(crate) use simulations::Simulations;
 
 use super::App;
 use super::request::Payload;
@@ -44,6 +46,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(feed::routes())
         .merge(insurers::routes())
         .merge(approvals::routes())
+        .merge(simulations::routes())
         .merge(deliveries::routes())
         .merge(published::routes())
         .merge(validate::routes())

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
+use takmil_domain::clinical::{self, Level, Rule, State as RuleState};
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::reason::Reason;
 use takmil_portal::docs::{self, Registry};
@@ -43,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(reasons))
         .routes(routes!(problems))
+        .routes(routes!(clinical_rules))
         .routes(routes!(schema))
         .routes(routes!(interface))
         .routes(routes!(page))
@@ -75,6 +77,28 @@ async fn problems() -> Json<Value> {
     let one = |(name, code, meaning): (&str, Code, &str)| json!({"code": name, "status": code.http().as_u16(), "meaning": meaning});
     let problems: Vec<Value> = of_request.chain(of_body).map(one).collect();
     Json(json!({"problems": problems}))
+}
+
+/// Lists the clinical rules, and what those wait for that find nothing yet.
+#[utoipa::path(
+    get, path = "/v1/clinical-rules", tag = "published", security(()),
+    responses((status = 200, description = "Code, meaning, what findings do where no plan says otherwise, the most that a plan may make of them, and whether the rule is active.", content_type = "application/json")),
+)]
+async fn clinical_rules(State(app): State<App>) -> Json<Value> {
+    let tables = app.engine.clinical();
+    let one = |own: &Rule| {
+        let mut told = json!({
+            "code": own.rule.code(), "meaning": own.rule.meaning(),
+            "level": own.level, "most": own.most, "active": true,
+        });
+        if let RuleState::Inactive { waits_for } = own.state(tables) {
+            told["active"] = json!(false);
+            told["waits_for"] = json!(waits_for);
+        }
+        told
+    };
+    let rules: Vec<Value> = clinical::RULES.iter().map(one).collect();
+    Json(json!({"rules": rules}))
 }
 
 /// Gives a published JSON Schema: of a kind of message, or a library that they refer to.
@@ -143,6 +167,19 @@ fn registries() -> Vec<Registry> {
             reason.meaning().to_owned(),
         ]
     };
+    let rule = |own: &Rule| {
+        let word = |level: Level| match level {
+            Level::Information => "inform",
+            Level::Warning => "warn",
+            Level::Refusal => "refuse",
+        };
+        vec![
+            own.rule.code().to_owned(),
+            word(own.level).to_owned(),
+            word(own.most).to_owned(),
+            own.rule.meaning().to_owned(),
+        ]
+    };
     let request = |code: &Code| {
         vec![
             code.code().to_owned(),
@@ -162,6 +199,13 @@ fn registries() -> Vec<Registry> {
             about: "Why an answer is what it is.",
             columns: vec!["code", "the insurer pays", "meaning"],
             rows: Reason::ALL.iter().map(reason).collect(),
+        },
+        Registry {
+            anchor: "clinical-rules",
+            title: "Clinical rules",
+            about: "What speaks against an order, a handing out or a bill from the medical side.",
+            columns: vec!["code", "findings", "at most", "meaning"],
+            rows: clinical::RULES.iter().map(rule).collect(),
         },
         Registry {
             anchor: "failures",

@@ -80,6 +80,8 @@ pub(super) fn bare(kind: Kind) -> Answer {
         reasons: Vec::new(),
         covers: Vec::new(),
         decision: None,
+        findings: Vec::new(),
+        notes: Vec::new(),
         letter: None,
         unmapped: Vec::new(),
     }
