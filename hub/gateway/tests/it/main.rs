@@ -19,6 +19,7 @@ mod grpc;
 mod hub;
 mod insurers;
 mod listener;
+mod medical;
 mod messages;
 mod neighbours;
 mod partners;
