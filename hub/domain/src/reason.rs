@@ -98,6 +98,7 @@ reasons! {
     OverStandIn "INS-OVER-STAND-IN" false "The amount is beyond what the hub may answer in the insurer's place."
     ReservationUsed "RES-USED" false "What the admission reserved was used."
     ReservationGone "RES-GONE" false "The reservation had expired or been released; the bill was judged anew."
+    Corrected "MSG-CORRECTED" false "Facts that came late changed the decision: it was made anew, and what was used of limits with it."
     NotActive "MSG-INACTIVE" false "The sender marks the message as a draft, as cancelled or as entered in error: it was kept, and has no effect."
     Cancelled "MSG-CANCELLED" false "The message was taken back."
     NothingToCancel "MSG-NOT-FOUND" true "No message of this sender fits the one to be taken back."

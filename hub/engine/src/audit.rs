@@ -175,9 +175,9 @@ impl<'a> Leaves<'a> {
                     .filter(|(_, heard)| !matches!(heard, Heard::Silent));
                 spoke.next().map(|(insurer, _)| insurer)
             }
-            Order::Reply { sender, .. } => {
-                let sender = self.audit.pseudonym(sender)?;
-                return Ok((Event::MessageWentOn, sender));
+            Order::Reply { sender: doer, .. } | Order::Correct { insurer: doer, .. } => {
+                let doer = self.audit.pseudonym(doer)?;
+                return Ok((Event::MessageWentOn, doer));
             }
             Order::Overdue { .. } | Order::Expire { .. } => None,
         };

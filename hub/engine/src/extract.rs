@@ -107,7 +107,7 @@ pub async fn extract(
 }
 
 /// The first moment of a day.
-fn begin(day: Date) -> Instant {
+pub(crate) fn begin(day: Date) -> Instant {
     Instant(day.days_since(Instant(0).day()).saturating_mul(DAY_US))
 }
 

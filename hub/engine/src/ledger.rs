@@ -70,7 +70,7 @@ pub(crate) struct Unbalanced {
 }
 
 /// The remainders of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     accounts: HashMap<LimitKey, Account>,
     entries: Vec<Entry>,

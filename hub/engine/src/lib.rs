@@ -11,6 +11,7 @@ mod clocks;
 mod commits;
 mod config;
 mod consult;
+mod corrections;
 mod derive;
 mod document;
 mod error;
@@ -55,6 +56,7 @@ pub use basis::{Basis, MissingDocument};
 pub use catalog::Catalog;
 pub use commits::{Committed, Step};
 pub use config::Config;
+pub use corrections::{Corrected, MOST_CORRECTIONS};
 pub use derive::{Derived, derive};
 pub use error::Error;
 pub use extract::{ExtractError, Extracted, Wanted, extract};
@@ -62,7 +64,7 @@ pub use outage::Outage;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
 pub use submission::{Outcome, Refusal, Submission, Taken};
-pub use turn::MESSAGE_SYSTEM;
+pub use turn::{Correction, MESSAGE_SYSTEM, Sums};
 
 use intake::Arrival;
 use lane::Lanes;
@@ -376,7 +378,7 @@ impl Engine {
                         repeated: false,
                         receipt,
                     }),
-                    Done::Changed { .. } | Done::Nothing => {
+                    Done::Changed { .. } | Done::Differs(_) | Done::Nothing => {
                         Err(Refusal::Changed { earlier: answer.id })
                     }
                 }
@@ -386,7 +388,7 @@ impl Engine {
                 repeated: true,
                 receipt,
             }),
-            Done::Nothing => return Err(Error::NotFound),
+            Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
     }
 
@@ -486,7 +488,7 @@ impl Engine {
             Done::Answered { answer, .. } => taken(answer, false),
             Done::Repeated(answer) | Done::Late { answer, .. } => taken(answer, true),
             Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
-            Done::Nothing => return Err(Error::NotFound),
+            Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
     }
 
@@ -526,7 +528,9 @@ impl Engine {
                 repeated,
                 receipt,
             }),
-            Done::Repeated(_) | Done::Changed { .. } | Done::Nothing => Err(Error::NotFound),
+            Done::Repeated(_) | Done::Changed { .. } | Done::Differs(_) | Done::Nothing => {
+                Err(Error::NotFound)
+            }
         }
     }
 

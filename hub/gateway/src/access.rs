@@ -139,6 +139,11 @@ const OPERATIONS: &[Operation] = &[
     ),
     row(
         "POST",
+        "/v1/corrections",
+        Person(StaffRole::PlanAuthor, INSURERS),
+    ),
+    row(
+        "POST",
         "/v1/simulations",
         Person(StaffRole::PlanAuthor, INSURERS),
     ),

@@ -1,6 +1,6 @@
 //! A message's later turns: what insurers say, what is taken back, what runs out of time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use takmil_domain::answer::{Note, Reply, State};
@@ -66,20 +66,8 @@ impl Bench<'_> {
             message: target,
             turn,
         };
-        let mut used: HashMap<LimitKey, i64> = HashMap::new();
-        for entry in &earlier.entries {
-            match entry.kind {
-                EntryKind::Consume => *used.entry(entry.key.clone()).or_default() += entry.amount,
-                EntryKind::Reverse => *used.entry(entry.key.clone()).or_default() -= entry.amount,
-                _ => {}
-            }
-        }
-        let mut used: Vec<(LimitKey, i64)> = used.into_iter().collect();
-        used.sort();
-        for (key, amount) in used {
-            self.ledger
-                .enter(&key, cause, 0, EntryKind::Reverse, amount, None)?;
-        }
+        let used = used_of_limits(earlier);
+        self.take_off(used, cause)?;
         self.give_back(target, cause)?;
         for past in self.past.values_mut() {
             past.retain(|own| own.message != target);
@@ -419,6 +407,21 @@ impl Bench<'_> {
         }
         Ok(())
     }
+}
+
+/// What a message has used of limits, and not given back, in the order of their keys.
+pub(super) fn used_of_limits(message: &LoadedMessage) -> Vec<(LimitKey, i64)> {
+    let mut used: BTreeMap<LimitKey, i64> = BTreeMap::new();
+    for entry in &message.entries {
+        match entry.kind {
+            EntryKind::Consume => *used.entry(entry.key.clone()).or_default() += entry.amount,
+            EntryKind::Reverse => *used.entry(entry.key.clone()).or_default() -= entry.amount,
+            _ => {}
+        }
+    }
+    used.into_iter()
+        .filter(|(_, amount)| *amount != 0)
+        .collect()
 }
 
 /// Whether a late word is another than the one that was decided by.

@@ -13,7 +13,7 @@ use takmil_store::{
 };
 
 use super::again::read_back;
-use super::{Bench, MESSAGE_SYSTEM, Order, authorisation, clinical};
+use super::{Bench, MESSAGE_SYSTEM, Order, authorisation, clinical, correct};
 use crate::Inner;
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -67,6 +67,12 @@ pub(super) async fn load<'a>(
     for order in orders {
         let wanted = match order {
             Order::Take(fresh) => judge::needs(&fresh.message, &fresh.basis, catalog, today)?,
+            Order::Correct {
+                message, member, ..
+            } => match loaded.get(message) {
+                Some(message) => correct::needs(message, member, catalog, today)?,
+                None => Vec::new(),
+            },
             _ => match order.message().and_then(|id| loaded.get(&id)) {
                 Some(message) => needs_again(message, catalog, today)?,
                 None => Vec::new(),

@@ -6,6 +6,7 @@
 mod again;
 mod authorisation;
 mod clinical;
+mod correct;
 mod load;
 mod take;
 
@@ -21,9 +22,9 @@ use takmil_domain::message::{Attachment, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_store::{
-    Batch, Entry, KeptAuthorisation, KeptPast, Leg, LoadedMessage, MessageUpdate, NewDelivery,
-    NewEntry, NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit, Sent,
-    StoredAnswer,
+    Batch, Entry, KeptAuthorisation, KeptPast, KnownMember, Leg, LoadedMessage, MessageUpdate,
+    NewDelivery, NewEntry, NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit,
+    Sent, StoredAnswer,
 };
 
 use crate::Inner;
@@ -35,6 +36,8 @@ use crate::judge::{Heard, Holding};
 use crate::ledger::Ledger;
 use crate::normalise::Unmapped;
 use crate::record::Spoken;
+
+pub use correct::{Correction, Sums};
 
 /// Under this system an identifier names a message by the hub's own id.
 pub const MESSAGE_SYSTEM: &str = "urn:takmil:message";
@@ -64,6 +67,14 @@ pub(crate) enum Order {
     },
     /// Give back what a message has set aside: its time ran out.
     Expire { message: MessageId },
+    /// Judge a decided message again by what is known today; keep it where that is what was agreed to.
+    Correct {
+        message: MessageId,
+        member: Box<KnownMember>,
+        /// Whose doing it is.
+        insurer: ParticipantId,
+        agreed: Option<Correction>,
+    },
 }
 
 /// A message before its first turn.
@@ -104,6 +115,8 @@ pub(crate) enum Done {
         repeated: bool,
         objects: bool,
     },
+    /// It would come out otherwise by what is known today. Nothing of that is kept.
+    Differs(Box<Correction>),
     /// There is nothing (left) to do, or nothing such for the one who asks.
     Nothing,
 }
@@ -135,6 +148,16 @@ pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>,
     }
     inner.commits.tell(&batch, &loaded);
     Ok(results.into_iter().zip(receipts).collect())
+}
+
+/// What orders would come to, each for itself, on what is there now. Nothing is written.
+pub(crate) async fn rehearse(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
+    let now = (inner.clock)();
+    let catalog = inner.catalog();
+    let mut turn = inner.store.begin().await?;
+    let mut bench = load::load(inner, &mut turn, orders, &catalog, now).await?;
+    let orders = orders.iter().enumerate();
+    orders.map(|(at, order)| bench.decide(at, order)).collect()
 }
 
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
@@ -171,6 +194,7 @@ impl Order {
             Order::Hear { message, .. }
             | Order::Overdue { message }
             | Order::Reply { message, .. }
+            | Order::Correct { message, .. }
             | Order::Expire { message } => Some(*message),
         }
     }
@@ -209,6 +233,12 @@ impl Bench<'_> {
                 self.reply(*message, sender, reference, reply)
             }
             Order::Expire { message } => self.expire(*message),
+            Order::Correct {
+                message,
+                member,
+                insurer,
+                agreed,
+            } => self.correct(*message, member, insurer, agreed.as_ref()),
         }?;
         self.go_on_from(entries, decisions)?;
         Ok(done)

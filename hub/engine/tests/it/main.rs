@@ -11,6 +11,7 @@
 mod audit;
 mod clinical;
 mod consulting;
+mod corrections;
 mod delivering;
 mod fairness;
 mod limits;

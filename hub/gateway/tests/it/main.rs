@@ -12,6 +12,7 @@ mod audit_log;
 mod backup;
 mod command_line;
 mod convert;
+mod corrections;
 mod demo;
 mod explanations;
 mod feed;

@@ -278,6 +278,7 @@ INS-OVER-STAND-IN = { $insurer } could not be reached, and the amount is beyond 
 
 RES-USED = What was reserved for you at admission was used.
 RES-GONE = The reservation made at admission had ended, so this bill was computed anew.
+MSG-CORRECTED = Facts that became known later changed this decision: it was made anew.
 MSG-INACTIVE = The provider marks this as a draft, as cancelled or as a mistake. It was kept, and has no effect.
 MSG-CANCELLED = The provider has taken this back. It has no effect any more.
 MSG-NOT-FOUND = What the provider wanted to take back was not found.

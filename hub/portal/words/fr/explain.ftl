@@ -276,6 +276,7 @@ INS-OVER-STAND-IN = { $insurer } n'a pas pu être joint, et le montant dépasse 
 
 RES-USED = Ce qui vous avait été réservé à l'admission a été utilisé.
 RES-GONE = La réservation faite à l'admission avait pris fin ; cette facture a donc été calculée à nouveau.
+MSG-CORRECTED = Des faits connus plus tard ont changé cette décision : elle a été prise à nouveau.
 MSG-INACTIVE = Le prestataire indique que ceci est un brouillon, une annulation ou une erreur. C'est conservé, et sans effet.
 MSG-CANCELLED = Le prestataire a retiré ceci. C'est désormais sans effet.
 MSG-NOT-FOUND = Ce que le prestataire voulait retirer n'a pas été trouvé.

@@ -276,6 +276,7 @@ INS-OVER-STAND-IN = Não foi possível contactar { $insurer }, e o valor está a
 
 RES-USED = O que ficou reservado para si na admissão foi usado.
 RES-GONE = A reserva feita na admissão já tinha terminado, por isso esta factura foi calculada de novo.
+MSG-CORRECTED = Factos conhecidos mais tarde alteraram esta decisão: foi tomada de novo.
 MSG-INACTIVE = O provedor marca isto como rascunho, como anulado ou como engano. Foi guardado e não tem efeito.
 MSG-CANCELLED = O provedor retirou isto. Já não tem efeito.
 MSG-NOT-FOUND = Não foi encontrado o que o provedor queria retirar.

@@ -1,18 +1,18 @@
 //! The two-person rule over HTTP: a plan that one person proposes comes into force when another approves it, and where
 //! the insurer's contract says so, when who ratifies it has agreed too. A price list is proposed by one of the two whose
-//! it is, and approved by the other.
+//! it is, and approved by the other. What late facts change of decisions is listed, and done when another has approved.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use takmil_domain::date::Instant;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
 use takmil_domain::plan::Plan;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::tariff::Tariff;
-use takmil_engine::Catalog;
+use takmil_engine::{Catalog, Correction, MOST_CORRECTIONS};
 use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, Scope, StaffId, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,17 +22,20 @@ use crate::auth::Identity;
 use crate::changes::{Change, changes};
 use crate::code::Failure;
 use crate::documents::{self, Document};
+use crate::faces::reading::record;
 use crate::faces::request::Payload;
 
-/// The kind of proposal that a plan is, and a price list.
+/// The kind of proposal that a plan is, a price list, and a list of corrections.
 const PLAN: &str = "plan";
 const PRICE_LIST: &str = "price_list";
+const CORRECTIONS: &str = "corrections";
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(propose_plan))
         .routes(routes!(propose_price_list))
+        .routes(routes!(propose_corrections))
         .routes(routes!(list_approvals))
         .routes(routes!(approve))
         .routes(routes!(refuse))
@@ -235,6 +238,72 @@ async fn propose_price_list(
     propose(&app, &identity, &proposal).await
 }
 
+/// A period in which decisions are looked at again.
+#[derive(Deserialize)]
+struct Period {
+    from: Date,
+    to: Date,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// A list of corrections, as it is proposed.
+#[derive(Serialize, Deserialize)]
+struct Corrections {
+    from: Date,
+    to: Date,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    corrections: Vec<Correction>,
+}
+
+/// Lists what late facts would change of decisions, and proposes to make them anew.
+///
+/// Covers, plans, tariffs and price lists count as they are known now; what insurers have said stands. Looked at are the
+/// claims and dispenses that came in the period. Nothing changes until another person approves the list: then each
+/// decision is reversed and made anew, unless its message has gone on since or comes out otherwise by then. The key must
+/// be a plan author's.
+#[utoipa::path(
+    post, path = "/v1/corrections", tag = "insurers",
+    request_body(description = "The period.", content = ref("#/components/schemas/correction_period")),
+    responses((status = 202, description = "The proposal with its list, which waits for another person.", body = ref("#/components/schemas/approval"))),
+)]
+async fn propose_corrections(
+    State(app): State<App>,
+    identity: Identity,
+    payload: Payload,
+) -> Result<(StatusCode, Json<Shown>), Failure> {
+    let by = identity.person()?.id;
+    let period: Period = documents::read(Document::CorrectionPeriod, &json(&payload)?, "")?;
+    let bad = |code, place: &str, detail: String| vec![Problem::new(code, place, detail)];
+    if period.to < period.from {
+        let detail = "the period ends before it begins".to_owned();
+        return Err(bad(ProblemCode::DateOrder, "/to", detail).into());
+    }
+    let insurer = &identity.participant.id;
+    let days = (period.from, period.to);
+    let corrections = app.engine.corrections(insurer, days).await?;
+    if corrections.len() > MOST_CORRECTIONS {
+        let detail = format!("more than {MOST_CORRECTIONS} decisions would change");
+        return Err(bad(ProblemCode::TooMany, "/to", detail).into());
+    }
+    record(&app, &identity, "POST /v1/corrections", insurer.to_string()).await?;
+    let document = Corrections {
+        from: period.from,
+        to: period.to,
+        reason: period.reason,
+        corrections,
+    };
+    let proposal = NewApproval {
+        kind: CORRECTIONS.to_owned(),
+        subject: format!("{}/{}", period.from, period.to),
+        document: serde_json::to_string(&document).map_err(Failure::internal)?,
+        by,
+        approver: None,
+    };
+    propose(&app, &identity, &proposal).await
+}
+
 /// What is wrong with a plan beside the documents that there are: the versions before it, its tariff, the
 /// regulator's rules.
 fn problems_beside(plan: &Plan, catalog: &Catalog) -> Vec<Problem> {
@@ -355,6 +424,14 @@ async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure>
         PLAN => {
             let plan: Plan = serde_json::from_str(&approval.document).map_err(Failure::internal)?;
             app.store.upsert_plan(&Scope::Hub, &plan).await?;
+        }
+        CORRECTIONS => {
+            let agreed: Corrections =
+                serde_json::from_str(&approval.document).map_err(Failure::internal)?;
+            let insurer = &approval.participant;
+            let done = app.engine.correct(insurer, &agreed.corrections).await?;
+            tracing::info!(approval.id = %approval.id, done.corrected, done.left, "corrections were made");
+            return Ok(());
         }
         PRICE_LIST => {
             let list: Tariff =
