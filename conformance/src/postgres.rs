@@ -50,6 +50,7 @@ listen_addresses = '127.0.0.1'
 max_connections = 200
 shared_buffers = 64MB
 min_wal_size = 64MB
+max_wal_size = 256MB
 SETTINGS
 start
 echo "$folder"
@@ -111,6 +112,15 @@ impl Postgres {
     /// [`Error::Postgres`] if it cannot be made.
     pub fn create(&self, database: &str, template: &str) -> Result<(), Error> {
         let statement = format!("create database {database} owner {OWNER} template {template}");
+        self.sql("postgres", &statement).map(drop)
+    }
+
+    /// Removes a database, whoever is still connected to it.
+    ///
+    /// # Errors
+    /// [`Error::Postgres`] if it cannot be removed.
+    pub fn remove(&self, database: &str) -> Result<(), Error> {
+        let statement = format!("drop database {database} with (force)");
         self.sql("postgres", &statement).map(drop)
     }
 

@@ -102,6 +102,17 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// A server that keeps the databases of all tests needs gigabytes.
+    fn drop(&mut self) {
+        if let Some(name) = &self.database
+            && let Err(error) = SERVER.remove(name)
+        {
+            eprintln!("{name} stays: {error}");
+        }
+    }
+}
+
 /// A store with its key file in a folder. All databases have the same key: they are copies of one.
 pub(crate) fn config(place: Place, folder: &Path) -> StoreConfig {
     let keys = folder.join("member.keys");

@@ -269,7 +269,8 @@ async fn what_is_claimed_is_offered_to_nobody_else_until_its_time_is_over(on: Ba
 }
 
 async fn a_lease_has_one_holder(on: Backend) {
-    let store = Bench::new(on).await.open().await;
+    let bench = Bench::new(on).await;
+    let store = bench.open().await;
     let lease = |holder: &'static str, after_ms| {
         let store = store.clone();
         async move {
