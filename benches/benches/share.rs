@@ -11,42 +11,20 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use takmil_domain::bill::EncounterClass;
-use takmil_domain::coverage::{Cover, Person};
-use takmil_domain::date::Date;
 use takmil_domain::decision::{LineShare, Totals};
-use takmil_domain::ids::{AccountId, LimitCode, MemberId, TariffId};
+use takmil_domain::ids::LimitCode;
 use takmil_domain::limit::LimitNeed;
-use takmil_domain::money::{Amount, Quantity, Rate};
-use takmil_domain::party::{InsurerRole, Sector, Sex};
-use takmil_domain::plan::{BasePlan, Limit, LimitKind, LimitUnit, Plan, Relationship, Tier};
-use takmil_domain::share::{BillLine, Case, CoverTerms, Frame, Split};
-use takmil_domain::tariff::Tariff;
-use takmil_mappings::packs::{Pack, pack};
-use takmil_mappings::systems::{HCPCS, RXNORM, SYNTHETIC_RVU};
-use uuid::Uuid;
+use takmil_domain::money::{Amount, Rate};
+use takmil_domain::plan::{FiledPlan, Limit, LimitKind, LimitUnit, Plan};
+use takmil_domain::share::{BillLine, Case, Split};
+
+use sample::{SERVICES, Service, Terms, day, line};
+
+mod sample;
 
 /// The hub's own allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// System, code, and what is asked.
-type Service = (&'static str, &'static str, i64);
-
-/// Services with what is asked for them, one for every benefit that has a limit and one that has none. Together
-/// they touch ten limits: of the member and of the family, in money and in pieces.
-const SERVICES: &[Service] = &[
-    (SYNTHETIC_RVU, "ZS1020", 22_000_000),
-    (SYNTHETIC_RVU, "ZH8010", 4_000_000),
-    (SYNTHETIC_RVU, "ZS2010", 31_000_000),
-    (SYNTHETIC_RVU, "ZV0010", 950_000),
-    (SYNTHETIC_RVU, "ZI3030", 2_100_000),
-    (SYNTHETIC_RVU, "ZL4010", 430_000),
-    (SYNTHETIC_RVU, "ZD5020", 3_600_000),
-    (SYNTHETIC_RVU, "ZT7110", 5_200_000),
-    (HCPCS, "V2020", 6_000_000),
-    (RXNORM, "6809", 270_000),
-];
 
 /// How many limits a bill of all services touches, and one of the three that are decided together.
 const LIMITS: usize = 10;
@@ -65,44 +43,45 @@ const MORE_LIMITS: &str = r#"[
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let documents = Documents::of(pack("ir").expect("the pack is shipped"));
+    let mut terms = Terms::shipped();
+    let cover = terms.cover(0, 0);
     let mut group = criterion.benchmark_group("share");
-    for lines in [1, 10, 100] {
-        let case = documents.case(lines);
-        group.throughput(Throughput::Elements(lines as u64));
-        group.bench_function(BenchmarkId::new("lines", lines), |bencher| {
-            bencher.iter(|| {
-                let frame = Frame::new(black_box(&case));
-                let left: Vec<i64> = frame.needs().iter().map(|need| need.ceiling).collect();
-                frame.split(&left)
-            });
+    for many in [1, 10, 100] {
+        let lines = lines(SERVICES.iter().cycle().take(many));
+        let case = terms.case(&cover, "visit", lines);
+        let needs = case.needs().len();
+        assert!(
+            many < SERVICES.len() || needs == LIMITS,
+            "{many} lines touch {needs} limits"
+        );
+        group.throughput(Throughput::Elements(many as u64));
+        group.bench_function(BenchmarkId::new("lines", many), |bencher| {
+            bencher.iter(|| black_box(&case).split(|need| need.ceiling));
         });
     }
     group.finish();
-    decisions(&mut criterion, &documents);
+    terms.plan = with_limits_together(&terms.plan);
+    let three = lines(TOGETHER.iter().map(|at| &SERVICES[*at]));
+    decisions(&mut criterion, &terms.case(&cover, "visit", three));
     criterion.final_summary();
 }
 
 /// Whole decisions on a bill of three lines, and beside them what the same sums cost without any rule: no search, no
 /// trace, no reasons, no names.
-fn decisions(criterion: &mut Criterion, documents: &Documents) {
-    let documents = documents.with_limits_together();
-    let case = documents.case_of(TOGETHER.iter().map(|at| &SERVICES[*at]));
+fn decisions(criterion: &mut Criterion, case: &Case<'_>) {
     let decide = |case: &Case<'_>| {
-        let frame = Frame::new(case);
-        let left: Vec<i64> = frame.needs().iter().map(|need| need.ceiling).collect();
-        let split = frame.split(&left);
+        let split = case.split(|need| need.ceiling);
         (Totals::of(&split.lines), split)
     };
-    let (totals, split) = decide(&case);
+    let (totals, split) = decide(case);
     let used: BTreeSet<usize> = split.draws.iter().map(|draw| draw.need).collect();
     assert_eq!((split.lines.len(), used.len()), (TOGETHER.len(), LIMITS));
-    let bare = Bare::of(&case, &split);
+    let bare = Bare::of(case, &split);
     assert_eq!(bare.split(), totals.member.get(), "the same member's part");
     let mut group = criterion.benchmark_group("decision");
     group.throughput(Throughput::Elements(1));
     group.bench_function("3-lines-10-limits", |bencher| {
-        bencher.iter(|| decide(black_box(&case)));
+        bencher.iter(|| decide(black_box(case)));
     });
     group.bench_function("its-arithmetic-alone", |bencher| {
         bencher.iter(|| black_box(&bare).split());
@@ -110,129 +89,32 @@ fn decisions(criterion: &mut Criterion, documents: &Documents) {
     group.finish();
 }
 
-struct Documents {
-    cover: Cover,
-    plan: Plan,
-    base: BasePlan,
-    tariffs: Vec<Tariff>,
+/// The plan with more limits, and the services of [`TOGETHER`] under all of them.
+fn with_limits_together(plan: &FiledPlan) -> FiledPlan {
+    let mut changed = Plan::from(plan.clone());
+    let more: Vec<Limit> = serde_json::from_str(MORE_LIMITS).expect("they are limits");
+    let named = |kind: LimitKind| more.iter().filter(move |limit| limit.kind == kind);
+    let named = named(LimitKind::Ceiling).chain(named(LimitKind::Copay));
+    let named: Vec<LimitCode> = named.map(|limit| limit.id.clone()).collect();
+    for at in TOGETHER {
+        let (system, code, _) = SERVICES[at];
+        let (found, _) = plan.benefit(system, code).expect("it has a benefit");
+        let mut benefits = changed.benefits.iter_mut();
+        let benefit = benefits.find(|own| own.id == found.id);
+        let benefit = benefit.expect("it has a benefit");
+        benefit.deductible = true;
+        benefit.limits.extend(named.iter().cloned());
+    }
+    changed.limits.extend(more);
+    assert_eq!(changed.faults(), []);
+    changed.into()
 }
 
-impl Documents {
-    fn of(pack: &Pack) -> Documents {
-        let plans = pack.plans().expect("its plans are shipped");
-        let plan = plans
-            .into_iter()
-            .find(|plan| plan.id.as_str() == "ir-omid-gold")
-            .expect("the plan is shipped");
-        let base = pack
-            .base_plans()
-            .expect("its base plans are shipped")
-            .into_iter()
-            .next();
-        let cover = Cover {
-            account: AccountId(Uuid::nil()),
-            member: MemberId(Uuid::nil()),
-            insurer: plan.insurer.clone(),
-            role: InsurerRole::Supplementary,
-            order: 1,
-            relationship: Relationship::Principal,
-            plan: plan.id.clone(),
-            start: day("2026-03-21"),
-            end: None,
-            suspended: false,
-            prior_cover: true,
-            group_size: Some(1200),
-        };
-        Documents {
-            cover,
-            plan,
-            base: base.expect("it has a base plan"),
-            tariffs: pack.tariffs().expect("its tariffs are shipped"),
-        }
-    }
-
-    /// The same with more limits, and the services of [`TOGETHER`] under all of them.
-    fn with_limits_together(&self) -> Documents {
-        let mut plan = self.plan.clone();
-        let more: Vec<Limit> = serde_json::from_str(MORE_LIMITS).expect("they are limits");
-        let named = |kind: LimitKind| more.iter().filter(move |limit| limit.kind == kind);
-        let named = named(LimitKind::Ceiling).chain(named(LimitKind::Copay));
-        let named: Vec<LimitCode> = named.map(|limit| limit.id.clone()).collect();
-        for at in TOGETHER {
-            let (system, code, _) = SERVICES[at];
-            let id = plan.benefit(system, code).map(|own| own.id.clone());
-            let mut benefits = plan.benefits.iter_mut();
-            let benefit = benefits.find(|own| Some(&own.id) == id.as_ref());
-            let benefit = benefit.expect("it has a benefit");
-            benefit.deductible = true;
-            benefit.limits.extend(named.iter().cloned());
-        }
-        plan.limits.extend(more);
-        assert_eq!(plan.faults(), []);
-        Documents {
-            plan,
-            cover: self.cover.clone(),
-            base: self.base.clone(),
-            tariffs: self.tariffs.clone(),
-        }
-    }
-
-    fn case(&self, lines: usize) -> Case<'_> {
-        let case = self.case_of(SERVICES.iter().cycle().take(lines));
-        let needs = Frame::new(&case).needs().len();
-        assert!(
-            lines < SERVICES.len() || needs == LIMITS,
-            "{lines} lines touch {needs} limits"
-        );
-        case
-    }
-
-    fn case_of(&self, services: impl Iterator<Item = &'static Service>) -> Case<'_> {
-        let tariff = |id: &TariffId| self.tariffs.iter().find(|own| own.document().id == *id);
-        Case {
-            currency: self.plan.currency,
-            person: Person {
-                birth_date: Date::parse("1984-11-02"),
-                sex: Some(Sex::Female),
-            },
-            visit: "visit",
-            class: Some(EncounterClass::Inpatient),
-            sector: Some(Sector::Private),
-            base: tariff(&self.base.tariff).map(|tariff| (&self.base, tariff)),
-            accident: false,
-            diagnoses: Vec::new(),
-            asks_leave: false,
-            covers: vec![CoverTerms {
-                cover: &self.cover,
-                plan: &self.plan,
-                tariff: self.plan.tariff.as_ref().and_then(tariff),
-                contract: None,
-                said: None,
-                refused: &[],
-            }],
-            lines: (1..).zip(services).map(line).collect(),
-        }
-    }
-}
-
-fn line((seq, (system, code, billed)): (u32, &'static Service)) -> BillLine<'static> {
-    BillLine {
-        seq,
-        system,
-        code,
-        date: day("2026-11-21"),
-        quantity: Quantity::ONE,
-        billed: Amount::new(*billed),
-        base_paid: None,
-        subsidy: Amount::ZERO,
-        network: vec![Tier::FIRST],
-        parts: Vec::new(),
-        bilateral: false,
-        reference_price: None,
-        substitution_refused: false,
-        authorised: Vec::new(),
-        circumstance: None,
-    }
+fn lines(services: impl Iterator<Item = &'static Service>) -> Vec<BillLine<'static>> {
+    let lines = (1..).zip(services);
+    lines
+        .map(|(seq, service)| line(seq, *service, day("2026-11-21")))
+        .collect()
 }
 
 /// The sums of a split where everything else is done: rates, prices and the base insurer's part known, limits by their
@@ -254,8 +136,7 @@ struct BareLine {
 
 impl Bare {
     fn of(case: &Case<'_>, split: &Split) -> Bare {
-        let frame = Frame::new(case);
-        let needs = frame.needs();
+        let needs = &split.needs;
         let line = |(line, share): (&BillLine<'_>, &LineShare)| {
             let limit = |at: usize| {
                 needs
@@ -266,7 +147,8 @@ impl Bare {
             let benefit = case
                 .covers
                 .iter()
-                .find_map(|terms| terms.plan.benefit(line.system, line.code));
+                .find_map(|terms| terms.plan.benefit(line.system, line.code))
+                .map(|(benefit, _)| benefit);
             BareLine {
                 billed: share.billed.get(),
                 allowed: share.allowed.get(),
@@ -277,7 +159,7 @@ impl Bare {
             }
         };
         Bare {
-            left: needs.iter().map(|need| need.ceiling).collect(),
+            left: split.before.clone(),
             lines: case.lines.iter().zip(&split.lines).map(line).collect(),
         }
     }
@@ -320,8 +202,4 @@ impl BareLine {
         }
         self.billed - self.written_off - self.base - share
     }
-}
-
-fn day(text: &str) -> Date {
-    Date::parse(text).expect("it is a day")
 }

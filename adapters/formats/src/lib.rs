@@ -24,6 +24,9 @@ mod peek;
 /// each. Anything larger is an attachment, which goes by reference.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
+/// The system of the hub's own ids of messages: by one of them a sender may name an earlier message of its own.
+pub const MESSAGE_SYSTEM: &str = "urn:takmil:message";
+
 /// How deeply objects and lists may be nested. The deepest message of real senders is near 25; the bound
 /// keeps every recursive walk over a body far from the end of a thread's stack.
 pub const MAX_DEPTH: usize = 64;
@@ -82,6 +85,18 @@ pub struct Read {
 }
 
 impl Read {
+    /// Checks the message, if there is one.
+    fn examine(&mut self, context: &Context) {
+        let Ok(message) = &self.outcome else { return };
+        let mut problems = check(message, context.today);
+        for problem in &mut problems {
+            problem.pointer = self.locate(&problem.pointer);
+        }
+        if !problems.is_empty() {
+            self.outcome = Err(problems);
+        }
+    }
+
     /// The place in the body that `canonical`, a pointer into the message's canonical JSON, was read from.
     ///
     /// It is the origin of the longest part of the pointer that has one: as near as the reader knows.
@@ -127,20 +142,19 @@ pub fn recognise(media_type: Option<&str>, body: &[u8]) -> Option<&'static Forma
 /// # Errors
 /// One [`Problem`] of the whole body: too large, or as [`Format::read`] says.
 pub fn read(format: &Format, body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    fits(body)?;
+    let mut reading = (format.read)(body, context)?;
+    for read in &mut reading.messages {
+        read.examine(context);
+    }
+    Ok(reading)
+}
+
+/// Refuses a body that is too large.
+fn fits(body: &[u8]) -> Result<(), Problem> {
     if body.len() > MAX_BODY_BYTES {
         let detail = format!("a body has at most {MAX_BODY_BYTES} bytes");
         return Err(Problem::new(ProblemCode::TooLarge, "", detail));
     }
-    let mut reading = (format.read)(body, context)?;
-    for read in &mut reading.messages {
-        let Ok(message) = &read.outcome else { continue };
-        let mut problems = check(message, context.today);
-        for problem in &mut problems {
-            problem.pointer = read.locate(&problem.pointer);
-        }
-        if !problems.is_empty() {
-            read.outcome = Err(problems);
-        }
-    }
-    Ok(reading)
+    Ok(())
 }

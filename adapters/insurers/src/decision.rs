@@ -3,7 +3,7 @@
 //! Here is checked what can be known from the decision and the proposal alone. Whether the amounts leave nobody
 //! short is the core's to say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::MessageId;
@@ -60,7 +60,8 @@ impl StatedDecision {
         self.decision.message
     }
 
-    /// The decision, where it is one on `proposal`: of the same message, in its currency, about lines that it has.
+    /// The decision, where it is one on `proposal`: of the same message, in its currency, about lines that it has, and of
+    /// none more than was asked for it.
     ///
     /// # Errors
     /// A [`Problem`] with a pointer into the decision.
@@ -78,16 +79,23 @@ impl StatedDecision {
             return Err(problem);
         }
         let known = shares.map_or(&[][..], |shares| &shares.lines);
-        let known: HashSet<u32> = known.iter().map(|line| line.seq).collect();
-        let mut lines = self.decision.lines.iter();
-        if let Some(at) = lines.position(|line| !known.contains(&line.seq)) {
-            let detail = "the bill has no such line";
-            let pointer = format!("/lines/{at}/seq");
-            return Err(Problem::new(
-                ProblemCode::DanglingReference,
-                pointer,
-                detail,
-            ));
+        let billed: HashMap<u32, Amount> = known.iter().map(|own| (own.seq, own.billed)).collect();
+        for (at, line) in self.decision.lines.iter().enumerate() {
+            let problem = |code, field, detail| {
+                let pointer = format!("/lines/{at}/{field}");
+                Err(Problem::new(code, pointer, detail))
+            };
+            match billed.get(&line.seq) {
+                None => {
+                    let code = ProblemCode::DanglingReference;
+                    return problem(code, "seq", "the bill has no such line");
+                }
+                Some(billed) if line.amount > *billed => {
+                    let detail = "more than was asked for the line";
+                    return problem(ProblemCode::OutOfRange, "amount", detail);
+                }
+                Some(_) => {}
+            }
         }
         Ok(self.decision)
     }

@@ -29,7 +29,8 @@ pub enum TransportError {
     Refused {
         /// What it answered with: "http 422", "grpc FailedPrecondition".
         status: String,
-        /// Whether the same call will be refused again; else it may be taken later.
+        /// Whether it is this call that is refused, and will be again. Else the insurer may take it later, as after a wrong
+        /// certificate, route or clock, which all calls meet alike.
         permanent: bool,
     },
     /// The insurer answered, and the answer is not usable.
@@ -52,7 +53,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later, once the insurer is as it should be.
     pub fn is_retryable(&self) -> bool {
         match self {
             TransportError::Unreachable { .. } | TransportError::Silent { .. } => true,

@@ -85,11 +85,6 @@ impl Script {
         Self::of(Verdict::Pend)
     }
 
-    /// States totals that are not the sums of their lines.
-    pub const fn wrong_sums() -> Self {
-        Self::of(Verdict::WrongSums)
-    }
-
     /// Says this, at once.
     pub const fn of(verdict: Verdict) -> Self {
         Self {

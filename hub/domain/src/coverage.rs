@@ -2,7 +2,7 @@
 
 mod order;
 
-pub use order::{Criterion, PayingOrder, Ranked};
+pub use order::{Criterion, PayingOrder};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,9 @@ pub struct Cover {
     pub prior_cover: bool,
     /// How many members the policy's group has.
     pub group_size: Option<u32>,
+    /// The day on which a dependant's principal was born, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal_born: Option<Date>,
 }
 
 /// What the rules need to know of a person.

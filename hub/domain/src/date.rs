@@ -182,13 +182,26 @@ impl fmt::Debug for Date {
 }
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:04}-{:02}-{:02}",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        )
+        let (year, month, day) = (self.0.year(), self.0.month(), self.0.day());
+        let digit = |number: i16| b'0' + u8::try_from(number.rem_euclid(10)).unwrap_or(0);
+        let (month, day) = (i16::from(month), i16::from(day));
+        let text = [
+            digit(year / 1_000),
+            digit(year / 100),
+            digit(year / 10),
+            digit(year),
+            b'-',
+            digit(month / 10),
+            digit(month),
+            b'-',
+            digit(day / 10),
+            digit(day),
+        ];
+        match std::str::from_utf8(&text) {
+            // Every stretch of a limit is named by its first day: this is written more often than anything else.
+            Ok(text) if year >= 0 => f.write_str(text),
+            _ => write!(f, "{year:04}-{month:02}-{day:02}"),
+        }
     }
 }
 impl Serialize for Date {
@@ -340,6 +353,12 @@ impl Instant {
             .unwrap_or(i64::MAX)
             .saturating_mul(1_000);
         Instant(self.0.saturating_add(micros))
+    }
+
+    /// The first moment of a day in UTC.
+    pub fn start_of(day: Date) -> Instant {
+        let days = day.days_since(Instant(0).day());
+        Instant(days.saturating_mul(86_400_000_000))
     }
 
     /// The day in UTC.

@@ -14,6 +14,7 @@ pub mod digest;
 pub mod exchange;
 pub mod ids;
 pub mod limit;
+pub mod lint;
 pub mod message;
 pub mod money;
 pub mod participant;

@@ -1,5 +1,7 @@
 //! The parties that the hub talks to, and what it exchanges with insurers.
 
+mod faults;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bill::BillClass;

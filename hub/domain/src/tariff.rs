@@ -1,5 +1,7 @@
 //! What a service may cost: tariffs in money or in relative values, and price lists of a contract.
 
+mod faults;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +17,8 @@ use crate::plan::CodeGroup;
 #[serde(try_from = "Document", into = "Document")]
 pub struct Tariff {
     document: Document,
-    /// Where the prices of each service begin, by its system and code.
-    places: FxHashMap<String, FxHashMap<String, usize>>,
+    /// Where the prices of each service begin, by its code: few codes are of several systems.
+    places: FxHashMap<String, Vec<usize>>,
 }
 
 /// The JSON form of a [`Tariff`].
@@ -243,10 +245,13 @@ impl TryFrom<Document> for Tariff {
         if doubled {
             return Err("a service is priced twice for one sector");
         }
-        let mut places: FxHashMap<String, FxHashMap<String, usize>> = FxHashMap::default();
-        for (place, Price { code, .. }) in document.prices.iter().enumerate() {
-            let of_system = places.entry(code.system.clone()).or_default();
-            of_system.entry(code.code.clone()).or_insert(place);
+        let mut places: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        let mut place = 0;
+        for own in document.prices.chunk_by(|a, b| a.code == b.code) {
+            if let Some(Price { code, .. }) = own.first() {
+                places.entry(code.code.clone()).or_default().push(place);
+            }
+            place += own.len();
         }
         Ok(Self { document, places })
     }
@@ -309,8 +314,12 @@ impl Tariff {
 
     fn row(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<&Price> {
         let prices = &self.document.prices;
-        let start = *self.places.get(system)?.get(code)?;
-        let same = |row: &&Price| row.code.system == system && row.code.code == code;
+        let of_system = |start: &&usize| {
+            let row = prices.get(**start);
+            row.is_some_and(|row| row.code.system == system)
+        };
+        let start = *self.places.get(code)?.iter().find(of_system)?;
+        let same = |row: &&Price| row.code.code == code && row.code.system == system;
         let rows = || prices.iter().skip(start).take_while(same);
         rows()
             .find(|row| sector.is_some() && row.sector == sector)

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use takmil_domain::bill::{Bill, EncounterClass};
-use takmil_domain::clinical::Terms;
-use takmil_domain::coverage::{Cover, PayingOrder, Person, Ranked};
+use takmil_domain::clinical::{Order, Terms};
+use takmil_domain::coverage::{Cover, PayingOrder, Person};
 use takmil_domain::date::Date;
 use takmil_domain::decision::Basis as PlanVersion;
 use takmil_domain::exchange::ExchangeRate;
@@ -57,9 +57,16 @@ pub struct Basis {
     pub keeps: Vec<MessageId>,
     /// What insurers have said so far.
     pub said: Vec<Said>,
+    /// The dates of the prescription that is filled.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub order: Order,
     /// The lines that the plans' clinical terms refuse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedLines>,
+}
+
+fn is_unknown(order: &Order) -> bool {
+    *order == Order::default()
 }
 
 /// The base insurer's documents.
@@ -155,6 +162,7 @@ impl Basis {
             uses: Vec::new(),
             keeps: Vec::new(),
             said: Vec::new(),
+            order: Order::default(),
             refused: Vec::new(),
         }
     }
@@ -181,11 +189,7 @@ impl Basis {
                     .extend(cover_basis(cover, provider, networks, day, catalog)),
             }
         }
-        PayingOrder::default().sort(&mut self.covers, |own| Ranked {
-            cover: &own.cover,
-            // Enrolments do not say it.
-            principal_born: None,
-        });
+        PayingOrder::default().sort(&mut self.covers, |own| &own.cover);
     }
 
     /// Freezes the rate of exchange for a bill in another currency than that of the first plan.

@@ -7,7 +7,7 @@ use takmil_domain::date::Date;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
 use takmil_domain::participant::{AnswerMode, Contract, Participant, Role};
-use takmil_domain::plan::{BasePlan, Plan, Regulation};
+use takmil_domain::plan::{BasePlan, FiledPlan, Regulation};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Catalogue, Revision, Store, StoreError};
 
@@ -17,7 +17,7 @@ pub struct Catalog {
     /// The store's revision that this catalog shows.
     pub revision: i64,
     participants: HashMap<ParticipantId, Arc<Participant>>,
-    plans: HashMap<PlanId, Vec<Arc<Plan>>>,
+    plans: HashMap<PlanId, Vec<Arc<FiledPlan>>>,
     base_plans: HashMap<PlanId, Vec<Arc<BasePlan>>>,
     tariffs: HashMap<TariffId, Vec<Arc<Tariff>>>,
     contracts: HashMap<(ParticipantId, ParticipantId), Vec<Arc<Tariff>>>,
@@ -53,7 +53,7 @@ impl Catalog {
                 .plans
                 .entry(plan.id.clone())
                 .or_default()
-                .push(Arc::new(plan));
+                .push(Arc::new(plan.into()));
         }
         for plan in base_plans {
             catalog
@@ -120,7 +120,7 @@ impl Catalog {
     }
 
     /// Every version of a plan, in their order.
-    pub fn plan_versions(&self, id: &PlanId) -> &[Arc<Plan>] {
+    pub fn plan_versions(&self, id: &PlanId) -> &[Arc<FiledPlan>] {
         self.plans.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -130,7 +130,7 @@ impl Catalog {
     }
 
     /// The version of a plan that is in force on a day: the highest of those whose period holds it.
-    pub fn plan_on(&self, id: &PlanId, day: Date) -> Option<&Arc<Plan>> {
+    pub fn plan_on(&self, id: &PlanId, day: Date) -> Option<&Arc<FiledPlan>> {
         let versions = self.plans.get(id)?.iter();
         versions
             .filter(|plan| plan.covers_date(day))
@@ -138,7 +138,7 @@ impl Catalog {
     }
 
     /// One version of a plan.
-    pub fn plan(&self, id: &PlanId, version: u32) -> Option<&Arc<Plan>> {
+    pub fn plan(&self, id: &PlanId, version: u32) -> Option<&Arc<FiledPlan>> {
         self.plans
             .get(id)?
             .iter()

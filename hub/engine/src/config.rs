@@ -25,8 +25,11 @@ pub struct Config {
     pub deliver_parallel: usize,
     /// The first wait after a failed delivery; it doubles with every further one.
     pub retry_first_ms: u64,
-    /// The longest wait between two attempts, five minutes at most. Attempts never end.
+    /// The longest such wait, five minutes at most: so long after an insurer is back it is met at the latest. Attempts never
+    /// end.
     pub retry_most_ms: u64,
+    /// How long a delivery rests that its insurer refuses, or that cannot be read.
+    pub retry_refused_ms: u64,
     /// How often the clocks look for what is due: expired reservations, consultations cut off by a crash.
     pub clock_ms: u64,
 }
@@ -43,7 +46,8 @@ impl Default for Config {
             deliver_deadline_ms: 10_000,
             deliver_parallel: 16,
             retry_first_ms: 500,
-            retry_most_ms: 300_000,
+            retry_most_ms: 10_000,
+            retry_refused_ms: 300_000,
             clock_ms: 1_000,
         }
     }

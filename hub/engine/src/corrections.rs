@@ -1,11 +1,10 @@
 //! What late and retroactive facts would change of decisions, and changing it once somebody has agreed.
 
-use takmil_domain::date::Date;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MemberId, MessageId, ParticipantId};
-use takmil_store::KnownMember;
+use takmil_store::Scope;
 
 use crate::error::Error;
-use crate::extract::begin;
 use crate::turn::{self, Correction, Done, Order};
 use crate::{Engine, Inner};
 
@@ -36,8 +35,8 @@ impl Engine {
         (from, to): (Date, Date),
     ) -> Result<Vec<Correction>, Error> {
         let inner = &self.inner;
-        let mut after = MessageId::new(begin(from), [0; 10]);
-        let before = MessageId::new(begin(to.add_days(1)), [0; 10]);
+        let mut after = MessageId::new(Instant::start_of(from), [0; 10]);
+        let before = MessageId::new(Instant::start_of(to.add_days(1)), [0; 10]);
         let mut found = Vec::new();
         loop {
             let page = inner
@@ -50,7 +49,7 @@ impl Engine {
                 .iter()
                 .map(|own| (own.id, own.member))
                 .collect();
-            let orders = orders(inner, insurer, &messages, |_| None).await?;
+            let orders = orders(inner, insurer, &messages, None).await?;
             for done in turn::rehearse(inner, &orders).await? {
                 if let Done::Differs(correction) = done {
                     found.push(*correction);
@@ -78,16 +77,9 @@ impl Engine {
         let mut corrected = Corrected::default();
         for agreed in agreed {
             let message = agreed.message;
-            let envelope = inner
-                .store
-                .envelope(&takmil_store::Scope::Hub, message)
-                .await?;
-            let messages: Vec<(MessageId, MemberId)> = envelope
-                .member
-                .map(|member| (message, member))
-                .into_iter()
-                .collect();
-            let orders = orders(inner, insurer, &messages, |_| Some(agreed.clone())).await?;
+            let envelope = inner.store.envelope(&Scope::Hub, message).await?;
+            let messages = envelope.member.map(|member| (message, member));
+            let orders = orders(inner, insurer, messages.as_slice(), Some(agreed)).await?;
             let mut is_done = false;
             for order in orders {
                 let (done, _) = self.lanes()?.go_on(message, order)?.done().await?;
@@ -106,18 +98,17 @@ async fn orders(
     inner: &Inner,
     insurer: &ParticipantId,
     messages: &[(MessageId, MemberId)],
-    agreed: impl Fn(MessageId) -> Option<Correction>,
+    agreed: Option<&Correction>,
 ) -> Result<Vec<Order>, Error> {
     let members: Vec<MemberId> = messages.iter().map(|(_, member)| *member).collect();
     let known = inner.store.known_members(&members).await?;
-    let of =
-        |member: &MemberId| -> Option<&KnownMember> { known.iter().find(|own| own.id == *member) };
     let order = |(message, member): &(MessageId, MemberId)| {
+        let known = known.iter().find(|own| own.id == *member)?;
         Some(Order::Correct {
             message: *message,
-            member: Box::new(of(member)?.clone()),
+            member: Box::new(known.clone()),
             insurer: insurer.clone(),
-            agreed: agreed(*message),
+            agreed: agreed.cloned(),
         })
     };
     Ok(messages.iter().filter_map(order).collect())

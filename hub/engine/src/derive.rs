@@ -2,8 +2,8 @@
 
 use takmil_domain::decision::{Decision, Totals};
 use takmil_domain::ids::MessageId;
+use takmil_domain::limit::LimitNeed;
 use takmil_domain::message::Message;
-use takmil_domain::share::Frame;
 use takmil_store::{Scope, Store};
 
 use crate::catalog;
@@ -34,20 +34,14 @@ pub async fn derive(store: &Store, id: MessageId) -> Result<Derived, Error> {
     let (Some(stored), Some(bill)) = (record.answer.decision, message.bill()) else {
         return Err(Error::NotFound);
     };
-    let mut case = record
-        .basis
-        .case(message.kind(), &message.head, &bill, &catalog)?;
-    let packages = case.pack();
-    let frame = Frame::new(&case);
-    let before = |need: &takmil_domain::limit::LimitNeed| {
-        stored
-            .remainders
-            .iter()
-            .find(|row| row.key == need.key)
-            .map_or(need.ceiling, |row| row.before)
+    let (kind, head) = (message.kind(), &message.head);
+    let case = record.basis.case(kind, head, &bill, &catalog)?;
+    let before = |need: &LimitNeed| {
+        let mut known = stored.remainders.iter();
+        let row = known.find(|row| row.key == need.key);
+        row.map_or(need.ceiling, |row| row.before)
     };
-    let left: Vec<i64> = frame.needs().iter().map(before).collect();
-    let lines = packages.share_out(frame.split(&left).lines);
+    let lines = case.split(before).lines;
     let decision = Decision {
         totals: Totals::of(&lines),
         lines,

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use takmil_domain::clinical::{self, Tables};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::message::Message;
@@ -19,8 +20,6 @@ const PAGE: u32 = 512;
 
 /// How many postings lie together in an extract.
 const POSTINGS: usize = 4_096;
-
-const DAY_US: i64 = 86_400_000_000;
 
 /// Of what an extract is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +67,13 @@ pub enum ExtractError {
 }
 
 /// Makes an extract of what the store holds. What is done goes to `write` as it comes, with the number of messages so far.
-/// `secret` is fresh random bits, which are kept nowhere.
+/// `tables` are those that the clinical rules go by; `secret` is fresh random bits, which are kept nowhere.
 ///
 /// # Errors
 /// [`ExtractError`]; an error of `write` ends it.
 pub async fn extract(
     store: &Store,
+    tables: &Tables,
     wanted: &Wanted,
     secret: &[u8; 32],
     mut write: impl FnMut(Vec<u8>, u64) -> io::Result<()>,
@@ -82,6 +82,7 @@ pub async fn extract(
     let mut writer = Writer::new(Some((wanted.from, wanted.to)), secret);
     let mut extracted = Extracted::default();
     let insurer = wanted.insurer.as_ref();
+    let begin = Instant::start_of;
     let (from, until) = (begin(wanted.from), begin(wanted.to.add_days(1)));
     let before = MessageId::new(until, [0; 10]);
     let mut after = MessageId::new(from, [0; 10]);
@@ -89,7 +90,7 @@ pub async fn extract(
         let page = store.settled(insurer, (after, before), PAGE).await?;
         extracted.erased += page.erased;
         for message in &page.messages {
-            push(&mut writer, message, &catalog)?;
+            push(&mut writer, message, &catalog, tables)?;
         }
         if let Some(most) = wanted.most.filter(|most| writer.messages() > *most) {
             return Err(ExtractError::Full(most));
@@ -106,16 +107,12 @@ pub async fn extract(
     Ok(extracted)
 }
 
-/// The first moment of a day.
-pub(crate) fn begin(day: Date) -> Instant {
-    Instant(day.days_since(Instant(0).day()).saturating_mul(DAY_US))
-}
-
 /// Adds a message. One that was kept without a decision uses nothing and is left out.
 fn push(
     writer: &mut Writer,
     settled: &SettledMessage,
     catalog: &Catalog,
+    tables: &Tables,
 ) -> Result<(), ExtractError> {
     let unreadable = |_| ExtractError::Unreadable(settled.id);
     let message: Message = serde_json::from_slice(&settled.canonical).map_err(unreadable)?;
@@ -127,6 +124,8 @@ fn push(
     // Lines are kept as billed, and converted when they are judged again.
     let exchange = basis.exchange.take();
     let case = basis.case(message.kind(), &message.head, &bill, catalog)?;
+    let mut clinical = clinical::Case::of(&message, tables, basis.person, basis.day);
+    clinical.order = basis.order;
     writer.push(&Entry {
         id: settled.id,
         kind: message.kind(),
@@ -136,6 +135,7 @@ fn push(
         case: &case,
         exchange: exchange.as_ref(),
         recorded: Some(&decision.lines),
+        clinical: Some((settled.sender.as_str(), &clinical)),
     })?;
     Ok(())
 }

@@ -154,7 +154,7 @@ fn fresh(
         message: Arc::new(message),
         key: inner.store.own_key().clone(),
         basis,
-        asks_past: false,
+        leaves: Vec::new(),
         reasons: Vec::new(),
         unmapped,
     })
@@ -223,5 +223,11 @@ fn cover(inner: &Inner, submission: &Submission, fresh: &mut Fresh, recognised: 
     basis.exchange(currency, &catalog);
     let case = clinical::Case::of(&fresh.message, &inner.clinical, basis.person, day);
     let terms: Vec<_> = basis.clinical_terms(&catalog).map(|own| own.1).collect();
-    fresh.asks_past = case.asks_past(&inner.clinical, &terms);
+    let leaves = case.leaves();
+    if leaves
+        .iter()
+        .any(|own| own.matters(&inner.clinical, &terms))
+    {
+        fresh.leaves = leaves;
+    }
 }

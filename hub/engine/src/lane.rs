@@ -17,7 +17,7 @@ use crate::outage::Outage;
 use crate::reads::Reads;
 use crate::recognise::Recogniser;
 use crate::together::{self, Coming, Desk, Questions};
-use crate::turn::{self, Decided, Done, Order};
+use crate::turn::{self, Decided, Order};
 
 /// How often a turn is tried where other hubs are faster: each time one of them has gone on, so all do.
 const MOST_TRIES: u32 = 8;
@@ -132,16 +132,7 @@ async fn run(
             .orders
             .fetch_add(u64::try_from(orders.len()).unwrap_or(0), Ordering::Relaxed);
         let (inner, outage) = (&inner, &outage);
-        async move {
-            let results = do_all(inner, &orders, outage).await;
-            if results
-                .iter()
-                .any(|result| matches!(result, Ok((Done::Answered { .. }, _))))
-            {
-                inner.owed.notify_waiters();
-            }
-            results
-        }
+        async move { do_all(inner, &orders, outage).await }
     };
     orders.serve(inner.config.turn_orders, turn).await;
 }

@@ -17,12 +17,14 @@ mod document;
 mod error;
 mod extract;
 mod folding;
+mod inquiry;
 mod intake;
 mod judge;
 mod lane;
 mod ledger;
 mod normalise;
 mod outage;
+mod owed;
 mod reads;
 mod recognise;
 mod record;
@@ -60,11 +62,14 @@ pub use corrections::{Corrected, MOST_CORRECTIONS};
 pub use derive::{Derived, derive};
 pub use error::Error;
 pub use extract::{ExtractError, Extracted, Wanted, extract};
+pub use inquiry::{RequestFound, RequestsFound};
 pub use outage::Outage;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::{Correction, MESSAGE_SYSTEM, Sums};
+
+use owed::Owed;
 
 use intake::Arrival;
 use lane::Lanes;
@@ -85,7 +90,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     catalog: RwLock<Arc<Catalog>>,
     /// Something became owed to insurers.
-    pub(crate) owed: Notify,
+    pub(crate) owed: Owed,
     /// What the lanes have committed.
     pub(crate) commits: commits::Commits,
     /// True once the engine is to stop.
@@ -236,7 +241,7 @@ impl Engine {
             audit,
             config,
             catalog: RwLock::new(Arc::new(catalog)),
-            owed: Notify::new(),
+            owed: Owed::default(),
             commits: commits::Commits::default(),
             stop: watch::channel(false).0,
         });
@@ -325,11 +330,16 @@ impl Engine {
                     result: Err(Refusal::Invalid(problems)),
                 }),
                 Ok((message, pending)) => {
-                    let result = self.finish(&lanes, &message, pending.done().await?).await?;
+                    let (engine, lanes, own) = (self.clone(), Arc::clone(&lanes), message.clone());
+                    // What insurers say counts, even where whoever sent the message has hung up meanwhile.
+                    let finished = tokio::spawn(async move {
+                        let decided = pending.done().await?;
+                        engine.finish(&lanes, &own, decided).await
+                    });
                     Ok(Outcome {
                         place,
                         message: Some(message),
-                        result,
+                        result: finished.await.map_err(|_| Error::Stopping)??,
                     })
                 }
             }
@@ -605,14 +615,14 @@ impl Engine {
         }
     }
 
-    /// Resolves when something became owed to insurers since the call.
-    pub async fn owed(&self) {
-        self.inner.owed.notified().await;
+    /// What rings when something becomes owed to an insurer.
+    pub fn owed(&self, insurer: &ParticipantId) -> Arc<Notify> {
+        self.inner.owed.of(insurer)
     }
 
     /// Lets routers and streams look at once whether something is owed: another hub has committed deliveries.
     pub fn wake(&self) {
-        self.inner.owed.notify_waiters();
+        self.inner.owed.tell_all();
     }
 
     /// What lanes commit from now on. Whoever does not read it soon loses the oldest.

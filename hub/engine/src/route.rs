@@ -2,7 +2,8 @@
 //!
 //! Within a claim deliveries go one after the other; claims go side by side. Nothing is ever given up: what
 //! fails is tried again, later and later, up to a bound. A worker whose insurer is down sends one delivery at
-//! a time to see whether it is back.
+//! a time to see whether it is back; the bound is short, so that one that is back is met soon. What an insurer
+//! refuses is tried rarely: it waits for a person.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -59,9 +60,10 @@ async fn work(inner: Arc<Inner>, insurer: ParticipantId) {
     let outage = Outage::new(format!(
         "the outbox of {insurer} cannot be used; some of it may be delivered again"
     ));
+    let bell = inner.owed.of(&insurer);
     loop {
         // What becomes owed while it works is not to wait for the end of a rest.
-        let owed = inner.owed.notified();
+        let owed = bell.notified();
         tokio::pin!(owed);
         owed.as_mut().enable();
         let rest = match round(&inner, &insurer, &mut failures, &outage).await {
@@ -143,7 +145,9 @@ async fn round(
         return Round::Idle;
     }
     if down {
-        Round::Down { wait }
+        Round::Down {
+            wait: Duration::from_millis(wait),
+        }
     } else {
         Round::Done
     }
@@ -165,7 +169,7 @@ pub(crate) fn read(inner: &Inner, offered: Vec<Offered>) -> (Vec<Delivery>, Vec<
         let at = (inner.clock)();
         let outcome = match &error {
             Error::Store(StoreError::Erased) => Outcome::Erased,
-            _ => failed(at, Duration::from_millis(longest(inner)), &error),
+            _ => failed(at, inner.config.retry_refused_ms, &error),
         };
         unreadable.push(Attempt {
             delivery: id,
@@ -196,15 +200,13 @@ fn attempt(
     inner: &Inner,
     delivery: &Delivery,
     error: Option<&TransportError>,
-    wait: Duration,
+    wait: u64,
 ) -> Attempt {
     let at = (inner.clock)();
     let outcome = match error {
         None => Outcome::Delivered,
         // What the insurer will not take stays owed; a person has to look at it, and it asks again rarely.
-        Some(error) if !error.is_retryable() => {
-            failed(at, Duration::from_millis(longest(inner)), error)
-        }
+        Some(error) if !error.is_retryable() => failed(at, inner.config.retry_refused_ms, error),
         Some(error) => failed(at, wait, error),
     };
     Attempt {
@@ -214,28 +216,22 @@ fn attempt(
     }
 }
 
-fn failed(at: Instant, wait: Duration, error: &impl Display) -> Outcome {
-    let next_due = at.plus_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+fn failed(at: Instant, wait_ms: u64, error: &impl Display) -> Outcome {
     Outcome::Failed {
-        next_due,
+        next_due: at.plus_ms(wait_ms),
         error: error.to_string(),
     }
 }
 
-/// The longest wait between two attempts, in milliseconds.
-fn longest(inner: &Inner) -> u64 {
-    inner.config.retry_most_ms.min(MOST_WAIT_MS)
-}
-
-/// The wait after so many failures in a row: doubled each time up to a bound, less up to half of it by chance,
-/// so that insurers that come back are not met by everything at once.
-fn backoff(inner: &Inner, failures: u32) -> Duration {
+/// The wait in milliseconds after so many failures in a row: doubled each time up to a bound, less up to half of it by
+/// chance, so that insurers that come back are not met by everything at once.
+fn backoff(inner: &Inner, failures: u32) -> u64 {
     let doubled = inner.config.retry_first_ms.saturating_mul(
         1_u64
             .checked_shl(failures.saturating_sub(1))
             .unwrap_or(u64::MAX),
     );
-    let most = doubled.min(longest(inner));
+    let most = doubled.min(inner.config.retry_most_ms).min(MOST_WAIT_MS);
     let [chance, ..] = (inner.random)();
-    Duration::from_millis(most - most.saturating_mul(u64::from(chance)) / 512)
+    most - most.saturating_mul(u64::from(chance)) / 512
 }

@@ -84,6 +84,7 @@ const OPERATIONS: &[Operation] = &[
         Systems(PROVIDERS),
     ),
     row("POST", "/fhir/Claim/$submit", Systems(PROVIDERS)),
+    row("POST", "/fhir/Claim/$inquire", Systems(PROVIDERS)),
     row(
         "POST",
         "/fhir/CoverageEligibilityRequest/$submit",

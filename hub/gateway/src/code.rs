@@ -214,6 +214,9 @@ impl From<StoreError> for Failure {
             StoreError::AlreadyDecided(_) => Failure::new(Code::Conflict, "it is decided already"),
             StoreError::PlanOutOfLine {
                 pointer, detail, ..
+            }
+            | StoreError::TariffOutOfLine {
+                pointer, detail, ..
             } => vec![Problem::new(ProblemCode::BadValue, pointer, detail)].into(),
             StoreError::PlanDiffers { .. }
             | StoreError::TariffDiffers { .. }

@@ -49,10 +49,10 @@ impl Hub {
         let mut renewal = Renewal::default();
         let certificates = Certificates::read(&config, &transports, &mut renewal)?;
         let store = open_store(&config).await?;
+        let tables = tables(config.tables.named())?;
         if let Some(folder) = config.seed.named() {
-            crate::cli::import::seed(&store, folder).await?;
+            crate::cli::import::seed(&store, &tables, folder).await?;
         }
-        let tables = tables(&config)?;
         let clinical = Arc::new(takmil_mappings::clinical::tables(&tables)?);
         let engine = Engine::start(Parts {
             store: store.clone(),
@@ -243,12 +243,12 @@ pub(crate) async fn open_store_at(config: &Config, place: Place) -> Result<Store
     Ok(Store::open(&store).await?)
 }
 
-/// The shipped code tables, and those of the configured folder beside them.
+/// The shipped code tables, and those of a folder beside them.
 ///
 /// # Errors
 /// If a table cannot be read.
-pub(crate) fn tables(config: &Config) -> Result<Tables, Fatal> {
-    let files = config.tables.named().map(table_files).transpose()?;
+pub(crate) fn tables(folder: Option<&Path>) -> Result<Tables, Fatal> {
+    let files = folder.map(table_files).transpose()?;
     let mut tables = Tables::shipped();
     for file in files.unwrap_or_default() {
         let text = std::fs::read_to_string(&file)?;

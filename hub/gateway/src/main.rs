@@ -15,6 +15,7 @@ mod documents;
 mod faces;
 mod feed;
 mod hub;
+mod lint;
 mod listener;
 mod neighbours;
 mod rates;

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::ops::ControlFlow;
 
 use takmil_domain::bill::Line;
+use takmil_domain::clinical::Tables;
 use takmil_domain::code::{Coded, Coding};
 use takmil_domain::decision::Decision;
 use takmil_domain::ids::ParticipantId;
@@ -74,13 +75,14 @@ pub(crate) enum Error {
 /// [`Error`]
 pub(crate) fn run(
     history: &History<'_>,
+    tables: &Tables,
     options: &Options,
     teller: &Teller<'_>,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Rehearsed, Error> {
     let mut differences = BufWriter::new(tempfile::tempfile()?);
     let mut failed = None;
-    let done = rehearse(history, teller.change, options, |told| match told {
+    let done = rehearse(history, teller.change, tables, options, |told| match told {
         Told::Progress(done) => progress(done),
         Told::Difference(difference) => match write_line(&mut differences, &difference) {
             Ok(()) => ControlFlow::Continue(()),

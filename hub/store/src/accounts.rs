@@ -94,7 +94,10 @@ impl Store {
             member id;
             "select m.id, m.birth_date, m.sex, c.member, c.account, c.plan, c.start_on, c.end_on,
                  c.insurer, c.role, c.asked, c.relationship, c.suspended, c.prior_cover, c.group_size,
-                 k.wrapped
+                 k.wrapped, case when c.relationship <> 'principal' then (
+                     select p.birth_date from cover o join member p on p.id = o.member
+                     where o.account = c.account and o.relationship = 'principal'
+                     order by o.start_on desc, o.member limit 1) end as principal_born
              from batch join member m on m.id = batch.member
              left join data_key k on k.owner = m.id
              left join cover c on c.member = m.id
@@ -120,7 +123,11 @@ impl Store {
             if let Some(member) = known.last_mut().filter(|last| last.id == id)
                 && row.uuid_maybe("member")?.is_some()
             {
-                member.covers.push(cover(&row)?);
+                let principal_born = row.named_maybe("principal_born")?;
+                member.covers.push(Cover {
+                    principal_born,
+                    ..cover(&row)?
+                });
             }
         }
         Ok(known)
@@ -221,5 +228,6 @@ fn cover(row: &Row) -> Result<Cover, StoreError> {
         suspended: row.yes("suspended")?,
         prior_cover: row.yes("prior_cover")?,
         group_size: row.number_maybe("group_size")?,
+        principal_born: None,
     })
 }

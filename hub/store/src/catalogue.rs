@@ -7,10 +7,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use takmil_domain::exchange::ExchangeRate;
-use takmil_domain::ids::ParticipantId;
+use takmil_domain::ids::{ParticipantId, PlanId};
+use takmil_domain::lint::Remarks;
 use takmil_domain::participant::Participant;
 use takmil_domain::plan::{BasePlan, Plan, Regulation};
-use takmil_domain::tariff::Tariff;
+use takmil_domain::tariff::{self, Tariff};
 
 use crate::db::Db;
 use crate::error::StoreError;
@@ -65,15 +66,8 @@ impl Store {
             plan: plan.id.clone(),
             version: plan.version,
         };
-        let out_of_line = |earlier: &[Plan]| {
-            let (pointer, detail) = plan.faults_after(earlier).into_iter().next()?;
-            Some(StoreError::PlanOutOfLine {
-                plan: plan.id.clone(),
-                version: plan.version,
-                pointer,
-                detail,
-            })
-        };
+        let out_of_line =
+            |earlier: &[Plan]| plan_out_of_line(&plan.id, plan.version, plan.faults_after(earlier));
         let row = PlanRow {
             role: SUPPLEMENTARY,
             id: plan.id.as_str(),
@@ -84,7 +78,7 @@ impl Store {
         self.keep_plan(scope, row, differs, out_of_line).await
     }
 
-    /// Keeps a version of a base insurer's plan.
+    /// Keeps a version of a base insurer's plan. The caller has checked that it has no faults.
     ///
     /// # Errors
     /// As [`Store::upsert_plan`].
@@ -104,8 +98,10 @@ impl Store {
             insurer: &plan.insurer,
             document: rendered(plan)?,
         };
-        self.keep_plan(scope, row, differs, |_: &[BasePlan]| None)
-            .await
+        let out_of_line = |earlier: &[BasePlan]| {
+            plan_out_of_line(&plan.id, plan.version, plan.faults_after(earlier))
+        };
+        self.keep_plan(scope, row, differs, out_of_line).await
     }
 
     async fn keep_plan<D: DeserializeOwned>(
@@ -170,10 +166,11 @@ impl Store {
         Ok(Upserted::New(revision))
     }
 
-    /// Keeps a version of a tariff, or of a contract's price list.
+    /// Keeps a version of a tariff, or of a contract's price list. The caller has checked that it has no faults.
     ///
     /// # Errors
-    /// [`StoreError::TariffDiffers`] if the version is kept with other contents; [`StoreError::NotFound`] if it
+    /// [`StoreError::TariffDiffers`] if the version is kept with other contents; [`StoreError::TariffOutOfLine`] if it
+    /// does not follow the versions that are kept; [`StoreError::NotFound`] if it
     /// is a national tariff and the scope is not the hub's, or a contract of another insurer.
     pub async fn upsert_tariff(
         &self,
@@ -211,6 +208,24 @@ impl Store {
                 version: head.version,
             };
             return same(kept.text("document")? == document, differs);
+        }
+        let versions = db
+            .fetch_all(
+                "select document from tariff where id = $1 order by version",
+                &[head.id.as_str().into()],
+            )
+            .await?;
+        let versions: Vec<tariff::Document> = versions
+            .iter()
+            .map(|row| row.document("document"))
+            .collect::<Result<_, _>>()?;
+        if let Some((pointer, detail)) = head.faults_after(&versions).into_iter().next() {
+            return Err(StoreError::TariffOutOfLine {
+                tariff: head.id.clone(),
+                version: head.version,
+                pointer,
+                detail,
+            });
         }
         let revision = next_revision(&mut db).await?;
         db.execute(
@@ -299,6 +314,16 @@ struct PlanRow<'a> {
     version: u32,
     insurer: &'a ParticipantId,
     document: String,
+}
+
+fn plan_out_of_line(plan: &PlanId, version: u32, faults: Remarks) -> Option<StoreError> {
+    let (pointer, detail) = faults.into_iter().next()?;
+    Some(StoreError::PlanOutOfLine {
+        plan: plan.clone(),
+        version,
+        pointer,
+        detail,
+    })
 }
 
 fn same(same: bool, differs: StoreError) -> Result<Upserted, StoreError> {

@@ -38,6 +38,18 @@ pub enum StoreError {
         /// Why.
         detail: &'static str,
     },
+    /// A version of a tariff or price list does not go with those that are kept.
+    #[error("version {version} of tariff {tariff} does not follow the others: {pointer} {detail}")]
+    TariffOutOfLine {
+        /// The tariff.
+        tariff: TariffId,
+        /// Its version.
+        version: u32,
+        /// Where, as a JSON pointer into it.
+        pointer: String,
+        /// Why.
+        detail: &'static str,
+    },
     /// A version of a plan is kept already, with other contents.
     #[error("version {version} of plan {plan} is kept already, and differs")]
     PlanDiffers {

@@ -22,6 +22,8 @@ pub struct SettledMessage {
     pub at: Instant,
     /// The member.
     pub member: MemberId,
+    /// Who sent it.
+    pub sender: ParticipantId,
     /// The canonical message, as JSON.
     pub canonical: Vec<u8>,
     /// The last answer, as JSON.
@@ -40,7 +42,7 @@ pub struct SettledPage {
 }
 
 const PAGE: &str =
-    "select m.id, m.kind, m.member, k.wrapped, first.body as taken, last.number, last.body, last.at
+    "select m.id, m.kind, m.member, m.sender, k.wrapped, first.body as taken, last.number, last.body, last.at
      from message m
      left join data_key k on k.owner = m.member
      join turn first on first.message = m.id and first.number = 1
@@ -111,6 +113,7 @@ impl Store {
                         kind: row.named("kind")?,
                         at: row.moment("at")?,
                         member: MemberId(row.uuid("member")?),
+                        sender: row.named("sender")?,
                         canonical,
                         answer,
                     });

@@ -43,6 +43,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     9 "0009" "approvers"
     10 "0010" "past"
     11 "0011" "authorisation_use"
+    12 "0012" "families"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -57,6 +58,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     9 "0009" "approvers"
     10 "0010" "past"
     11 "0011" "authorisation_use"
+    12 "0012" "families"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -4,11 +4,11 @@ use takmil_domain::bill::EncounterClass;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::Date;
 use takmil_domain::ids::{AccountId, MemberId, TariffId};
-use takmil_domain::limit::LimitKey;
+use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::party::{InsurerRole, Sector, Sex};
-use takmil_domain::plan::{Plan, Relationship, Tier};
-use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms, Frame};
+use takmil_domain::plan::{FiledPlan, Plan, Relationship, Tier};
+use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms};
 use takmil_domain::tariff::Tariff;
 use takmil_mappings::packs::pack;
 use takmil_mappings::systems::{SYNTHETIC_RVU, SYNTHETIC_SERVICES};
@@ -63,14 +63,15 @@ impl Trial<'_> {
             pack.tariffs().unwrap(),
         );
         let tariff = |id: &TariffId| tariffs.iter().find(|one| one.document().id == *id);
-        let plans: Vec<&Plan> = self
+        let plan = |id: &&str| plans.iter().find(|plan| plan.id.as_str() == *id).unwrap();
+        let plans: Vec<FiledPlan> = self
             .plans
             .iter()
-            .map(|id| plans.iter().find(|plan| plan.id.as_str() == *id).unwrap())
+            .map(|id| plan(id).clone().into())
             .collect();
         let covers: Vec<Cover> = plans.iter().map(|plan| self.cover(plan)).collect();
         let terms = |(plan, cover)| -> CoverTerms<'_> {
-            let (plan, cover): (&Plan, &Cover) = (plan, cover);
+            let (plan, cover): (&FiledPlan, &Cover) = (plan, cover);
             CoverTerms {
                 cover,
                 plan,
@@ -97,19 +98,12 @@ impl Trial<'_> {
             accident: false,
             diagnoses: Vec::new(),
             asks_leave: false,
-            covers: plans.iter().copied().zip(&covers).map(terms).collect(),
+            covers: plans.iter().zip(&covers).map(terms).collect(),
             lines: vec![self.line()],
         };
-        let frame = Frame::new(&case);
-        let mut left: Vec<i64> = frame
-            .needs()
-            .iter()
-            .map(|need| self.left_of(&need.key, need.ceiling))
-            .collect();
-        let split = frame.split(&left);
-        for draw in &split.draws {
-            left[draw.need] -= draw.amount;
-        }
+        let left = |need: &LimitNeed| self.left_of(&need.key, need.ceiling);
+        let split = case.split(left);
+        let left = split.after();
 
         let line = split.lines.first().unwrap();
         let paid: Vec<i64> = line
@@ -124,8 +118,8 @@ impl Trial<'_> {
             line.reasons
         );
         for (wanted_name, wanted) in left_after {
-            let at = frame
-                .needs()
+            let at = split
+                .needs
                 .iter()
                 .position(|need| name(&need.key) == *wanted_name)
                 .unwrap();
@@ -179,6 +173,7 @@ impl Trial<'_> {
             suspended: false,
             prior_cover: self.prior_cover,
             group_size: None,
+            principal_born: None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod codes;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use takmil_domain::clinical::{ClinicalRule, Level, RULES};
 use takmil_domain::code::Equivalence;
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::date::{Calendar, Date};
@@ -66,6 +67,19 @@ fn every_document_parses_and_every_plan_is_without_fault() {
             assert_eq!(plan.faults(), [], "{}", plan.id);
             assert_eq!(plan.remarks(), [], "{}", plan.id);
         }
+        for plan in pack.base_plans().unwrap() {
+            assert_eq!(plan.faults(), [], "{}", plan.id);
+            assert_eq!(plan.remarks(), [], "{}", plan.id);
+        }
+        for tariff in pack.tariffs().unwrap() {
+            let document = tariff.document();
+            assert_eq!(document.faults(), [], "{}", document.id);
+            assert_eq!(document.remarks(), [], "{}", document.id);
+        }
+        for participant in pack.participants().unwrap() {
+            assert_eq!(participant.faults(), [], "{}", participant.id);
+            assert_eq!(participant.remarks(), [], "{}", participant.id);
+        }
         for regulation in pack.regulations().unwrap() {
             assert_eq!(regulation.faults(), [], "{}", regulation.id);
             let asked =
@@ -74,6 +88,35 @@ fn every_document_parses_and_every_plan_is_without_fault() {
             for plan in &plans {
                 assert_eq!(regulation.breaches(plan), [], "{}", plan.id);
             }
+        }
+    }
+}
+
+#[test]
+fn every_pack_has_plans_that_refuse_by_clinical_rules_and_bills_that_show_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/cases/scenarios");
+    for pack in PACKS {
+        let text = std::fs::read_to_string(folder.join(format!("pack-{}.json", pack.id))).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let scenarios = file["scenarios"].as_array().unwrap().iter();
+        let bills = scenarios.flat_map(|own| own["bills"].as_array().unwrap());
+        let shown: BTreeSet<&str> = bills
+            .filter_map(|bill| bill["expected"]["findings"].as_object())
+            .flatten()
+            .filter(|(_, level)| *level == "refusal")
+            .map(|(rule, _)| rule.as_str())
+            .collect();
+        assert!(shown.len() >= 2, "{}: {shown:?}", pack.id);
+        assert!(text.contains("BEN-CLINICAL"), "{}", pack.id);
+        let plans = pack.plans().unwrap();
+        let refuses = |rule: &ClinicalRule| {
+            let rule = RULES.iter().find(|own| own.rule == *rule).unwrap();
+            let level = |plan: &Plan| plan.clinical.levels.level(rule, None);
+            plans.iter().any(|plan| level(plan) == Some(Level::Refusal))
+        };
+        for code in shown.iter().filter(|code| **code != "CLIN-INTERACTION") {
+            let rule = ClinicalRule::parse(code).unwrap();
+            assert!(refuses(&rule), "{}: no plan refuses by {code}", pack.id);
         }
     }
 }

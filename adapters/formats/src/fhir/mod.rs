@@ -11,7 +11,10 @@ mod xml;
 
 use std::borrow::Cow;
 
-use crate::{Format, peek};
+use takmil_domain::message::Message;
+use takmil_domain::problem::{Problem, ProblemCode};
+
+use crate::{Context, Format, Reply, Written, peek};
 
 /// FHIR R4, either syntax.
 pub const FORMAT: Format = Format {
@@ -46,6 +49,43 @@ pub const EXTENSION: &str = "urn:fhir:extension";
 
 /// HL7's system of request priorities, which R4 writes as bare codes.
 pub const PRIORITY: &str = "http://hl7.org/fhir/request-priority";
+
+/// Reads a body that asks about requests for leave, as an example of them: the identifiers and the numbers by which
+/// they were sent or granted, the member, the provider, the days.
+///
+/// # Errors
+/// Everything that is wrong with the body, with pointers into it.
+pub fn inquiry(body: &[u8], context: &Context) -> Result<Message, Vec<Problem>> {
+    crate::fits(body).map_err(|problem| vec![problem])?;
+    let mut read = read::inquiry(body, context).map_err(|problem| vec![problem])?;
+    read.examine(context);
+    if read.outcome.as_ref().is_ok_and(|asked| !names_any(asked)) {
+        let detail = "neither a claim, nor a number, nor a member is named";
+        let place = read.locate("/member");
+        return Err(vec![Problem::new(ProblemCode::Missing, place, detail)]);
+    }
+    read.outcome
+}
+
+/// Whether an example names requests, or whose they are, so that others than its sender understand it.
+fn names_any(example: &Message) -> bool {
+    let head = &example.head;
+    let bill = example.bill();
+    let mut lines = bill.iter().flat_map(|bill| &bill.lines);
+    let mut covers = head.coverages.iter();
+    let mut persons = head.member.identifiers.iter();
+    head.identifiers.iter().any(|own| own.system != REFERENCE)
+        || !head.correlates.is_empty()
+        || lines.any(|line| line.authorisation.is_some())
+        || covers.any(|cover| !cover.authorisations.is_empty())
+        || persons.any(|own| own.system != REFERENCE && !own.system.is_empty())
+}
+
+/// Writes the messages that were found for a question: the answer to each, as it was given to the message itself, in
+/// one Bundle. Where there are more than are told, it says so.
+pub fn found(reply: &Reply<'_>, is_cut: bool) -> Written {
+    render::found(reply, is_cut)
+}
 
 /// How much of an XML body is looked at: comments and declarations may stand before the first element.
 const WINDOW: usize = 64 * 1024;

@@ -206,14 +206,12 @@ fn failure(status: &Status, deadline: Duration) -> TransportError {
         | Code::Aborted
         | Code::Internal
         | Code::Unavailable
-        | Code::DataLoss => refused(false),
-        Code::InvalidArgument
+        | Code::DataLoss
         | Code::NotFound
-        | Code::AlreadyExists
         | Code::PermissionDenied
-        | Code::FailedPrecondition
         | Code::Unimplemented
-        | Code::Unauthenticated => refused(true),
+        | Code::Unauthenticated => refused(false),
+        Code::InvalidArgument | Code::AlreadyExists | Code::FailedPrecondition => refused(true),
     }
 }
 

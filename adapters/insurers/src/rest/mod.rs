@@ -176,18 +176,18 @@ fn broken(error: reqwest::Error) -> TransportError {
     TransportError::unreachable(&error.without_url())
 }
 
-/// Sorts a status that is no success: what may pass by itself is asked again, the rest is somebody's work.
+/// Sorts a status that is no success: what is said of this call alone lasts, the rest may pass.
 fn refused(status: StatusCode) -> TransportError {
-    let passing = matches!(
+    let is_about_the_call = matches!(
         status,
-        StatusCode::REQUEST_TIMEOUT
-            | StatusCode::CONFLICT
-            | StatusCode::LOCKED
-            | StatusCode::TOO_EARLY
-            | StatusCode::TOO_MANY_REQUESTS
-    ) || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
+        StatusCode::BAD_REQUEST
+            | StatusCode::NOT_ACCEPTABLE
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY
+    );
     TransportError::Refused {
         status: format!("http {}", status.as_u16()),
-        permanent: !passing,
+        permanent: is_about_the_call,
     }
 }

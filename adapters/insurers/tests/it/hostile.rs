@@ -54,7 +54,7 @@ async fn a_redirect_is_not_followed() {
     });
     let error = decide(Transport::Rest, app, PATIENT).await;
     let status = "http 307".to_owned();
-    let permanent = true;
+    let permanent = false;
     assert_eq!(error, TransportError::Refused { status, permanent });
     assert_eq!(visits.load(Ordering::SeqCst), 0);
 }
@@ -166,18 +166,20 @@ async fn a_plain_success_is_receipt_enough() {
 }
 
 #[tokio::test]
-async fn http_statuses_are_sorted_into_passing_and_lasting() {
+async fn a_status_that_says_something_of_the_call_itself_lasts_and_others_may_pass() {
     let table = [
         (400, true),
-        (401, true),
-        (404, true),
+        (401, false),
+        (403, false),
+        (404, false),
         (408, false),
         (409, false),
-        (410, true),
+        (410, false),
+        (413, true),
         (422, true),
         (429, false),
         (500, false),
-        (501, true),
+        (501, false),
         (502, false),
         (503, false),
         (504, false),
@@ -214,7 +216,7 @@ async fn a_broken_grpc_status_harms_nobody() {
         permanent,
     };
     let named = vec![grpc, ("grpc-status", "5"), ("grpc-message", "0012345679")];
-    assert_eq!(bare_status(named).await, refused("grpc NotFound", true));
+    assert_eq!(bare_status(named).await, refused("grpc NotFound", false));
     let unknown = vec![grpc, ("grpc-status", "4711")];
     assert_eq!(bare_status(unknown).await, refused("grpc Unknown", false));
     let late = vec![grpc, ("grpc-status", "4")];
@@ -222,10 +224,10 @@ async fn a_broken_grpc_status_harms_nobody() {
         bare_status(late).await,
         TransportError::Silent { .. }
     ));
-    // A server that speaks no gRPC at all: where it says nothing more than "not found", that lasts.
+    // A server that speaks no gRPC at all.
     let app = Router::new().fallback(|| async { StatusCode::NOT_FOUND });
     let error = decide(Transport::Grpc, app, PATIENT).await;
-    assert_eq!(error, refused("grpc Unimplemented", true));
+    assert_eq!(error, refused("grpc Unimplemented", false));
     let app = Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "<html>") });
     let error = decide(Transport::Grpc, app, PATIENT).await;
     assert_eq!(error, refused("grpc Internal", false));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use takmil_domain::answer::Answer;
-use takmil_domain::money::Currency;
+use takmil_domain::money::{Amount, Currency};
 use takmil_domain::participant::Purpose;
 use takmil_domain::problem::ProblemCode;
 use takmil_insurers::{grpc, rest};
@@ -201,6 +201,10 @@ fn a_decision_must_fit_its_proposal() {
         it.decision.as_mut().unwrap().lines.remove(0);
     };
     check(&fewer, DanglingReference, "/lines/0/seq");
+    let smaller = |it: &mut Answer| {
+        it.decision.as_mut().unwrap().lines[0].billed = Amount::ZERO;
+    };
+    check(&smaller, OutOfRange, "/lines/0/amount");
     check(&|it| it.decision = None, DanglingReference, "/lines/0/seq");
 }
 

@@ -102,7 +102,7 @@ async fn another_secret_and_an_old_signature_are_refused() {
             outcome,
             Err(TransportError::Refused {
                 status,
-                permanent: true
+                permanent: false
             })
         );
     };

@@ -1,12 +1,13 @@
 //! What the clinical rules look at.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::key::CodeKey;
-use super::{RXNORM, Tables, Terms};
+use super::{Finding, Level, RXNORM, Tables, Terms};
 use crate::code::Code;
 use crate::coverage::Person;
 use crate::date::Date;
@@ -97,13 +98,17 @@ pub struct Procedure<'a> {
 }
 
 /// The dates of a prescription.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Order {
     /// The day on which it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authored: Option<Date>,
     /// The first day on which it may be dispensed, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Date>,
     /// The last such day, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
 }
 
@@ -136,6 +141,31 @@ impl Past {
         }
         let supply = self.days_supply.filter(|_| !self.ingredients.is_empty())?;
         Some(self.day.add_days(supply.min(LIFE)))
+    }
+
+    /// Whether a rule looks for others like it, by any of these terms: among what came before, or in what comes later.
+    pub fn matters(&self, tables: &Tables, terms: &[&Terms]) -> bool {
+        !self.ingredients.is_empty() || tables.is_for_life(terms, &self.code)
+    }
+
+    /// What the member had before, out of messages with their rows and whether one sender sent them and this one: without
+    /// what this one tells again. Another message of the same event says the same, as a pharmacy's claim after what it
+    /// handed out.
+    pub fn beside<'p>(
+        told: &[Past],
+        kept: impl IntoIterator<Item = (bool, &'p [Past])>,
+    ) -> Vec<Past> {
+        let is_told_again = |row: &Past| {
+            let is_same = |own: &Past| {
+                (own.day, &own.code, &own.ingredients) == (row.day, &row.code, &row.ingredients)
+            };
+            told.iter().any(is_same)
+        };
+        let rows = kept.into_iter().flat_map(|(is_own, rows)| {
+            rows.iter()
+                .filter(move |row| !(is_own && is_told_again(row)))
+        });
+        rows.cloned().collect()
     }
 
     /// How much of a supply has been used on `day`, in days, and how long it lasts; `None` where nothing of it is left,
@@ -235,11 +265,15 @@ impl Case<'_> {
             .collect()
     }
 
-    /// Whether rules look at what the member had before, by any of these terms, or will look at this as such.
-    pub fn asks_past(&self, tables: &Tables, terms: &[&Terms]) -> bool {
-        let leaves = self.leaves();
-        let mut leaves = leaves.iter();
-        leaves.any(|own| !own.ingredients.is_empty() || tables.is_for_life(terms, &own.code))
+    /// The lines that findings refuse: all of them for a finding that is about the whole message.
+    pub fn refused(&self, found: &[Finding]) -> Vec<u32> {
+        let refusals = found.iter().filter(|own| own.level == Level::Refusal);
+        let lines = refusals.flat_map(|own| match own.lines.is_empty() {
+            true => self.lines.iter().map(|line| line.seq).collect(),
+            false => own.lines.clone(),
+        });
+        let lines: BTreeSet<u32> = lines.collect();
+        lines.into_iter().collect()
     }
 
     /// The diagnoses that have a key, with it.

@@ -54,15 +54,6 @@ impl Default for PayingOrder {
     }
 }
 
-/// A cover with what its place among others goes by.
-#[derive(Debug, Clone, Copy)]
-pub struct Ranked<'a> {
-    /// The cover.
-    pub cover: &'a Cover,
-    /// The day on which the principal of its account was born, where it is known.
-    pub principal_born: Option<Date>,
-}
-
 /// A cover's place by one criterion. Of one criterion all are of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -73,38 +64,32 @@ enum Place {
 }
 
 impl PayingOrder {
-    /// Puts the covers of one member in the order in which they pay; `ranked` says what of a row to go by.
-    pub fn sort<T>(&self, rows: &mut [T], ranked: impl Fn(&T) -> Ranked<'_>) {
+    /// Puts the covers of one member, `cover` of each row, in the order in which they pay.
+    pub fn sort<T>(&self, rows: &mut [T], cover: impl Fn(&T) -> &Cover) {
         // Equals stay in this order.
         rows.sort_by(|a, b| {
-            let (a, b) = (ranked(a).cover, ranked(b).cover);
+            let (a, b) = (cover(a), cover(b));
             (&a.insurer, &a.plan, a.account).cmp(&(&b.insurer, &b.plan, b.account))
         });
-        self.refine(rows, &self.criteria, &ranked);
+        self.refine(rows, &self.criteria, &cover);
     }
 
     /// Orders rows that are equal so far.
-    fn refine<T>(
-        &self,
-        rows: &mut [T],
-        criteria: &[Criterion],
-        ranked: &impl Fn(&T) -> Ranked<'_>,
-    ) {
+    fn refine<T>(&self, rows: &mut [T], criteria: &[Criterion], cover: &impl Fn(&T) -> &Cover) {
         let Some((criterion, rest)) = criteria.split_first() else {
             return;
         };
-        let place = |row: &T| self.place(*criterion, ranked(row));
+        let place = |row: &T| self.place(*criterion, cover(row));
         if rows.iter().any(|row| place(row).is_none()) {
-            return self.refine(rows, rest, ranked);
+            return self.refine(rows, rest, cover);
         }
         rows.sort_by_key(place);
         for equals in rows.chunk_by_mut(|a, b| place(a) == place(b)) {
-            self.refine(equals, rest, ranked);
+            self.refine(equals, rest, cover);
         }
     }
 
-    fn place(&self, criterion: Criterion, ranked: Ranked<'_>) -> Option<Place> {
-        let cover = ranked.cover;
+    fn place(&self, criterion: Criterion, cover: &Cover) -> Option<Place> {
         match criterion {
             Criterion::Contract => Some(Place::Number(cover.order)),
             Criterion::Principal => {
@@ -112,7 +97,7 @@ impl PayingOrder {
                 Some(Place::Dependant(dependant))
             }
             Criterion::Birthday => {
-                let born = ranked.principal_born.filter(|_| is_child(cover))?;
+                let born = cover.principal_born.filter(|_| is_child(cover))?;
                 let (_, month, day) = born.ymd_in(self.calendar);
                 Some(Place::Birthday { month, day })
             }
@@ -149,7 +134,7 @@ mod tests {
         Option<&'static str>,
     );
 
-    fn cover((insurer, order, relationship, start, _): &Row) -> Cover {
+    fn cover((insurer, order, relationship, start, born): &Row) -> Cover {
         Cover {
             account: AccountId(Uuid::nil()),
             member: MemberId(Uuid::nil()),
@@ -163,6 +148,7 @@ mod tests {
             suspended: false,
             prior_cover: false,
             group_size: None,
+            principal_born: born.map(|born| Date::parse(born).unwrap()),
         }
     }
 
@@ -185,16 +171,10 @@ mod tests {
 
     #[track_caller]
     fn check(law: &PayingOrder, rows: &[Row], expected: &str) {
-        let covers: Vec<(Cover, Option<Date>)> = rows
-            .iter()
-            .map(|row| (cover(row), row.4.map(|born| Date::parse(born).unwrap())))
-            .collect();
+        let covers: Vec<Cover> = rows.iter().map(cover).collect();
         for mut covers in permutations(&covers) {
-            law.sort(&mut covers, |(cover, principal_born)| Ranked {
-                cover,
-                principal_born: *principal_born,
-            });
-            let order: Vec<&str> = covers.iter().map(|(own, _)| own.insurer.as_str()).collect();
+            law.sort(&mut covers, |cover| cover);
+            let order: Vec<&str> = covers.iter().map(|own| own.insurer.as_str()).collect();
             assert_eq!(order.join(" "), expected);
         }
     }

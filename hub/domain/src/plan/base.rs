@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sets::{self, Place, of_groups};
 use super::{CodeGroup, Group};
 use crate::bill::EncounterClass;
 use crate::date::Date;
 use crate::ids::{ParticipantId, PlanId, TariffId};
+use crate::lint::{Remarks, Version};
 use crate::money::{Currency, Rate};
 
 /// What a base insurer pays (step 9), where the message does not carry its actual result.
@@ -50,16 +52,92 @@ pub struct BaseRate {
 }
 
 impl BasePlan {
+    /// Whether the version is in force on `date`.
+    pub fn covers_date(&self, date: Date) -> bool {
+        self.from <= date && self.to.is_none_or(|to| date <= to)
+    }
+
     /// The rate for a service in a class of encounter.
     pub fn rate(&self, system: &str, code: &str, class: Option<EncounterClass>) -> Option<Rate> {
-        let fits = |row: &BaseRate| row.class.is_none() || row.class == class;
-        let specific = |row: &BaseRate| {
-            let length = row.codes.matches(system, code, &self.groups)?;
-            Some(((length, row.class.is_some()), row.rate))
-        };
+        let (at, _) = self.row(system, code, class)?;
+        self.rates.get(at).map(|row| row.rate)
+    }
+
+    /// The place of the row that counts for a service, and how exactly it names it.
+    fn row(
+        &self,
+        system: &str,
+        code: &str,
+        class: Option<EncounterClass>,
+    ) -> Option<(usize, (usize, bool))> {
+        let rows = self.rates.iter().enumerate();
+        let fitting = rows.filter(|(_, row)| row.class.is_none() || row.class == class);
         // `max_by_key` keeps the last of equals; the earlier row is to win.
-        let matching = self.rates.iter().rev().filter(|row| fits(row));
-        let best = matching.filter_map(specific).max_by_key(|(key, _)| *key);
-        best.map(|(_, rate)| rate)
+        let exact = fitting.rev().filter_map(|(at, row)| {
+            let length = row.codes.matches(system, code, &self.groups)?;
+            Some((at, (length, row.class.is_some())))
+        });
+        exact.max_by_key(|(_, exactly)| *exactly)
+    }
+
+    /// What makes the document useless, each with a JSON pointer into it.
+    pub fn faults(&self) -> Remarks {
+        let mut faults = self.as_version().faults();
+        faults.extend(sets::faults(&self.groups, self.code_places()));
+        faults
+    }
+
+    /// Whether it may come after the versions that there are, as [`super::Plan::faults_after`].
+    pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a BasePlan>) -> Remarks {
+        let earlier = earlier.into_iter().map(BasePlan::as_version);
+        self.as_version().faults_after(earlier)
+    }
+
+    /// What its author should look at, each with a JSON pointer into the document. It can be used all the same.
+    pub fn remarks(&self) -> Remarks {
+        let mut remarks = Vec::new();
+        if self.rates.is_empty() {
+            remarks.push(("/rates".to_owned(), "it pays nothing"));
+        }
+        for (at, row) in self.rates.iter().enumerate() {
+            let samples = sets::samples(&row.codes, &self.groups);
+            // Of each sample that is another row's: whether that one names it no more exactly.
+            let lost: Vec<bool> = samples
+                .iter()
+                .filter_map(|(system, code)| {
+                    let winner = self.row(system, code, row.class);
+                    let own = row.codes.matches(system, code, &self.groups);
+                    let own = own.map(|length| (length, row.class.is_some()));
+                    let is_own = winner.is_some_and(|(winner, _)| winner == at);
+                    (!is_own).then(|| winner.map(|(_, exactly)| exactly) == own)
+                })
+                .collect();
+            let detail = if lost.len() == samples.len() {
+                "these services fall under another rate"
+            } else if lost.contains(&true) {
+                "an earlier rate names some of these services as exactly: they fall under that"
+            } else {
+                continue;
+            };
+            remarks.push((format!("/rates/{at}/codes"), detail));
+        }
+        remarks.extend(sets::remarks(self.code_places()));
+        remarks
+    }
+
+    fn as_version(&self) -> Version {
+        Version {
+            number: self.version,
+            from: self.from,
+            to: self.to,
+            currency: self.currency,
+        }
+    }
+
+    /// Every part of a set of codes.
+    fn code_places(&self) -> Vec<Place<'_>> {
+        let rates = self.rates.iter().enumerate();
+        let rates = rates.map(|(at, row)| (format!("/rates/{at}/codes"), &row.codes));
+        of_groups(&self.groups).chain(rates).collect()
     }
 }

@@ -1,36 +1,17 @@
 //! What is wrong with a plan, and what is odd about it: found where it enters, so that no admission ever meets it.
 
-use std::collections::HashSet;
-
-use super::{
-    Benefit, CodeGroup, Group, Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, MOST_DEPTH, Plan,
-};
-use crate::clinical::RXNORM;
+use super::sets::{self, Place, of_groups, of_list};
+use super::{Benefit, FiledPlan, Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Plan};
+use crate::lint::{Remarks, Version};
 use crate::money::{Amount, Rate};
-
-/// Systems whose codes say nothing by how they begin: a prefix of them means nothing.
-const FLAT_SYSTEMS: &[&str] = &[
-    RXNORM,
-    "http://hl7.org/fhir/sid/ndc",
-    "http://snomed.info/sct",
-];
 
 /// The coarsest multiple that payments are rounded to, in smallest units.
 const COARSEST: i64 = 1_000_000;
 
-/// Something about a plan: a JSON pointer into it, and what it is.
-type Remarks = Vec<(String, &'static str)>;
-
 impl Plan {
     /// What makes the document useless, each with a JSON pointer into it.
     pub fn faults(&self) -> Remarks {
-        let mut faults = Vec::new();
-        if self.version == 0 {
-            faults.push(("/version".to_owned(), "versions count from 1"));
-        }
-        if self.to.is_some_and(|to| to < self.from) {
-            faults.push(("/to".to_owned(), "ends before it begins"));
-        }
+        let mut faults = self.as_version().faults();
         if !(1..=COARSEST).contains(&self.rounding.to.get()) {
             faults.push(("/rounding/to".to_owned(), "1 to 1000000 smallest units"));
         }
@@ -45,7 +26,7 @@ impl Plan {
                 faults.push((format!("/procedures/{at}/ranks"), "names no rank"));
             }
         }
-        faults.extend(self.code_faults());
+        faults.extend(sets::faults(&self.groups, self.code_places()));
         faults
     }
 
@@ -53,28 +34,17 @@ impl Plan {
     ///
     /// A later version begins later, and not within a period that an earlier one ends itself.
     pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a Plan>) -> Remarks {
-        let earlier = earlier.into_iter();
-        let last = earlier.filter(|own| own.version != self.version);
-        let Some(last) = last.max_by_key(|own| own.version) else {
-            return Vec::new();
-        };
-        let mut faults = Vec::new();
-        let mut fault = |pointer: &str, fault| faults.push((pointer.to_owned(), fault));
-        if self.version < last.version {
-            fault("/version", "a later version is kept");
+        let earlier = earlier.into_iter().map(Plan::as_version);
+        self.as_version().faults_after(earlier)
+    }
+
+    fn as_version(&self) -> Version {
+        Version {
+            number: self.version,
+            from: self.from,
+            to: self.to,
+            currency: self.currency,
         }
-        if self.from <= last.from {
-            fault("/from", "an earlier version begins on this day or later");
-        } else if last.to.is_some_and(|to| self.from <= to) {
-            fault("/from", "overlaps the period of an earlier version");
-        }
-        if self.currency != last.currency {
-            fault(
-                "/currency",
-                "limits go on from version to version: the currency cannot change",
-            );
-        }
-        faults
     }
 
     fn benefit_faults(&self, at: usize, benefit: &Benefit, faults: &mut Remarks) {
@@ -164,122 +134,41 @@ impl Plan {
         }
     }
 
-    /// Every place that names codes, with its pointer.
-    fn code_places(&self) -> Vec<(String, &[CodeGroup])> {
-        let mut places: Vec<(String, &[CodeGroup])> = Vec::new();
-        for (at, group) in self.groups.iter().enumerate() {
-            places.push((format!("/groups/{at}/codes"), &group.codes));
-            places.push((format!("/groups/{at}/except"), &group.except));
-        }
+    /// Every part of a set of codes.
+    fn code_places(&self) -> Vec<Place<'_>> {
+        let mut places: Vec<Place<'_>> = of_groups(&self.groups).collect();
         for (at, benefit) in self.benefits.iter().enumerate() {
-            places.push((format!("/benefits/{at}/codes"), &benefit.codes));
-            places.push((format!("/benefits/{at}/diagnoses"), &benefit.diagnoses));
+            places.extend(of_list(format!("/benefits/{at}/codes"), &benefit.codes));
+            let pointer = format!("/benefits/{at}/diagnoses");
+            places.extend(of_list(pointer, &benefit.diagnoses));
         }
         for (at, exclusion) in self.exclusions.iter().enumerate() {
-            places.push((format!("/exclusions/{at}/codes"), &exclusion.codes));
-            places.push((format!("/exclusions/{at}/diagnoses"), &exclusion.diagnoses));
+            places.extend(of_list(format!("/exclusions/{at}/codes"), &exclusion.codes));
+            let pointer = format!("/exclusions/{at}/diagnoses");
+            places.extend(of_list(pointer, &exclusion.diagnoses));
             for (place, one) in exclusion.unless.iter().enumerate() {
                 let pointer = format!("/exclusions/{at}/unless/{place}/diagnoses");
-                places.push((pointer, &one.diagnoses));
+                places.extend(of_list(pointer, &one.diagnoses));
             }
         }
         for (at, rule) in self.procedures.iter().enumerate() {
-            places.push((format!("/procedures/{at}/codes"), &rule.codes));
+            places.extend(of_list(format!("/procedures/{at}/codes"), &rule.codes));
         }
         places
-    }
-
-    fn code_faults(&self) -> Remarks {
-        let mut faults = Vec::new();
-        let mut known = HashSet::new();
-        for (at, group) in self.groups.iter().enumerate() {
-            if !known.insert(&group.id) {
-                faults.push((format!("/groups/{at}/id"), "another group has this id"));
-            }
-            if depth(group, &self.groups, MOST_DEPTH).is_none() {
-                let detail = "the groups in it hold each other, or go deeper than 8";
-                faults.push((format!("/groups/{at}/codes"), detail));
-            }
-        }
-        for (pointer, parts) in self.code_places() {
-            for (at, part) in parts.iter().enumerate() {
-                let fault = match part {
-                    CodeGroup::Named(name) => {
-                        (!known.contains(name.id())).then_some("the plan has no such group")
-                    }
-                    CodeGroup::Listed { codes, .. } => codes.is_empty().then_some("lists no code"),
-                    CodeGroup::Range { from, to, .. } => {
-                        (to < from).then_some("ends before it begins")
-                    }
-                    CodeGroup::Prefix { .. } => None,
-                };
-                faults.extend(fault.map(|fault| (format!("{pointer}/{at}"), fault)));
-            }
-        }
-        faults
     }
 
     /// What its author should look at, each with a JSON pointer into the document. It can be used all the same.
     pub fn remarks(&self) -> Remarks {
         let mut remarks = Vec::new();
-        for (at, benefit) in self.benefits.iter().enumerate() {
-            self.benefit_remarks(at, benefit, &mut remarks);
+        let filed = FiledPlan::from(self.clone());
+        for (at, benefit) in filed.benefits.iter().enumerate() {
+            filed.benefit_remarks(at, benefit, &mut remarks);
         }
         for (at, limit) in self.limits.iter().enumerate() {
             self.limit_remarks(at, limit, &mut remarks);
         }
-        for (pointer, parts) in self.code_places() {
-            for (at, part) in parts.iter().enumerate() {
-                if let CodeGroup::Prefix {
-                    system: Some(system),
-                    prefix,
-                } = part
-                    && !prefix.is_empty()
-                    && FLAT_SYSTEMS.contains(&system.as_str())
-                {
-                    let detail = "codes of this system mean nothing by how they begin: list them";
-                    remarks.push((format!("{pointer}/{at}/prefix"), detail));
-                }
-            }
-        }
+        remarks.extend(sets::remarks(self.code_places()));
         remarks
-    }
-
-    fn benefit_remarks(&self, at: usize, benefit: &Benefit, remarks: &mut Remarks) {
-        let mut remark =
-            |place: String, what| remarks.push((format!("/benefits/{at}{place}"), what));
-        let mut samples = Vec::new();
-        for (place, part) in benefit.codes.iter().enumerate() {
-            let of_part = samples_of(part, &self.groups, MOST_DEPTH);
-            let shadowed = |(system, code): &(String, String)| {
-                self.benefit(system, code).map(|own| &own.id) != Some(&benefit.id)
-            };
-            if !of_part.is_empty() && of_part.iter().all(shadowed) {
-                remark(
-                    format!("/codes/{place}"),
-                    "these services fall under another benefit",
-                );
-            }
-            samples.extend(of_part.into_iter().filter(|one| !shadowed(one)));
-        }
-        let excluded = |(system, code): &(String, String)| {
-            self.exclusions.iter().any(|exclusion| {
-                exclusion.unless.is_empty()
-                    && exclusion.diagnoses.is_empty()
-                    && self.longest(&exclusion.codes, system, code).is_some()
-            })
-        };
-        if samples.is_empty() {
-            remark(String::new(), "no service falls under it");
-        } else if samples.iter().all(excluded) {
-            remark(String::new(), "all its services are excluded");
-        }
-        if benefit.rate == Rate::ONE && benefit.tiers.is_empty() {
-            remark(
-                "/rate".to_owned(),
-                "it pays nothing: the member's rate is all of it",
-            );
-        }
     }
 
     fn limit_remarks(&self, at: usize, limit: &Limit, remarks: &mut Remarks) {
@@ -323,40 +212,50 @@ impl Plan {
     }
 }
 
-/// How deep a group's groups go; `None` beyond `most`, as where they hold each other.
-fn depth(group: &Group, groups: &[Group], most: usize) -> Option<usize> {
-    let rest = most.checked_sub(1)?;
-    let named = group.codes.iter().chain(&group.except);
-    let mut deepest = 1;
-    for id in named.filter_map(CodeGroup::named) {
-        if let Some(inner) = groups.iter().find(|own| own.id == *id) {
-            deepest = deepest.max(1 + depth(inner, groups, rest)?);
-        }
-    }
-    Some(deepest)
-}
-
-/// Codes that stand for a part: for each thing that it compares, one that fits nothing longer by chance.
-fn samples_of(part: &CodeGroup, groups: &[Group], most: usize) -> Vec<(String, String)> {
-    let named = |system: &Option<String>| system.clone().unwrap_or_default();
-    match part {
-        CodeGroup::Prefix { system, prefix } => vec![(named(system), format!("{prefix}\u{1}"))],
-        CodeGroup::Range { system, from, .. } => vec![(named(system), from.clone())],
-        CodeGroup::Listed { system, codes } => {
-            let system = named(system);
-            codes
-                .iter()
-                .map(|code| (system.clone(), code.clone()))
-                .collect()
-        }
-        CodeGroup::Named(name) => {
-            let Some(rest) = most.checked_sub(1) else {
-                return Vec::new();
+impl FiledPlan {
+    fn benefit_remarks(&self, at: usize, benefit: &Benefit, remarks: &mut Remarks) {
+        let mut remark =
+            |place: String, what| remarks.push((format!("/benefits/{at}{place}"), what));
+        let mut samples = Vec::new();
+        let winner = |(system, code): &(String, String)| Some(self.benefit(system, code)?.0);
+        let shadowed = |one: &(String, String)| winner(one).is_none_or(|own| own.id != benefit.id);
+        for (place, part) in benefit.codes.iter().enumerate() {
+            let of_part = sets::samples(part, &self.groups);
+            let as_exactly = |one: &(String, String)| {
+                let (system, code) = one;
+                let exactly = part.matches(system, code, &self.groups);
+                winner(one).is_some_and(|own| self.longest(&own.codes, system, code) == exactly)
             };
-            let parts = name.of(groups).into_iter().flat_map(|group| &group.codes);
-            parts
-                .flat_map(|part| samples_of(part, groups, rest))
-                .collect()
+            if !of_part.is_empty() && of_part.iter().all(shadowed) {
+                remark(
+                    format!("/codes/{place}"),
+                    "these services fall under another benefit",
+                );
+            } else if of_part.iter().filter(|one| shadowed(one)).any(as_exactly) {
+                remark(
+                    format!("/codes/{place}"),
+                    "an earlier benefit names some of these services as exactly: they fall under that",
+                );
+            }
+            samples.extend(of_part.into_iter().filter(|one| !shadowed(one)));
+        }
+        let excluded = |(system, code): &(String, String)| {
+            self.exclusions.iter().any(|exclusion| {
+                exclusion.unless.is_empty()
+                    && exclusion.diagnoses.is_empty()
+                    && self.longest(&exclusion.codes, system, code).is_some()
+            })
+        };
+        if samples.is_empty() {
+            remark(String::new(), "no service falls under it");
+        } else if samples.iter().all(excluded) {
+            remark(String::new(), "all its services are excluded");
+        }
+        if benefit.rate == Rate::ONE && benefit.tiers.is_empty() {
+            remark(
+                "/rate".to_owned(),
+                "it pays nothing: the member's rate is all of it",
+            );
         }
     }
 }

@@ -4,16 +4,17 @@ mod base;
 mod benefit;
 mod codes;
 mod faults;
+mod filed;
 mod limit;
 mod regulation;
-mod services;
+pub(crate) mod sets;
 
 pub use base::{BasePlan, BaseRate};
 pub use benefit::{AuthorisationRule, Benefit, Exception, Exclusion, Tier, TierTerms, Waiver};
 pub use codes::{CodeGroup, Group, GroupName, MOST_DEPTH};
+pub use filed::FiledPlan;
 pub use limit::{Limit, LimitKind, LimitOwner, LimitPer, LimitUnit};
 pub use regulation::{Breach, Regulation, Requirement};
-pub use services::Services;
 
 use serde::{Deserialize, Serialize};
 
@@ -221,11 +222,6 @@ impl Plan {
     /// Whether the version is in force on `date`.
     pub fn covers_date(&self, date: Date) -> bool {
         self.from <= date && self.to.is_none_or(|to| date <= to)
-    }
-
-    /// The benefit that a service falls under: the longest matching code, the earlier benefit on a tie.
-    pub fn benefit(&self, system: &str, code: &str) -> Option<&Benefit> {
-        Services::of(self).benefit(system, code)
     }
 
     /// How specifically a code is among others, or `None` where it is not.

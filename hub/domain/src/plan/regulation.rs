@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Benefit, LimitKind, LimitPer, LimitUnit, Plan};
+use super::{Benefit, FiledPlan, LimitKind, LimitPer, LimitUnit, Plan};
 use crate::code::Code;
 use crate::date::Date;
 use crate::ids::{ParticipantId, PlanId};
+use crate::lint::{Remarks, Version};
 use crate::money::{Amount, Currency, Rate};
 
 /// A version of the regulator's rules on plans. They are asked of plans in its currency that begin while it is in
@@ -72,19 +73,20 @@ impl Regulation {
         if !in_force || plan.currency != self.currency {
             return Vec::new();
         }
-        let of = |asked| breaches_of(asked, plan);
+        let filed = FiledPlan::from(plan.clone());
+        let of = |asked| breaches_of(asked, &filed);
         self.requirements.iter().flat_map(of).collect()
     }
 
     /// What makes the document useless, each with a JSON pointer into it.
-    pub fn faults(&self) -> Vec<(String, &'static str)> {
-        let mut faults = Vec::new();
-        if self.version == 0 {
-            faults.push(("/version".to_owned(), "versions count from 1"));
-        }
-        if self.to.is_some_and(|to| to < self.from) {
-            faults.push(("/to".to_owned(), "ends before it begins"));
-        }
+    pub fn faults(&self) -> Remarks {
+        let version = Version {
+            number: self.version,
+            from: self.from,
+            to: self.to,
+            currency: self.currency,
+        };
+        let mut faults = version.faults();
         for (at, asked) in self.requirements.iter().enumerate() {
             if asked
                 .smallest_cover
@@ -97,14 +99,14 @@ impl Regulation {
     }
 }
 
-fn breaches_of(asked: &Requirement, plan: &Plan) -> Vec<Breach> {
+fn breaches_of(asked: &Requirement, plan: &FiledPlan) -> Vec<Breach> {
     let breach = |pointer: String, detail: String| Breach {
         pointer,
         requirement: asked.title.clone(),
         detail,
     };
     let (system, code) = (asked.service.system.as_str(), asked.service.code.as_str());
-    let Some(benefit) = plan.benefit(system, code) else {
+    let Some((benefit, _)) = plan.benefit(system, code) else {
         let detail = "every plan has to pay for this service".to_owned();
         let missing = asked
             .required

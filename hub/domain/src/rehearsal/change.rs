@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Held;
 use super::history::{Past, PastCover};
+use crate::clinical::Terms;
 use crate::date::Date;
 use crate::exchange::ExchangeRate;
 use crate::ids::TariffId;
 use crate::money::Currency;
-use crate::plan::{BasePlan, Plan};
+use crate::plan::{BasePlan, FiledPlan, Plan};
 use crate::problem::{Problem, ProblemCode};
 use crate::share::{Case, CoverTerms};
 use crate::tariff::Tariff;
@@ -122,12 +123,21 @@ impl Change {
 /// The documents that a history is judged by: its own, or changed ones in their places.
 #[derive(Debug)]
 pub(super) struct View<'h> {
-    plans: Vec<Standing<'h, Plan>>,
+    plans: Vec<Filed>,
     base_plans: Vec<Standing<'h, BasePlan>>,
     tariffs: Vec<Standing<'h, Tariff>>,
     /// For each plan, where it names another tariff than before: that one's versions.
     named: Vec<Option<Vec<&'h Tariff>>>,
     exchange: &'h [ExchangeRate],
+}
+
+/// A plan that stands in a plan's place.
+#[derive(Debug)]
+struct Filed {
+    plan: FiledPlan,
+    is_changed: bool,
+    /// The clinical terms before, where they are changed.
+    terms_before: Option<Terms>,
 }
 
 /// What stands in a document's place.
@@ -165,6 +175,12 @@ impl<'h> View<'h> {
                     .collect()
             })
         });
+        let filed = |(own, before): (&Standing<'_, Plan>, &Plan)| Filed {
+            plan: own.document.clone().into(),
+            is_changed: own.is_changed,
+            terms_before: (own.document.clinical != before.clinical)
+                .then(|| before.clinical.clone()),
+        };
         View {
             named: named.collect(),
             base_plans: standing(&held.base_plans, &change.base_plans, |own, other| {
@@ -173,7 +189,7 @@ impl<'h> View<'h> {
             tariffs: standing(&held.tariffs, &change.tariffs, |own, other| {
                 own.document().id == other.document().id
             }),
-            plans,
+            plans: plans.iter().zip(&held.plans).map(filed).collect(),
             exchange: &held.exchange,
         }
     }
@@ -193,8 +209,23 @@ impl<'h> View<'h> {
     }
 
     /// The plan that a cover goes by.
-    pub(super) fn plan(&self, cover: &PastCover) -> Option<&'h Plan> {
-        self.plans.get(cover.plan).map(|own| own.document)
+    pub(super) fn plan(&self, cover: &PastCover) -> Option<&FiledPlan> {
+        self.plans.get(cover.plan).map(|own| &own.plan)
+    }
+
+    /// The clinical terms of a cover's plan before and after, where they are changed.
+    pub(super) fn changed_terms(&self, cover: &PastCover) -> Option<(&Terms, &Terms)> {
+        let own = self.plans.get(cover.plan)?;
+        Some((own.terms_before.as_ref()?, &own.plan.clinical))
+    }
+
+    /// All clinical terms that are changed, and what they become.
+    pub(super) fn all_changed_terms(&self) -> Vec<&Terms> {
+        let changed = self.plans.iter().filter_map(|own| {
+            let before = own.terms_before.as_ref()?;
+            Some([before, &own.plan.clinical])
+        });
+        changed.flatten().collect()
     }
 
     /// The currency that a message is decided in.
@@ -237,11 +268,14 @@ impl<'h> View<'h> {
         };
         Some(CoverTerms {
             cover: &own.cover,
-            plan: self.plans.get(own.plan)?.document,
+            plan: self.plan(own)?,
             tariff,
             contract: known(own.contract).map(|own| own.document),
             said: own.said.as_ref(),
-            refused: &own.refused,
+            refused: match &own.refused_anew {
+                Some(refused) if self.plans.get(own.plan)?.is_changed => refused,
+                _ => &own.refused,
+            },
         })
     }
 }

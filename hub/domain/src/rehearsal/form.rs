@@ -21,7 +21,7 @@ use crate::plan::{Relationship, Tier};
 pub(super) const MAGIC: &[u8; 8] = b"TAKMILRX";
 
 /// The version of the form.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 /// Kind, length and sum of a block.
 const HEAD: usize = 9;
@@ -127,6 +127,46 @@ pub(super) struct Row<'a> {
     pub(super) covers: Vec<CoverRow>,
     pub(super) lines: Vec<LineRow>,
     pub(super) recorded: Option<Vec<RecordedRow>>,
+    /// A [`ClinicalRow`] where the message has one: read by those alone who look at it.
+    #[serde(borrow)]
+    pub(super) clinical: &'a [u8],
+}
+
+/// What the clinical rules look at. Senders are told apart by their numbers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClinicalRow {
+    pub(super) sender: u32,
+    pub(super) stays: bool,
+    pub(super) order: OrderRow,
+    pub(super) diagnoses: Vec<DiagnosisRow>,
+    pub(super) lines: Vec<OrderedRow>,
+    pub(super) procedures: Vec<(u32, u32, u32)>,
+}
+
+/// The days of a prescription: written, first, last.
+pub(super) type OrderRow = (Option<u32>, Option<u32>, Option<u32>);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DiagnosisRow {
+    pub(super) code: u32,
+    pub(super) own: bool,
+    pub(super) day: u32,
+    pub(super) line: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OrderedRow {
+    pub(super) seq: u32,
+    pub(super) system: u32,
+    pub(super) code: u32,
+    pub(super) day: u32,
+    pub(super) days: u32,
+    pub(super) quantity: u32,
+    pub(super) days_supply: Option<u32>,
+    /// How much each time, how many times, in how many days.
+    pub(super) dose: Option<(u32, u32, u32)>,
+    pub(super) ingredients: Vec<u32>,
+    pub(super) order: OrderRow,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

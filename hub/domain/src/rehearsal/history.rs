@@ -3,11 +3,12 @@
 use uuid::Uuid;
 
 use super::form::{
-    self, Block, CoverRow, End, LineRow, MAGIC, PostingRow, RecordedRow, Row, RowsHead, Said,
-    VERSION, day_of, tier_of,
+    self, Block, ClinicalRow, CoverRow, DiagnosisRow, End, LineRow, MAGIC, OrderRow, OrderedRow,
+    PostingRow, RecordedRow, Row, RowsHead, Said, VERSION, day_of, tier_of,
 };
 use super::{Corrupt, Held, Posted};
 use crate::bill::EncounterClass;
+use crate::clinical::{self, CodeKey, Ingredient};
 use crate::coverage::{Cover, Person};
 use crate::date::{Date, Instant};
 use crate::ids::{AccountId, LimitCode, MemberId, MessageId, ParticipantId};
@@ -71,6 +72,8 @@ pub(super) struct Past<'b> {
     pub(super) covers: Vec<PastCover>,
     pub(super) lines: Vec<BillLine<'b>>,
     pub(super) recorded: Option<Vec<RecordedRow>>,
+    /// What the clinical rules look at, as it is written.
+    clinical: &'b [u8],
 }
 
 /// A cover with its documents, by their places.
@@ -81,7 +84,10 @@ pub(super) struct PastCover {
     pub(super) tariff: Option<usize>,
     pub(super) contract: Option<usize>,
     pub(super) said: Option<InsurerSays>,
+    /// The lines that the plan's clinical terms refuse.
     pub(super) refused: Vec<u32>,
+    /// Those that changed terms refuse.
+    pub(super) refused_anew: Option<Vec<u32>>,
 }
 
 impl<'b> History<'b> {
@@ -165,10 +171,29 @@ impl<'b> History<'b> {
             .map(|(_, posted)| posted)
     }
 
-    pub(super) fn past(&self, place: &Place) -> Result<Past<'b>, Corrupt> {
+    /// What the clinical rules look at in the message of a place, and the number of its sender; `None` where the
+    /// extract does not say.
+    pub(super) fn clinical(
+        &self,
+        place: &Place,
+        past: &Past<'b>,
+    ) -> Result<Option<(u32, clinical::Case<'b>)>, Corrupt> {
+        if past.clinical.is_empty() {
+            return Ok(None);
+        }
+        let block = self.block(place)?;
+        let wrong = Corrupt::new(block.at, "a message makes no sense");
+        block.clinical(past).map(Some).ok_or(wrong)
+    }
+
+    fn block(&self, place: &Place) -> Result<&Rows<'b>, Corrupt> {
         let block = usize::try_from(place.block).ok();
         let block = block.and_then(|at| self.blocks.get(at));
-        let block = block.ok_or(Corrupt::new(0, "a block is missing"))?;
+        block.ok_or(Corrupt::new(0, "a block is missing"))
+    }
+
+    pub(super) fn past(&self, place: &Place) -> Result<Past<'b>, Corrupt> {
+        let block = self.block(place)?;
         let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
         let wrong = Corrupt::new(block.at, "a message makes no sense");
         let bytes = block.rows.get(offset..).ok_or(wrong)?;
@@ -293,7 +318,7 @@ impl<'b> Rows<'b> {
     }
 
     /// A message; `None` where it names what is not there.
-    fn past(&self, row: Row<'_>, held: &Held) -> Option<Past<'b>> {
+    fn past(&self, row: Row<'b>, held: &Held) -> Option<Past<'b>> {
         let member = member_id(row.member);
         let covers = row.covers.into_iter().zip(1..);
         let covers = covers.map(|(own, order)| past_cover(own, member, order, held));
@@ -329,6 +354,73 @@ impl<'b> Rows<'b> {
                 .map(|own| self.line(own))
                 .collect::<Option<_>>()?,
             recorded: row.recorded,
+            clinical: row.clinical,
+        })
+    }
+
+    /// What the clinical rules look at in a message, and the number of its sender.
+    fn clinical(&self, past: &Past<'b>) -> Option<(u32, clinical::Case<'b>)> {
+        let row: ClinicalRow = postcard::from_bytes(past.clinical).ok()?;
+        let diagnosis = |own: &DiagnosisRow| {
+            let code = self.name(own.code)?;
+            Some(clinical::Diagnosis {
+                code,
+                key: CodeKey::parse(code),
+                own: own.own,
+                day: day_of(own.day)?,
+                line: own.line,
+            })
+        };
+        let procedure = |(system, code, day): &(u32, u32, u32)| {
+            Some(clinical::Procedure {
+                system: self.name(*system)?,
+                code: self.name(*code)?,
+                day: day_of(*day)?,
+            })
+        };
+        let case = clinical::Case {
+            person: past.person,
+            diagnoses: row.diagnoses.iter().map(diagnosis).collect::<Option<_>>()?,
+            lines: (row.lines.iter())
+                .map(|own| self.ordered(own))
+                .collect::<Option<_>>()?,
+            procedures: row
+                .procedures
+                .iter()
+                .map(procedure)
+                .collect::<Option<_>>()?,
+            stays: row.stays,
+            order: order_of(row.order)?,
+            past: &[],
+        };
+        Some((row.sender, case))
+    }
+
+    fn ordered(&self, row: &OrderedRow) -> Option<clinical::Line<'b>> {
+        let dose = |(amount, times, days)| {
+            let amount = self.quantity(amount)?;
+            Some(clinical::Dose {
+                amount,
+                times,
+                days,
+            })
+        };
+        let ingredient = |own: &u32| Ingredient::parse(self.name(*own)?);
+        Some(clinical::Line {
+            seq: row.seq,
+            system: self.name(row.system)?,
+            code: self.name(row.code)?,
+            day: day_of(row.day)?,
+            days: row.days,
+            quantity: self.quantity(row.quantity)?,
+            days_supply: row.days_supply,
+            dose: maybe(row.dose, dose)?,
+            ingredients: row
+                .ingredients
+                .iter()
+                .map(ingredient)
+                .collect::<Option<_>>()?,
+            order: order_of(row.order)?,
         })
     }
 
@@ -363,6 +455,14 @@ impl<'b> Rows<'b> {
             circumstance: maybe(line.circumstance, |at| self.name(at))?,
         })
     }
+}
+
+fn order_of((authored, from, until): OrderRow) -> Option<clinical::Order> {
+    Some(clinical::Order {
+        authored: maybe(authored, day_of)?,
+        from: maybe(from, day_of)?,
+        until: maybe(until, day_of)?,
+    })
 }
 
 /// Nothing for nothing; `None` where there is something that cannot be read.
@@ -407,12 +507,14 @@ fn past_cover(row: CoverRow, member: MemberId, order: u32, held: &Held) -> Optio
             suspended: row.suspended,
             prior_cover: row.prior_cover,
             group_size: row.group_size,
+            principal_born: None,
         },
         plan: at,
         tariff: maybe(row.tariff, tariff)?,
         contract: maybe(row.contract, tariff)?,
         said,
         refused: row.refused,
+        refused_anew: None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::Corrupt;
 use super::difference::Difference;
-use super::history::{Past, Place};
+use super::history::Place;
 use super::judging::decide;
 use super::limits::Limits;
 use super::run::Desk;
@@ -114,12 +114,11 @@ fn size(difference: &Difference) -> impl Ord + use<> {
 fn explain(difference: Difference, place: &Place, desk: &Desk<'_>) -> Result<Explained, Corrupt> {
     let all = desk.history.places();
     let first = all.partition_point(|own| own.group < place.group);
-    let group = all.iter().skip(first);
-    let group = group.take_while(|own| own.group == place.group);
+    let end = all.partition_point(|own| own.group <= place.group);
+    let group = all.get(first..end).unwrap_or_default();
     let (mut before, mut after) = (Limits::default(), Limits::default());
     let mut postings = desk.history.postings(place.group).peekable();
-    for own in group {
-        let past: Past<'_> = desk.history.past(own)?;
+    for past in desk.pasts(group)? {
         while let Some(posted) = postings.next_if(|posted| posted.at <= past.at) {
             before.post(posted);
             after.post(posted);

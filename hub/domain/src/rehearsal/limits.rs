@@ -45,27 +45,23 @@ impl Limits {
         used.room = used.room.saturating_add(posted.room);
     }
 
-    /// What is left of each limit.
-    pub(super) fn left(&self, needs: &[LimitNeed]) -> Vec<i64> {
-        let left = |need: &LimitNeed| match self.0.get(&need.key) {
-            None => need.ceiling,
-            Some(used) => {
-                let room = used.ceiling(need).saturating_add(used.room);
-                room.saturating_sub(used.used).max(0)
-            }
-        };
-        needs.iter().map(left).collect()
+    /// What is left of a limit.
+    pub(super) fn left(&self, need: &LimitNeed) -> i64 {
+        self.0.get(&need.key).map_or(need.ceiling, |used| {
+            let room = used.ceiling(need).saturating_add(used.room);
+            room.saturating_sub(used.used).max(0)
+        })
     }
 
     /// Uses up what a bill draws.
-    pub(super) fn draw(&mut self, needs: &[LimitNeed], split: &Split) {
-        for need in needs {
+    pub(super) fn draw(&mut self, split: &Split) {
+        for need in &split.needs {
             if let Some(used) = self.0.get_mut(&need.key) {
                 used.open(need);
             }
         }
         for draw in &split.draws {
-            let Some(need) = needs.get(draw.need).filter(|_| draw.amount != 0) else {
+            let Some(need) = split.needs.get(draw.need).filter(|_| draw.amount != 0) else {
                 continue;
             };
             let used = self.0.entry(need.key.clone()).or_insert(Used {

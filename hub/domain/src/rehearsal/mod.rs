@@ -18,6 +18,7 @@
 
 mod canonical;
 mod change;
+mod clinical;
 mod difference;
 mod form;
 mod history;

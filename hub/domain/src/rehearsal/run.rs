@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use super::change::{Change, View};
+use super::clinical::Memory;
 use super::difference::{BeforeAfter, Difference, InsurerPart, Parts, reasons};
 use super::history::{History, Past, Place};
 use super::judging::judge;
@@ -16,6 +17,7 @@ use super::limits::Limits;
 use super::tally::{MemberSum, Summary, Tally};
 use super::writer::recorded;
 use super::{Corrupt, Posted};
+use crate::clinical::Tables;
 use crate::date::Date;
 use crate::decision::LineShare;
 use crate::ids::ParticipantId;
@@ -97,6 +99,7 @@ pub(super) struct Desk<'r> {
     pub(super) before: View<'r>,
     pub(super) after: View<'r>,
     pub(super) options: &'r Options,
+    tables: &'r Tables,
     currency: Currency,
     another: Option<ParticipantId>,
 }
@@ -110,13 +113,14 @@ struct Done {
 }
 
 /// Judges a history anew under changed documents, and tells what moves. The change is to be without problems, by itself
-/// and with the history.
+/// and with the history. `tables` are what the clinical rules go by, where a plan's clinical terms are changed.
 ///
 /// # Errors
 /// [`Failed`]
 pub fn rehearse(
     history: &History<'_>,
     change: &Change,
+    tables: &Tables,
     options: &Options,
     mut tell: impl FnMut(Told) -> ControlFlow<()>,
 ) -> Result<Outcome, Failed> {
@@ -126,6 +130,7 @@ pub fn rehearse(
         before: View::new(history.held(), &none),
         after: View::new(history.held(), change),
         options,
+        tables,
         currency: change.currency().unwrap_or(Currency::NONE),
         another: ParticipantId::parse(ANOTHER),
     };
@@ -242,11 +247,7 @@ impl Desk<'_> {
     }
 
     fn group(&self, places: &[Place], done: &mut Done) -> Result<(), Corrupt> {
-        let pasts: Result<Vec<Past<'_>>, Corrupt> = places
-            .iter()
-            .map(|place| self.history.past(place))
-            .collect();
-        let pasts = pasts?;
+        let pasts = self.pasts(places)?;
         let mut members: FxHashMap<u32, MemberSum> = FxHashMap::default();
         for past in pasts.iter().filter(|past| self.counts(past)) {
             done.tally.messages += 1;
@@ -277,6 +278,21 @@ impl Desk<'_> {
             .values()
             .for_each(|member| done.tally.add_member(member));
         Ok(())
+    }
+
+    /// The messages of a group, as far as `places` go.
+    pub(super) fn pasts(&self, places: &[Place]) -> Result<Vec<Past<'_>>, Corrupt> {
+        let mut pasts = Vec::with_capacity(places.len());
+        for place in places {
+            pasts.push(self.history.past(place)?);
+        }
+        if !self.after.all_changed_terms().is_empty() {
+            let mut memory = Memory::new(&self.after, self.tables);
+            for (place, past) in places.iter().zip(&mut pasts) {
+                memory.look_over(self.history, place, past)?;
+            }
+        }
+        Ok(pasts)
     }
 
     /// Whether a message lies in the period that is asked for.

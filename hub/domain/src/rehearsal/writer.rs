@@ -5,10 +5,11 @@ use std::hash::Hash;
 use uuid::Uuid;
 
 use super::form::{
-    self, Block, CoverRow, End, LineRow, MAGIC, PostingRow, RecordedRow, Row, RowsHead, Said,
-    VERSION, day_number, tier_number,
+    self, Block, ClinicalRow, CoverRow, DiagnosisRow, End, LineRow, MAGIC, OrderRow, OrderedRow,
+    PostingRow, RecordedRow, Row, RowsHead, Said, VERSION, day_number, tier_number,
 };
 use super::{Held, Posted};
+use crate::clinical;
 use crate::date::{Date, Instant};
 use crate::decision::LineShare;
 use crate::digest::Keyed;
@@ -40,6 +41,8 @@ pub struct Entry<'a> {
     pub exchange: Option<&'a ExchangeRate>,
     /// What was decided; `None` where nobody knows.
     pub recorded: Option<&'a [LineShare]>,
+    /// Who sent it, by any name, and what the clinical rules look at; its past is what the earlier messages of the extract tell.
+    pub clinical: Option<(&'a str, &'a clinical::Case<'a>)>,
 }
 
 /// Why a message or the extract cannot be written: there is more of it than the form can count.
@@ -58,6 +61,7 @@ pub struct Writer {
     visits: Keyed,
     members: Numbers<Uuid>,
     accounts: Numbers<Uuid>,
+    senders: Numbers<String>,
     held: Held,
     period: Option<(Date, Date)>,
     /// The first and the last day that messages are about.
@@ -126,6 +130,7 @@ impl Writer {
             visits: Keyed::new(secret),
             members: Numbers::default(),
             accounts: Numbers::default(),
+            senders: Numbers::default(),
             held: Held::default(),
             period,
             days: None,
@@ -153,7 +158,14 @@ impl Writer {
     /// # Errors
     /// [`TooMuch`]
     pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), TooMuch> {
-        let row = self.row(entry)?;
+        let clinical = match entry.clinical {
+            None => Vec::new(),
+            Some((sender, case)) => {
+                let row = self.clinical(sender, case)?;
+                postcard::to_stdvec(&row).map_err(|_| TooMuch)?
+            }
+        };
+        let row = self.row(entry, &clinical)?;
         self.rows =
             postcard::to_extend(&row, std::mem::take(&mut self.rows)).map_err(|_| TooMuch)?;
         self.count += 1;
@@ -253,7 +265,7 @@ impl Writer {
         form::write_block(&mut self.out, Block::Rows, &payload).ok_or(TooMuch)
     }
 
-    fn row<'e>(&mut self, entry: &'e Entry<'_>) -> Result<Row<'e>, TooMuch> {
+    fn row<'e>(&mut self, entry: &'e Entry<'_>, clinical: &'e [u8]) -> Result<Row<'e>, TooMuch> {
         let case = entry.case;
         let member = self.members.of(entry.member.0)?;
         let mut covers = Vec::with_capacity(case.covers.len());
@@ -297,6 +309,63 @@ impl Writer {
             covers,
             lines,
             recorded: entry.recorded.map(recorded),
+            clinical,
+        })
+    }
+
+    fn clinical(
+        &mut self,
+        sender: &str,
+        case: &clinical::Case<'_>,
+    ) -> Result<ClinicalRow, TooMuch> {
+        let mut row = ClinicalRow {
+            sender: self.senders.of_text(sender)?,
+            stays: case.stays,
+            order: order_row(case.order),
+            diagnoses: Vec::with_capacity(case.diagnoses.len()),
+            lines: Vec::with_capacity(case.lines.len()),
+            procedures: Vec::with_capacity(case.procedures.len()),
+        };
+        for diagnosis in &case.diagnoses {
+            row.diagnoses.push(DiagnosisRow {
+                code: self.names.of_text(diagnosis.code)?,
+                own: diagnosis.own,
+                day: day_number(diagnosis.day),
+                line: diagnosis.line,
+            });
+        }
+        for procedure in &case.procedures {
+            let system = self.names.of_text(procedure.system)?;
+            let code = self.names.of_text(procedure.code)?;
+            row.procedures
+                .push((system, code, day_number(procedure.day)));
+        }
+        for line in &case.lines {
+            row.lines.push(self.ordered(line)?);
+        }
+        Ok(row)
+    }
+
+    fn ordered(&mut self, line: &clinical::Line<'_>) -> Result<OrderedRow, TooMuch> {
+        let mut ingredients = Vec::with_capacity(line.ingredients.len());
+        for own in &line.ingredients {
+            ingredients.push(self.names.of(own.to_string())?);
+        }
+        let dose = match &line.dose {
+            None => None,
+            Some(dose) => Some((self.quantities.of(dose.amount)?, dose.times, dose.days)),
+        };
+        Ok(OrderedRow {
+            seq: line.seq,
+            system: self.names.of_text(line.system)?,
+            code: self.names.of_text(line.code)?,
+            day: day_number(line.day),
+            days: line.days,
+            quantity: self.quantities.of(line.quantity)?,
+            days_supply: line.days_supply,
+            dose,
+            ingredients,
+            order: order_row(line.order),
         })
     }
 
@@ -306,7 +375,7 @@ impl Writer {
         let known = &mut self.places.plans;
         Ok(CoverRow {
             account: self.accounts.of(cover.account.0)?,
-            plan: place(known, key, &mut self.held.plans, || plan.clone())?,
+            plan: place(known, key, &mut self.held.plans, || plan.clone().into())?,
             tariff: terms.tariff.map(|own| self.tariff(own)).transpose()?,
             contract: terms.contract.map(|own| self.tariff(own)).transpose()?,
             relationship: cover.relationship,
@@ -405,6 +474,11 @@ fn place<T>(
     kept.push(document());
     known.insert(key, at);
     Ok(at)
+}
+
+fn order_row(order: clinical::Order) -> OrderRow {
+    let day = |day: Option<Date>| day.map(day_number);
+    (day(order.authored), day(order.from), day(order.until))
 }
 
 pub(super) fn recorded(lines: &[LineShare]) -> Vec<RecordedRow> {

@@ -1,19 +1,19 @@
 //! The documents of one bill in one piece: for the command line, simulations and tests, where no hub knows the
-//! covers, versions and remainders. What they say is judged as any admission is, by [`Frame`].
+//! covers, versions and remainders. What they say is judged as any admission is, by [`Case::split`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    AuthorisedLine, Case, CoverTerms, Frame, LineTerms, RefusedLines, Split, bill_day,
-    bill_diagnoses, bill_lines,
+    AuthorisedLine, Case, CoverTerms, LineTerms, RefusedLines, bill_day, bill_diagnoses, bill_lines,
 };
 use crate::bill::{Bill, Line};
 use crate::coverage::{Cover, Person};
 use crate::date::{Date, When};
-use crate::decision::{Basis, DecidedBy, Decision, LineShare, Remainder, Totals};
+use crate::decision::{Basis, DecidedBy, Decision, LineShare, Totals};
 use crate::digest::sha256;
 use crate::exchange::ExchangeRate;
 use crate::ids::{AccountId, LimitCode, MemberId, ParticipantId, TariffId};
@@ -21,7 +21,7 @@ use crate::limit::{LimitKey, LimitNeed};
 use crate::message::{Head, Kind, Message};
 use crate::money::{Amount, Currency, Quantity};
 use crate::party::InsurerRole;
-use crate::plan::{BasePlan, Plan, Relationship, Tier};
+use crate::plan::{BasePlan, FiledPlan, Plan, Relationship, Tier};
 use crate::problem::{Problem, ProblemCode};
 use crate::reason::Reason;
 use crate::tariff::Tariff;
@@ -32,7 +32,7 @@ use crate::tariff::Tariff;
 pub struct Documents {
     /// The supplementary insurers' plans, in the order in which they pay: one plan an insurer, in the version
     /// that is in force.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<FiledPlan>,
     /// The base insurer's plan; none where base insurance is not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BasePlan>,
@@ -133,6 +133,15 @@ pub struct Left {
     pub left: i64,
 }
 
+impl Left {
+    fn is_of(&self, need: &LimitNeed) -> bool {
+        let stretch = self.stretch.as_ref();
+        need.key.insurer == self.insurer
+            && need.key.code == self.limit
+            && stretch.is_none_or(|own| *need.key.stretch == **own)
+    }
+}
+
 /// What bills that follow each other leave of limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Course(BTreeMap<LimitKey, i64>);
@@ -148,11 +157,11 @@ pub enum Unjudged {
     Message(Vec<Problem>),
 }
 
-impl From<Vec<Plan>> for Documents {
+impl<P: Into<FiledPlan>> From<Vec<P>> for Documents {
     /// Plans alone, in the order in which they pay.
-    fn from(plans: Vec<Plan>) -> Documents {
+    fn from(plans: Vec<P>) -> Documents {
         Documents {
-            plans,
+            plans: plans.into_iter().map(P::into).collect(),
             ..Documents::default()
         }
     }
@@ -174,9 +183,7 @@ impl Documents {
     /// # Errors
     /// As [`Documents::judge`].
     pub fn judge_next(&self, message: &Message, course: &mut Course) -> Result<Decision, Unjudged> {
-        let named = message.head.member.identifiers.first();
-        let named = named.map_or("", |identifier| identifier.value.as_str());
-        let decision = self.judge_on(message, MemberId(id_of(named)), course)?;
+        let decision = self.judge_on(message, member_of(&message.head), course)?;
         let left = decision.remainders.iter();
         course
             .0
@@ -194,34 +201,42 @@ impl Documents {
         if !problems.is_empty() {
             return Err(Unjudged::Documents(problems));
         }
-        let missing = |pointer: &str, detail: &str| {
-            let problem = Problem::new(ProblemCode::Missing, pointer, detail);
-            Unjudged::Message(vec![problem])
-        };
-        let head = &message.head;
-        let bill = message.bill();
-        let bill = bill
-            .as_deref()
-            .ok_or_else(|| missing("", "the message has no bill"))?;
-        let day = first_day(bill, head)
-            .ok_or_else(|| missing("/occurred_on", "nothing in the message names a day"))?;
-        self.split(message.kind(), head, (member, bill, day), course)
-            .map_err(Unjudged::Documents)
+        let billed = Billed::of(message).map_err(Unjudged::Message)?;
+        let (covers, documents) = (self.covers(member), Unjudged::Documents);
+        let mut case = self.case(&billed, &covers).map_err(documents)?;
+        let exchange = self.exchange_of(&billed);
+        if let Some(rate) = exchange {
+            case.exchange(rate);
+        }
+        let unclear = self.unclear(&case.needs());
+        if !unclear.is_empty() {
+            return Err(Unjudged::Documents(unclear));
+        }
+        let split = case.split(|need| self.left(need, course));
+        Ok(Decision {
+            currency: case.currency,
+            totals: Totals::of(&split.lines),
+            remainders: split.remainders(|need| need.ceiling),
+            basis: self.basis(),
+            exchange: exchange.cloned(),
+            decided_by: DecidedBy::Hub,
+            reasons: reasons(&billed.bill, &split.lines, exchange),
+            valid_until: None,
+            lines: split.lines,
+        })
     }
 
-    fn split(
-        &self,
-        kind: Kind,
-        head: &Head,
-        (member, bill, day): (MemberId, &Bill, Date),
-        course: &Course,
-    ) -> Result<Decision, Vec<Problem>> {
-        let covers = self.plans.iter().map(|plan| self.cover(plan, member));
-        let covers: Vec<Cover> = covers.collect();
+    /// What a bill rests on for a member with these covers, its amounts as they were asked.
+    pub(crate) fn case<'a>(
+        &'a self,
+        billed: &'a Billed<'_>,
+        covers: &'a [Cover],
+    ) -> Result<Case<'a>, Vec<Problem>> {
+        let (head, bill, day) = (billed.head, &*billed.bill, billed.day);
         let encounter = bill.encounter.as_ref();
         let visit = encounter.and_then(|encounter| encounter.identifiers.first());
         let facility = [&head.facility, &head.provider].into_iter().flatten();
-        let mut case = Case {
+        Ok(Case {
             currency: head.currency.unwrap_or(Currency::NONE),
             person: Person {
                 birth_date: head.member.birth_date.as_ref().and_then(When::first_day),
@@ -233,38 +248,26 @@ impl Documents {
             base: self.base(day)?,
             accident: bill.accident.is_some(),
             diagnoses: bill_diagnoses(bill),
-            asks_leave: kind == Kind::Preauthorization,
-            covers: self.terms(&covers, day)?,
+            asks_leave: billed.kind == Kind::Preauthorization,
+            covers: self.terms(covers, day)?,
             lines: bill_lines(bill, head, day, |line| self.line_terms(line)),
-        };
-        let wanted = self
-            .plans
-            .first()
-            .map_or(case.currency, |plan| plan.currency);
-        let exchange = ExchangeRate::of_day(&self.exchange, (case.currency, wanted), day);
-        if let Some(rate) = exchange {
-            case.exchange(rate);
-        }
-        let packages = case.pack();
-        let frame = Frame::new(&case);
-        let left = self.left(frame.needs(), course)?;
-        let split = frame.split(&left);
-        let remainders = remainders(frame.needs(), &left, &split);
-        let lines = packages.share_out(split.lines);
-        Ok(Decision {
-            currency: case.currency,
-            totals: Totals::of(&lines),
-            remainders,
-            basis: self.basis(),
-            exchange: exchange.cloned(),
-            decided_by: DecidedBy::Hub,
-            reasons: reasons(bill, &lines, exchange),
-            valid_until: None,
-            lines,
         })
     }
 
-    pub(crate) fn cover(&self, plan: &Plan, member: MemberId) -> Cover {
+    /// The rate by which a bill's amounts become those of the first plan.
+    pub(crate) fn exchange_of(&self, billed: &Billed<'_>) -> Option<&ExchangeRate> {
+        let currency = billed.head.currency.unwrap_or(Currency::NONE);
+        let wanted = self.plans.first().map_or(currency, |plan| plan.currency);
+        ExchangeRate::of_day(&self.exchange, (currency, wanted), billed.day)
+    }
+
+    /// A member's covers, in the order of the plans.
+    pub(crate) fn covers(&self, member: MemberId) -> Vec<Cover> {
+        let cover = |plan: &FiledPlan| self.cover(plan, member);
+        self.plans.iter().map(cover).collect()
+    }
+
+    fn cover(&self, plan: &Plan, member: MemberId) -> Cover {
         let facts = self.covers.iter().find(|own| own.insurer == plan.insurer);
         let certificate = facts.and_then(|own| own.certificate.as_deref());
         Cover {
@@ -280,15 +283,16 @@ impl Documents {
             suspended: facts.is_some_and(|own| own.suspended),
             prior_cover: facts.is_some_and(|own| own.prior_cover),
             group_size: facts.and_then(|own| own.group_size),
+            principal_born: None,
         }
     }
 
-    pub(crate) fn terms<'a>(
+    fn terms<'a>(
         &'a self,
         covers: &'a [Cover],
         day: Date,
     ) -> Result<Vec<CoverTerms<'a>>, Vec<Problem>> {
-        let terms = |(at, (plan, cover)): (usize, (&'a Plan, &'a Cover))| {
+        let terms = |(at, (plan, cover)): (usize, (&'a FiledPlan, &'a Cover))| {
             let named = plan.tariff.as_ref();
             let tariff = named.map(|id| self.named_tariff(id, day, format!("/plans/{at}/tariff")));
             Ok(CoverTerms {
@@ -304,7 +308,7 @@ impl Documents {
         rows.map(terms).collect()
     }
 
-    pub(crate) fn base(&self, day: Date) -> Result<Option<(&BasePlan, &Tariff)>, Vec<Problem>> {
+    fn base(&self, day: Date) -> Result<Option<(&BasePlan, &Tariff)>, Vec<Problem>> {
         let Some(plan) = &self.base else {
             return Ok(None);
         };
@@ -341,8 +345,8 @@ impl Documents {
         latest(self.tariffs.iter().filter(with_insurer), day)
     }
 
-    pub(crate) fn line_terms(&self, line: &Line) -> LineTerms {
-        let authorised = |plan: &Plan| {
+    fn line_terms(&self, line: &Line) -> LineTerms {
+        let authorised = |plan: &FiledPlan| {
             let of_line = |own: &&Authorised| {
                 let by = own.insurer.as_ref();
                 line.authorisation.as_ref() == Some(&own.number)
@@ -369,43 +373,28 @@ impl Documents {
         named.map_or(Tier::FIRST, |own| own.tier)
     }
 
-    /// What is left of each of `needs`.
-    fn left(&self, needs: &[LimitNeed], course: &Course) -> Result<Vec<i64>, Vec<Problem>> {
-        let mut left: Vec<i64> = needs.iter().map(|need| need.ceiling).collect();
+    /// What is left of a limit.
+    fn left(&self, need: &LimitNeed, course: &Course) -> i64 {
+        let stated = || {
+            let row = self.remainders.iter().rev().find(|row| row.is_of(need));
+            row.map_or(need.ceiling, |row| row.left)
+        };
+        course.0.get(&need.key).copied().unwrap_or_else(stated)
+    }
+
+    /// What is said to be left of a limit of which a bill touches several stretches.
+    fn unclear(&self, needs: &[LimitNeed]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (at, row) in self.remainders.iter().enumerate() {
-            let named = |need: &&LimitNeed| {
-                need.key.insurer == row.insurer
-                    && need.key.code == row.limit
-                    && row
-                        .stretch
-                        .as_ref()
-                        .is_none_or(|own| *need.key.stretch == **own)
-            };
-            let stretches: Vec<&str> = needs
-                .iter()
-                .filter(named)
-                .map(|need| &*need.key.stretch)
-                .collect();
+            let own = needs.iter().filter(|need| row.is_of(need));
+            let stretches: Vec<&str> = own.map(|need| &*need.key.stretch).collect();
             if stretches.len() > 1 {
                 let detail = format!("which stretch: {}?", stretches.join(", "));
                 let pointer = format!("/remainders/{at}/stretch");
                 problems.push(Problem::new(ProblemCode::Missing, pointer, detail));
             }
-            for (slot, need) in left.iter_mut().zip(needs) {
-                if named(&need) {
-                    *slot = row.left;
-                }
-            }
         }
-        for (slot, need) in left.iter_mut().zip(needs) {
-            *slot = course.0.get(&need.key).copied().unwrap_or(*slot);
-        }
-        if problems.is_empty() {
-            Ok(left)
-        } else {
-            Err(problems)
-        }
+        problems
     }
 
     fn basis(&self) -> Vec<Basis> {
@@ -494,30 +483,47 @@ fn id_of(name: &str) -> Uuid {
     Uuid::from_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
 }
 
-/// The day a bill is about: as it says, else the first day of any of its lines.
-pub(crate) fn first_day(bill: &Bill, head: &Head) -> Option<Date> {
-    let lines = bill.lines.iter().filter_map(|line| line.serviced.as_ref());
-    let days = lines.flat_map(|period| [&period.start, &period.end]);
-    let earliest = || days.flatten().filter_map(When::first_day).min();
-    bill_day(bill, head).or_else(earliest)
+/// Members are told apart by their first identifier.
+pub(crate) fn member_of(head: &Head) -> MemberId {
+    let named = head.member.identifiers.first();
+    MemberId(id_of(named.map_or("", |identifier| &identifier.value)))
+}
+
+/// A message with a bill, and the day that it is about.
+pub(crate) struct Billed<'a> {
+    kind: Kind,
+    head: &'a Head,
+    bill: Cow<'a, Bill>,
+    pub(crate) day: Date,
+}
+
+impl<'a> Billed<'a> {
+    /// The bill of a message; the day is that which it names, else the first day of any of its lines.
+    pub(crate) fn of(message: &'a Message) -> Result<Billed<'a>, Vec<Problem>> {
+        let missing =
+            |pointer: &str, detail: &str| vec![Problem::new(ProblemCode::Missing, pointer, detail)];
+        let head = &message.head;
+        let bill = message.bill();
+        let bill = bill.ok_or_else(|| missing("", "the message has no bill"))?;
+        let lines = bill.lines.iter().filter_map(|line| line.serviced.as_ref());
+        let days = lines.flat_map(|period| [&period.start, &period.end]);
+        let earliest = || days.flatten().filter_map(When::first_day).min();
+        let day = bill_day(&bill, head).or_else(earliest);
+        let day =
+            day.ok_or_else(|| missing("/occurred_on", "nothing in the message names a day"))?;
+        Ok(Billed {
+            kind: message.kind(),
+            head,
+            bill,
+            day,
+        })
+    }
 }
 
 fn latest<'a>(tariffs: impl Iterator<Item = &'a Tariff>, day: Date) -> Option<&'a Tariff> {
     tariffs
         .filter(|tariff| tariff.covers_date(day))
         .max_by_key(|tariff| tariff.document().version)
-}
-
-fn remainders(needs: &[LimitNeed], left: &[i64], split: &Split) -> Vec<Remainder> {
-    let mut after = left.to_vec();
-    for draw in &split.draws {
-        if let Some(left) = after.get_mut(draw.need) {
-            *left -= draw.amount;
-        }
-    }
-    let rows = needs.iter().zip(left.iter().zip(&after));
-    rows.map(|(need, (before, after))| Remainder::of(need, need.ceiling, *before, *after))
-        .collect()
 }
 
 fn reasons(bill: &Bill, lines: &[LineShare], exchange: Option<&ExchangeRate>) -> Vec<Reason> {

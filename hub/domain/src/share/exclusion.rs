@@ -10,12 +10,11 @@ const ACCIDENT: &str = "accident";
 
 pub(super) fn apply(judging: &mut Judging<'_>) -> Verdict {
     let line = judging.line;
-    let excluded = judging.terms.plan.exclusions.iter().any(|exclusion| {
-        let plan = judging.terms.plan;
-        let named = plan.longest(&exclusion.codes, line.system, line.code);
+    let mut exclusions = judging.terms.plan.exclusions(line.system, line.code);
+    let excluded = exclusions.any(|exclusion| {
         let concerned =
             exclusion.diagnoses.is_empty() || judging.has_diagnosis(&exclusion.diagnoses);
-        named.is_some() && concerned && !exclusion.unless.iter().any(|one| holds(one, judging))
+        concerned && !exclusion.unless.iter().any(|one| holds(one, judging))
     });
     if excluded {
         Verdict::Refuse(Reason::Excluded)

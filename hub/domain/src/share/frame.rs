@@ -9,7 +9,7 @@ use super::{BillLine, Case, CoverTerms, OpenLimit, rank};
 use crate::date::Date;
 use crate::limit::{self, LimitKey, LimitNeed};
 use crate::money::{Amount, Rate};
-use crate::plan::{Benefit, Limit, LimitPer, LimitUnit, Services};
+use crate::plan::{Benefit, Limit, LimitPer, LimitUnit};
 
 /// Room for so many remainders is made at once; a bill that touches more is a rare one.
 const MANY_NEEDS: usize = 64;
@@ -17,7 +17,7 @@ const MANY_NEEDS: usize = 64;
 /// A case with its lines in order of judgement, the benefit of each before each insurer, and the remainders
 /// that they may touch.
 #[derive(Debug)]
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     pub(super) case: &'a Case<'a>,
     /// Lines in the order of (date, sequence).
     pub(super) order: Vec<usize>,
@@ -25,7 +25,7 @@ pub struct Frame<'a> {
     pub(super) billed: Vec<Option<Amount>>,
     /// Each line before each cover.
     pub(super) places: Places<'a>,
-    needs: Vec<LimitNeed>,
+    pub(super) needs: Vec<LimitNeed>,
     /// The limits that lines use, as their places name them.
     used: Vec<Used>,
 }
@@ -86,7 +86,7 @@ struct Used {
 
 impl<'a> Frame<'a> {
     /// Finds the benefits and remainders of a case.
-    pub fn new(case: &'a Case<'a>) -> Frame<'a> {
+    pub(super) fn new(case: &'a Case<'a>) -> Frame<'a> {
         let mut order: Vec<usize> = (0..case.lines.len()).collect();
         order.sort_by_key(|&at| case.lines.get(at).map(|line| (line.date, line.seq)));
         let mut needs = Needs::of(case);
@@ -111,11 +111,6 @@ impl<'a> Frame<'a> {
             needs: needs.found,
             used: needs.used,
         }
-    }
-
-    /// The remainders that the bill may touch. [`Frame::split`] takes what is left of each, in this order.
-    pub fn needs(&self) -> &[LimitNeed] {
-        &self.needs
     }
 
     /// The limits of a line before an insurer, with what is left of each.
@@ -165,8 +160,6 @@ fn tariff_price(case: &Case<'_>, line: &BillLine<'_>) -> Option<Amount> {
 /// Finds the remainders of lines that come in the order of their days: a stretch that has ended does not come again.
 struct Needs<'a> {
     case: &'a Case<'a>,
-    /// What each cover pays for.
-    services: Vec<Services<'a>>,
     found: Vec<LimitNeed>,
     /// The limits that lines use, those of one line before one insurer together.
     used: Vec<Used>,
@@ -192,10 +185,8 @@ impl<'a> Needs<'a> {
         });
         let limits = case.covers.iter().map(|terms| terms.plan.limits.len());
         let many = limits.clone().sum::<usize>().min(MANY_NEEDS);
-        let services = case.covers.iter().map(|terms| Services::of(terms.plan));
         Needs {
             case,
-            services: services.collect(),
             found: Vec::with_capacity(many),
             used: Vec::with_capacity(many),
             day: None,
@@ -214,19 +205,17 @@ impl<'a> Needs<'a> {
             self.stretches.clear();
         }
         for (cover, (terms, place)) in self.case.covers.iter().zip(places).enumerate() {
-            let services = self.services.get(cover);
-            place.benefit = services.and_then(|own| own.benefit(line.system, line.code));
-            if let Some(benefit) = place.benefit {
-                place.limits = self.limits(cover, terms, benefit, line.date);
+            if let Some((benefit, limits)) = terms.plan.benefit(line.system, line.code) {
+                place.benefit = Some(benefit);
+                place.limits = self.limits((cover, terms), (benefit, limits), line.date);
             }
         }
     }
 
     fn limits(
         &mut self,
-        cover: usize,
-        terms: &'a CoverTerms<'a>,
-        benefit: &'a Benefit,
+        (cover, terms): (usize, &'a CoverTerms<'a>),
+        (benefit, limits): (&'a Benefit, &[usize]),
         date: Date,
     ) -> Range<usize> {
         let mut known = self.known.iter();
@@ -235,7 +224,7 @@ impl<'a> Needs<'a> {
             return limits.clone();
         }
         let start = self.used.len();
-        for at in terms.plan.limits_of(benefit) {
+        for &at in limits {
             if let Some(limit) = terms.plan.limits.get(at) {
                 let used = self.use_limit((cover, terms), (at, limit), date);
                 self.used.push(used);

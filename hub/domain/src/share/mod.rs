@@ -1,13 +1,10 @@
 //! The share computation: a bill split among base insurer, supplementary insurers and member.
 //!
 //! Pure: the same case and remainders give the same shares, trace and draws for ever. It is done in two
-//! strokes. [`Frame::new`] says which remainders a bill may touch, so that a store can lock and load them in
-//! one go; [`Frame::split`] does the fifteen steps on what is left of them. Steps 2–8 judge one line for one
+//! strokes. [`Case::needs`] says which remainders a bill may touch, so that a store can lock and load them in
+//! one go; [`Case::split`] does the fifteen steps on what is left of them. Steps 2–8 judge one line for one
 //! insurer and are the registry [`RULES`], one file each; steps 9–15 work across lines and insurers and are
 //! one function.
-//!
-//! Services that are priced together are one line to a [`Frame`]: [`Case::pack`] makes it one before, and
-//! [`Packages::share_out`] gives each service its part again.
 
 mod authorisation;
 mod benefit;
@@ -24,9 +21,9 @@ mod rank;
 mod split;
 mod waiting;
 
-pub(crate) use documents::first_day;
 pub use documents::{Authorised, Course, CoverFacts, Documents, Left, Standing, Unjudged};
-pub use frame::Frame;
+pub(crate) use documents::{Billed, member_of};
+use frame::Frame;
 pub use lines::{LineTerms, bill_day, bill_diagnoses, bill_lines};
 pub use package::Packages;
 pub use split::{Draw, Split};
@@ -42,7 +39,7 @@ use crate::exchange::ExchangeRate;
 use crate::ids::ParticipantId;
 use crate::money::{Amount, Currency, Quantity, Rate};
 use crate::party::Sector;
-use crate::plan::{BasePlan, Benefit, CodeGroup, Limit, LimitKind, LimitUnit, Plan, Tier};
+use crate::plan::{BasePlan, Benefit, CodeGroup, FiledPlan, Limit, LimitKind, LimitUnit, Tier};
 use crate::reason::Reason;
 use crate::tariff::Tariff;
 
@@ -79,7 +76,7 @@ pub struct CoverTerms<'a> {
     /// The cover.
     pub cover: &'a Cover,
     /// The plan in force.
-    pub plan: &'a Plan,
+    pub plan: &'a FiledPlan,
     /// The tariff that the plan recognises.
     pub tariff: Option<&'a Tariff>,
     /// The price list of the insurer's contract with this provider.

@@ -26,15 +26,19 @@ impl<'a> Case<'a> {
     /// Makes one line of each package on the bill: the line that names it, asking what all of them ask.
     ///
     /// The provider's contracts are asked for packages first, then the insurers' tariffs, then the base insurer's. A
-    /// line goes to the first package that includes it.
-    pub fn pack(&mut self) -> Packages {
+    /// line goes to the first package that includes it. `None` where no tariff knows any.
+    pub fn pack(&self) -> Option<(Case<'a>, Packages)> {
+        let mut tariffs = self.tariffs();
+        let known = tariffs.any(|tariff| !tariff.document().packages.is_empty());
+        known.then(|| {
+            let mut case = self.clone();
+            let packages = case.merge_packages();
+            (case, packages)
+        })
+    }
+
+    fn merge_packages(&mut self) -> Packages {
         let mut packages = Packages::default();
-        let known = self
-            .tariffs()
-            .any(|tariff| !tariff.document().packages.is_empty());
-        if !known {
-            return packages;
-        }
         let mut order: Vec<(usize, &'a Tariff, &'a Package)> = (0..)
             .zip(&self.lines)
             .filter_map(|(at, line)| {

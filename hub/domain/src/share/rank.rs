@@ -14,41 +14,36 @@ use crate::plan::ProcedureRule;
 /// The most units of one line that are ranked one by one; the rest take the last one's rank.
 const MOST_UNITS: i64 = 100;
 
-/// Notes in `places` what is recognised of each unit's price, for each line and insurer.
+/// What is ranked together: under one rule of a plan, by its place, on one day. Each with what one of it costs and its
+/// place in the case.
+type Together = BTreeMap<(usize, Date), Vec<(Amount, usize)>>;
+
+/// Notes in `places` what is recognised of each unit's price, for each line and insurer. What no benefit pays for has
+/// no rank.
 pub(super) fn look_over(case: &Case<'_>, order: &[usize], places: &mut Places<'_>) {
     for (cover, terms) in case.covers.iter().enumerate() {
-        for rule in &terms.plan.procedures {
-            let days = of_one_day(case, (cover, terms), rule, order, places);
-            for together in days.into_values() {
+        if terms.plan.procedures.is_empty() {
+            continue;
+        }
+        let mut all = Together::new();
+        for &at in order {
+            let Some(line) = case.lines.get(at) else {
+                continue;
+            };
+            let place = places.get(at, cover);
+            let is_paid_for = place.is_some_and(|own| own.benefit.is_some());
+            let rule = terms.plan.procedure(line.system, line.code);
+            if let Some(rule) = rule.filter(|_| is_paid_for) {
+                let costs = price_of_one(case, (cover, terms), line);
+                all.entry((rule, line.date)).or_default().push((costs, at));
+            }
+        }
+        for ((rule, _), together) in all {
+            if let Some(rule) = terms.plan.procedures.get(rule) {
                 rank(case, cover, rule, together, places);
             }
         }
     }
-}
-
-/// The lines that a rule is about, by day: each with its place in the case, and what one costs. The first rule that
-/// names a procedure ranks it; what no benefit pays for has no rank.
-fn of_one_day(
-    case: &Case<'_>,
-    (cover, terms): (usize, &CoverTerms<'_>),
-    rule: &ProcedureRule,
-    order: &[usize],
-    places: &Places<'_>,
-) -> BTreeMap<Date, Vec<(Amount, usize)>> {
-    let mut days: BTreeMap<Date, Vec<(Amount, usize)>> = BTreeMap::new();
-    for &at in order {
-        let Some(line) = case.lines.get(at) else {
-            continue;
-        };
-        let place = places.get(at, cover);
-        let is_free = place.is_some_and(|own| own.benefit.is_some() && own.ranks.is_empty());
-        let named = terms.plan.longest(&rule.codes, line.system, line.code);
-        if is_free && named.is_some() {
-            let costs = price_of_one(case, (cover, terms), line);
-            days.entry(line.date).or_default().push((costs, at));
-        }
-    }
-    days
 }
 
 fn price_of_one(

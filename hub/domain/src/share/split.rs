@@ -1,7 +1,8 @@
 //! Steps 9 to 15: across lines and insurers.
 
-use super::{BillLine, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict};
-use crate::decision::{Input, InsurerShare, LineShare, RuleName, TraceEntry};
+use super::{BillLine, Case, CoverTerms, Frame, InsurerSays, Judging, RULES, Verdict};
+use crate::decision::{Input, InsurerShare, LineShare, Remainder, RuleName, TraceEntry};
+use crate::limit::LimitNeed;
 use crate::money::{Amount, Quantity, Rate, round_half_up};
 use crate::plan::{Coordination, LimitKind, LimitUnit, Mode};
 use crate::reason::Reason;
@@ -10,19 +11,23 @@ use smol_str::SmolStr;
 /// How many steps change something of most lines.
 const FEW_STEPS: usize = 8;
 
-/// The shares of a bill and what they use up.
+/// The shares of a bill, and what they use up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// The lines, in the order in which they were judged.
     pub lines: Vec<LineShare>,
-    /// What is used of the frame's remainders, line by line.
+    /// The remainders that the bill may touch.
+    pub needs: Vec<LimitNeed>,
+    /// What was left of each of them.
+    pub before: Vec<i64>,
+    /// What is used of them, line by line.
     pub draws: Vec<Draw>,
 }
 
 /// So much of a remainder is used by a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
-    /// The remainder, by its place among the frame's needs.
+    /// The remainder, by its place among the needs.
     pub need: usize,
     /// The sender's number of the line.
     pub seq: u32,
@@ -42,24 +47,68 @@ struct Alone<'a> {
     out_of_pocket: Amount,
 }
 
-impl<'a> Frame<'a> {
-    /// Splits the bill, with `left` of each of [`Frame::needs`].
-    ///
-    /// For each line: base + written off + Σ supplementary + member = billed, every part ≥ 0; no remainder
-    /// goes below 0; a later line never changes an earlier one's shares.
-    pub fn split(&self, left: &[i64]) -> Split {
-        let mut left = left.to_vec();
-        let mut split = Split {
-            lines: Vec::with_capacity(self.order.len()),
-            draws: Vec::with_capacity(self.needs().len()),
-        };
-        for &at in &self.order {
-            if let Some(line) = self.case.lines.get(at) {
-                let share = self.split_line(at, line, &mut left, &mut split.draws);
-                split.lines.push(share);
+impl Split {
+    /// What is left of each remainder afterwards.
+    pub fn after(&self) -> Vec<i64> {
+        let mut after = self.before.clone();
+        for draw in &self.draws {
+            if let Some(left) = after.get_mut(draw.need) {
+                *left = left.saturating_sub(draw.amount);
             }
         }
-        split
+        after
+    }
+
+    /// The remainders before and after; `ceiling` says what there is of one in all.
+    pub fn remainders(&self, ceiling: impl Fn(&LimitNeed) -> i64) -> Vec<Remainder> {
+        let rows = self.needs.iter().zip(self.before.iter().zip(self.after()));
+        rows.map(|(need, (before, after))| Remainder::of(need, ceiling(need), *before, after))
+            .collect()
+    }
+}
+
+impl Case<'_> {
+    /// Splits the bill on what `left` says is left of each remainder that it may touch.
+    ///
+    /// For each line: base + written off + Σ supplementary + member = billed, every part ≥ 0; no remainder
+    /// goes below 0; a later line never changes an earlier one's shares. Services that are priced together are judged
+    /// as one line, and each is given its part.
+    pub fn split(&self, left: impl Fn(&LimitNeed) -> i64) -> Split {
+        match self.pack() {
+            None => Frame::new(self).split(left),
+            Some((packed, packages)) => {
+                let split = Frame::new(&packed).split(left);
+                Split {
+                    lines: packages.share_out(split.lines),
+                    ..split
+                }
+            }
+        }
+    }
+
+    /// The remainders that the bill may touch.
+    pub fn needs(&self) -> Vec<LimitNeed> {
+        Frame::new(self).needs
+    }
+}
+
+impl<'a> Frame<'a> {
+    fn split(self, left: impl Fn(&LimitNeed) -> i64) -> Split {
+        let before: Vec<i64> = self.needs.iter().map(left).collect();
+        let mut left = before.clone();
+        let mut lines = Vec::with_capacity(self.order.len());
+        let mut draws = Vec::with_capacity(2 * self.needs.len());
+        for &at in &self.order {
+            if let Some(line) = self.case.lines.get(at) {
+                lines.push(self.split_line(at, line, &mut left, &mut draws));
+            }
+        }
+        Split {
+            lines,
+            needs: self.needs,
+            before,
+            draws,
+        }
     }
 
     fn split_line(
@@ -273,7 +322,7 @@ impl<'a> Frame<'a> {
 fn step_of(reason: Reason) -> u8 {
     match reason {
         Reason::NoBenefit | Reason::OutsideNetwork => 3,
-        Reason::Excluded => 4,
+        Reason::Excluded | Reason::ClinicallyRefused => 4,
         Reason::Waiting
         | Reason::AgeOutside
         | Reason::SexOutside

@@ -4,7 +4,7 @@ use serde_json::json;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::{Calendar, Date};
 use takmil_domain::party::Sex;
-use takmil_domain::plan::{Plan, Relationship};
+use takmil_domain::plan::{FiledPlan, Relationship};
 use takmil_domain::reason::Reason;
 
 use crate::setting::{Ledger, case, cover, day, line, paid, plan, plan_with_limit, refusal, terms};
@@ -15,7 +15,7 @@ fn persian(text: &str) -> Date {
 
 #[test]
 fn a_stay_that_crosses_a_coverage_year_uses_each_years_limit() {
-    let check = |plan: Plan, start: Date, first: Date, second: Date, expected: [i64; 2]| {
+    let check = |plan: FiledPlan, start: Date, first: Date, second: Date, expected: [i64; 2]| {
         let cover = cover(start);
         let lines = vec![line(1, first, 80), line(2, second, 80)];
         let split = Ledger::default().judge(&case(vec![terms(&plan, &cover)], lines));

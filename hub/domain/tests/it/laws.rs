@@ -9,27 +9,27 @@ use takmil_domain::limit::{self, LimitKey};
 use takmil_domain::money::Amount;
 use takmil_domain::plan::{Benefit, Coordination, Limit, LimitKind, LimitUnit, Plan};
 use takmil_domain::reason::Reason;
+use takmil_domain::share::Split;
 
-use crate::sample::{Insurer, Outcome, Sample};
+use crate::sample::{Insurer, Sample, draws_of, share};
 
 fn ensure(holds: bool, detail: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(detail()) }
 }
 
-pub(crate) fn parts_sum(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    for line in &outcome.split.lines {
+pub(crate) fn parts_sum(_: &Sample, outcome: &Split) -> Result<(), String> {
+    for line in &outcome.lines {
         let parts = line.base + line.written_off + line.supplementary_total() + line.member;
         ensure(parts == line.billed, || {
             format!("line {}: {parts} of {}", line.seq, line.billed)
         })?;
     }
-    let totals = Totals::of(&outcome.split.lines);
+    let totals = Totals::of(&outcome.lines);
     let parts = totals.base + totals.written_off + totals.supplementary_total() + totals.member;
     ensure(parts == totals.billed, || {
         format!("totals: {parts} of {}", totals.billed)
     })?;
     let billed: i128 = outcome
-        .split
         .lines
         .iter()
         .map(|line| i128::from(line.billed.get()))
@@ -39,8 +39,8 @@ pub(crate) fn parts_sum(_: &Sample, outcome: &Outcome) -> Result<(), String> {
     })
 }
 
-pub(crate) fn parts_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    for line in &outcome.split.lines {
+pub(crate) fn parts_are_real(_: &Sample, outcome: &Split) -> Result<(), String> {
+    for line in &outcome.lines {
         let shares = line
             .supplementary
             .iter()
@@ -68,8 +68,8 @@ pub(crate) fn parts_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String
     Ok(())
 }
 
-pub(crate) fn insurers_share_what_is_open(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    for line in &outcome.split.lines {
+pub(crate) fn insurers_share_what_is_open(_: &Sample, outcome: &Split) -> Result<(), String> {
+    for line in &outcome.lines {
         let open = line.allowed - line.base.min(line.allowed);
         let paid = line.supplementary_total();
         ensure(paid <= open, || {
@@ -86,8 +86,8 @@ pub(crate) fn insurers_share_what_is_open(_: &Sample, outcome: &Outcome) -> Resu
     Ok(())
 }
 
-pub(crate) fn refusals_are_plain(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    for line in &outcome.split.lines {
+pub(crate) fn refusals_are_plain(_: &Sample, outcome: &Split) -> Result<(), String> {
+    for line in &outcome.lines {
         for share in &line.supplementary {
             let Some(reason) = share.refused else {
                 ensure(share.benefit.is_some(), || {
@@ -104,9 +104,8 @@ pub(crate) fn refusals_are_plain(_: &Sample, outcome: &Outcome) -> Result<(), St
                 .supplementary
                 .iter()
                 .filter(|other| other.insurer == share.insurer);
-            let drawn = outcome
-                .draws_of(line.seq)
-                .any(|(need, _)| need.key.insurer == share.insurer);
+            let drawn =
+                draws_of(outcome, line.seq).any(|(need, _)| need.key.insurer == share.insurer);
             ensure(!drawn || twins.count() > 1, || {
                 format!("line {}: {reason:?} and yet a draw", line.seq)
             })?;
@@ -115,8 +114,8 @@ pub(crate) fn refusals_are_plain(_: &Sample, outcome: &Outcome) -> Result<(), St
     Ok(())
 }
 
-pub(crate) fn remainders_are_real(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    let positive = outcome.split.draws.iter().all(|draw| draw.amount > 0);
+pub(crate) fn remainders_are_real(_: &Sample, outcome: &Split) -> Result<(), String> {
+    let positive = outcome.draws.iter().all(|draw| draw.amount > 0);
     ensure(positive, || "a draw of nothing".to_owned())?;
     for (need, after) in outcome.needs.iter().zip(outcome.after()) {
         ensure(after >= 0, || format!("{}: {after}", need.key))?;
@@ -126,12 +125,12 @@ pub(crate) fn remainders_are_real(_: &Sample, outcome: &Outcome) -> Result<(), S
 
 pub(crate) fn waived_is_what_agreed_prices_cut(
     sample: &Sample,
-    outcome: &Outcome,
+    outcome: &Split,
 ) -> Result<(), String> {
     if sample.shares_limits() {
         return Ok(());
     }
-    for line in &outcome.split.lines {
+    for line in &outcome.lines {
         let (mut asked, mut by_price) = (Amount::ZERO, Amount::ZERO);
         let networks = sample.line(line.seq).network.iter();
         for (share, inside) in line.supplementary.iter().zip(networks) {
@@ -169,7 +168,7 @@ fn expected(
     units: &[LimitUnit],
 ) -> Vec<LimitKey> {
     let bill_line = sample.line(line.seq);
-    let Some(benefit) = insurer.plan.benefit(bill_line.system, bill_line.code) else {
+    let Some((benefit, _)) = insurer.plan.benefit(bill_line.system, bill_line.code) else {
         return Vec::new();
     };
     let uses = |own: &Limit| match own.kind {
@@ -196,17 +195,15 @@ fn is_within(plan: &Plan, inner: &LimitCode, outer: &LimitCode) -> bool {
         .is_some_and(|next| next == outer || is_within(plan, next, outer))
 }
 
-pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Split) -> Result<(), String> {
     if sample.shares_limits() {
         return Ok(());
     }
-    for line in &outcome.split.lines {
+    for line in &outcome.lines {
         let mut told = 0;
         for (insurer, share) in sample.insurers.iter().zip(&line.supplementary) {
             let drawn = |key: &LimitKey| {
-                let own = outcome
-                    .draws_of(line.seq)
-                    .filter(|(need, _)| need.key == *key);
+                let own = draws_of(outcome, line.seq).filter(|(need, _)| need.key == *key);
                 own.map(|(_, draw)| draw.amount).sum::<i64>()
             };
             let check = |kind, units: &[LimitUnit], sound: &dyn Fn(i64) -> bool| {
@@ -285,7 +282,7 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
                 }
             }
         }
-        let draws = outcome.draws_of(line.seq).count();
+        let draws = draws_of(outcome, line.seq).count();
         ensure(draws == told, || {
             format!("line {}: {draws} draws, {told} expected", line.seq)
         })?;
@@ -293,7 +290,7 @@ pub(crate) fn limits_go_down_together(sample: &Sample, outcome: &Outcome) -> Res
     Ok(())
 }
 
-pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Split) -> Result<(), String> {
     if sample.ranks_procedures() {
         return Ok(());
     }
@@ -301,13 +298,13 @@ pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result
     for (need, before) in outcome.needs.iter().zip(&outcome.before) {
         left.push((need.key.clone(), *before));
     }
-    for line in &outcome.split.lines {
+    for line in &outcome.lines {
         let alone = Sample {
             lines: vec![sample.line(line.seq).clone()],
             ..sample.clone()
         };
         let one = alone.outcome_on(|need| left.iter().find(|(key, _)| *key == need.key).unwrap().1);
-        ensure(one.split.lines == [line.clone()], || {
+        ensure(one.lines == [line.clone()], || {
             format!("line {} judged alone differs", line.seq)
         })?;
         for (need, after) in one.needs.iter().zip(one.after()) {
@@ -320,31 +317,31 @@ pub(crate) fn draws_are_the_change(sample: &Sample, outcome: &Outcome) -> Result
     })
 }
 
-pub(crate) fn later_lines_change_nothing(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+pub(crate) fn later_lines_change_nothing(sample: &Sample, outcome: &Split) -> Result<(), String> {
     if sample.ranks_procedures() {
         return Ok(());
     }
-    let Some((last, earlier)) = outcome.split.lines.split_last() else {
+    let Some((last, earlier)) = outcome.lines.split_last() else {
         return Ok(());
     };
     let mut shorter = sample.clone();
     shorter.lines.retain(|line| line.seq != last.seq);
-    ensure(shorter.outcome().split.lines == earlier, || {
+    ensure(shorter.outcome().lines == earlier, || {
         format!("without line {}", last.seq)
     })
 }
 
-pub(crate) fn order_means_nothing(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
-    let named = |outcome: &Outcome| {
+pub(crate) fn order_means_nothing(sample: &Sample, outcome: &Split) -> Result<(), String> {
+    let named = |outcome: &Split| {
         let draw = |draw: &takmil_domain::share::Draw| {
             (outcome.needs[draw.need].key.clone(), draw.seq, draw.amount)
         };
-        outcome.split.draws.iter().map(draw).collect::<Vec<_>>()
+        outcome.draws.iter().map(draw).collect::<Vec<_>>()
     };
     let mut turned = sample.clone();
     turned.lines.reverse();
     let other = turned.outcome();
-    ensure(other.split.lines == outcome.split.lines, || {
+    ensure(other.lines == outcome.lines, || {
         "the shares differ".to_owned()
     })?;
     ensure(named(&other) == named(outcome), || {
@@ -353,14 +350,14 @@ pub(crate) fn order_means_nothing(sample: &Sample, outcome: &Outcome) -> Result<
     Ok(())
 }
 
-pub(crate) fn outcomes_repeat(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+pub(crate) fn outcomes_repeat(sample: &Sample, outcome: &Split) -> Result<(), String> {
     let again = sample.clone().outcome();
     ensure(again == *outcome, || "another outcome".to_owned())
 }
 
 /// Of the first line of each bill: there are bills enough.
-pub(crate) fn what_is_written_is_read_back(_: &Sample, outcome: &Outcome) -> Result<(), String> {
-    let Some(line) = outcome.split.lines.first() else {
+pub(crate) fn what_is_written_is_read_back(_: &Sample, outcome: &Split) -> Result<(), String> {
+    let Some(line) = outcome.lines.first() else {
         return Ok(());
     };
     let written = serde_json::to_string(line).map_err(|error| error.to_string())?;
@@ -372,9 +369,9 @@ pub(crate) fn what_is_written_is_read_back(_: &Sample, outcome: &Outcome) -> Res
 
 pub(crate) fn benefits_are_the_most_specific(
     sample: &Sample,
-    outcome: &Outcome,
+    outcome: &Split,
 ) -> Result<(), String> {
-    for line in &outcome.split.lines {
+    for line in &outcome.lines {
         let asked = sample.line(line.seq);
         let (system, code) = (asked.system, asked.code);
         for (share, insurer) in line.supplementary.iter().zip(&sample.insurers) {
@@ -393,7 +390,7 @@ pub(crate) fn benefits_are_the_most_specific(
 }
 
 /// That it holds of one line is enough: a line of a longer bill is judged as one alone, on what is left.
-pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Result<(), String> {
+pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Split) -> Result<(), String> {
     let mut single = sample.clone();
     single.lines.truncate(1);
     // Where the message names no price, another insurer's tariff may; what an insurer said itself stands
@@ -403,7 +400,7 @@ pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Resul
     if sample.shares_limits() || unpriced || said {
         return Ok(());
     }
-    for line in &single.outcome().split.lines {
+    for line in &single.outcome().lines {
         let mut open = line.allowed - line.base.min(line.allowed);
         let mut before = Amount::ZERO;
         for (at, (insurer, share)) in sample.insurers.iter().zip(&line.supplementary).enumerate() {
@@ -411,7 +408,7 @@ pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Resul
             alone.insurers = vec![Arc::clone(insurer)];
             alone.lines[0].network = vec![alone.lines[0].network[at]];
             alone.lines[0].authorised = vec![alone.lines[0].authorised[at]];
-            let alone = alone.outcome().split.lines[0].supplementary_total();
+            let alone = alone.outcome().lines[0].supplementary_total();
             let by_contract = match insurer.plan.coordination {
                 Coordination::Standard => alone,
                 Coordination::CarveOut => (alone - before).or_zero(),
@@ -430,12 +427,12 @@ pub(crate) fn coordination_is_by_contract(sample: &Sample, _: &Outcome) -> Resul
     Ok(())
 }
 
-pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Outcome) -> Result<(), String> {
+pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Split) -> Result<(), String> {
     let mut low = sample.clone();
     low.insurers.truncate(1);
     low.lines.truncate(1);
-    let paid = |sample: &Sample, outcome: &Outcome| {
-        let line = sample.lines.first().map(|line| outcome.share(line.seq));
+    let paid = |sample: &Sample, outcome: &Split| {
+        let line = sample.lines.first().map(|line| share(outcome, line.seq));
         line.map(LineShare::supplementary_total)
     };
     let before = paid(&low, &low.outcome());
@@ -443,9 +440,12 @@ pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Outcome) -> Resul
     for limit in limits.filter(|limit| limit.kind == LimitKind::Ceiling) {
         for more in [1, limit.ceiling / 2 + 2] {
             let mut high = low.clone();
-            let insurers = high.insurers.iter_mut().map(Arc::make_mut);
-            for own in insurers.flat_map(|own| &mut own.plan.limits) {
-                own.ceiling += if own.id == limit.id { more } else { 0 };
+            for at in 0..high.insurers.len() {
+                high.change_plan(at, |plan| {
+                    for own in &mut plan.limits {
+                        own.ceiling += if own.id == limit.id { more } else { 0 };
+                    }
+                });
             }
             let left = |need: &limit::LimitNeed| {
                 let raised = need.key.code == limit.id && need.per == limit.per;
@@ -464,12 +464,11 @@ pub(crate) fn higher_ceilings_pay_no_less(sample: &Sample, _: &Outcome) -> Resul
     Ok(())
 }
 
-pub(crate) fn traces_lead_there(sample: &Sample, outcome: &Outcome) -> Result<(), String> {
+pub(crate) fn traces_lead_there(sample: &Sample, outcome: &Split) -> Result<(), String> {
     if sample.shares_limits() {
         return Ok(());
     }
     for line in outcome
-        .split
         .lines
         .iter()
         .filter(|line| !line.reasons.contains(&Reason::NoPrice))

@@ -8,7 +8,9 @@ use takmil_domain::reason::Reason;
 use takmil_domain::share::{BillLine, CoverTerms, InsurerSays};
 use uuid::Uuid;
 
-use crate::setting::{Ledger, case, cover, day, line, paid, plan_with_limit, refusal, terms};
+use crate::setting::{
+    Ledger, case, cover, day, line, paid, plan_with_limit, refusal, terms, with_benefit,
+};
 
 #[test]
 fn a_family_shares_the_accounts_limit_and_no_member_anothers() {
@@ -67,8 +69,8 @@ fn a_deductible_is_a_limit_that_two_bills_do_not_spend_twice() {
 
 #[test]
 fn beyond_the_out_of_pocket_maximum_the_insurer_pays() {
-    let mut plan = plan_with_limit(json!({"ceiling": 30, "kind": "out_of_pocket"}), json!({}));
-    plan.benefits[0].rate = Rate::parse("20%").unwrap();
+    let plan = plan_with_limit(json!({"ceiling": 30, "kind": "out_of_pocket"}), json!({}));
+    let plan = with_benefit(&plan, |own| own.rate = Rate::parse("20%").unwrap());
     let cover = cover(day("2024-01-01"));
     let mut ledger = Ledger::default();
     let mut member = || {
@@ -102,8 +104,8 @@ fn a_started_unit_counts() {
 fn two_covers_of_one_account_use_their_common_limit_once() {
     let plan = plan_with_limit(json!({"ceiling": 100}), json!({"coordination": "standard"}));
     let cover = cover(day("2024-01-01"));
-    let mut plans = [plan.clone(), plan];
-    plans[0].benefits[0].rate = Rate::parse("50%").unwrap();
+    let half = with_benefit(&plan, |own| own.rate = Rate::parse("50%").unwrap());
+    let plans = [half, plan];
     let covers = vec![terms(&plans[0], &cover), terms(&plans[1], &cover)];
     let mut ledger = Ledger::default();
     let split = ledger.judge(&case(covers, vec![line(1, day("2024-06-01"), 150)]));

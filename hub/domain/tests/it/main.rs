@@ -14,6 +14,7 @@ mod days;
 mod documents;
 mod laws;
 mod limits;
+mod lint;
 mod maker;
 mod packages;
 mod plans;

@@ -156,13 +156,14 @@ impl<'t> Maker<'t> {
             suspended: self.tape.once_in(25),
             prior_cover: self.tape.once_in(4),
             group_size: self.tape.pick(&[None, Some(100), Some(1_000)]),
+            principal_born: None,
         };
         Insurer {
             cover,
             tariff: self.tape.once_in(2).then(|| self.tariff("national")),
             contract: self.tape.once_in(3).then(|| self.tariff("contract")),
             said: self.tape.once_in(8).then(|| self.says()),
-            plan,
+            plan: plan.into(),
         }
     }
 

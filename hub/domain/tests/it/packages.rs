@@ -7,7 +7,6 @@ use takmil_domain::decision::{LineShare, RuleName};
 use takmil_domain::money::Amount;
 use takmil_domain::plan::CodeGroup;
 use takmil_domain::reason::Reason;
-use takmil_domain::share::Frame;
 use takmil_domain::tariff::{Package, Tariff};
 
 use crate::sample::Sample;
@@ -45,13 +44,13 @@ fn a_package_is_paid_as_one_and_told_line_by_line() {
     for (line, code) in lines.iter_mut().zip(["room", "G1", "gauze", "visit"]) {
         line.code = code;
     }
-    let mut case = case(vec![one], lines);
-    let packages = case.pack();
-    assert_eq!(case.lines.len(), 2, "the package, and the visit");
-    let frame = Frame::new(&case);
-    let split = frame.split(&[]);
+    let case = case(vec![one], lines);
+    let (packed, packages) = case.pack().unwrap();
+    assert_eq!(packed.lines.len(), 2, "the package, and the visit");
+    let split = packed.split(|need| need.ceiling);
     assert_eq!(paid(&split.lines), [810, 50]);
     let lines = packages.share_out(split.lines);
+    assert_eq!(lines, case.split(|need| need.ceiling).lines);
     let told: Vec<(u32, i64, i64, i64, i64)> = lines
         .iter()
         .map(|line| {
@@ -89,12 +88,10 @@ fn a_package_that_stands_alone_is_a_line_like_any_other() {
     one.tariff = Some(&tariff);
     let mut only = line(1, day("2024-05-17"), 1_000);
     only.code = "G1";
-    let mut case = case(vec![one], vec![only]);
-    let packages = case.pack();
-    let frame = Frame::new(&case);
-    let split = frame.split(&[]);
-    let lines = packages.share_out(split.lines.clone());
-    assert_eq!(lines, split.lines);
+    let case = case(vec![one], vec![only]);
+    let (packed, packages) = case.pack().unwrap();
+    let lines = packed.split(|need| need.ceiling).lines;
+    assert_eq!(packages.share_out(lines.clone()), lines);
     assert_eq!(paid(&lines), [900]);
 }
 
@@ -122,11 +119,10 @@ fn the_parts_of_a_package_come_to_the_package() {
                 insurer.tariff = Tariff::try_from(document).ok();
             }
         }
-        let mut case = sample.case();
-        let packages = case.pack();
-        let frame = Frame::new(&case);
-        let left: Vec<i64> = frame.needs().iter().map(|need| sample.left(need)).collect();
-        let whole = frame.split(&left).lines;
+        let Some((bill, packages)) = sample.case().pack() else {
+            continue;
+        };
+        let whole = bill.split(|need| sample.left(need)).lines;
         let apart = packages.share_out(whole.clone());
         packed += usize::from(apart.len() > whole.len());
         assert_eq!(apart.len(), sample.lines.len(), "seed {seed}");

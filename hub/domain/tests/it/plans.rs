@@ -200,6 +200,26 @@ fn what_an_author_should_look_at_is_told_where() {
         ]),
         &["/benefits/1/codes/0"],
     );
+    let both = |first: Value, second: Value| {
+        json!([
+            benefit("a", json!({"codes": [first]})),
+            benefit("b", json!({"codes": [second]}))
+        ])
+    };
+    of_benefits(
+        both(
+            json!({"codes": ["D1", "D2"]}),
+            json!({"codes": ["D2", "D3"]}),
+        ),
+        &["/benefits/1/codes/0"],
+    );
+    of_benefits(
+        both(
+            json!({"from": "A00", "to": "B99"}),
+            json!({"from": "B50", "to": "C99"}),
+        ),
+        &["/benefits/1/codes/0"],
+    );
     // A longer code is another matter.
     of_benefits(
         json!([

@@ -4,13 +4,13 @@ use serde_json::json;
 use takmil_domain::coverage::Cover;
 use takmil_domain::ids::{AccountId, ParticipantId};
 use takmil_domain::money::{Amount, Quantity};
-use takmil_domain::plan::{BasePlan, Plan, Tier};
+use takmil_domain::plan::{BasePlan, FiledPlan, Plan, Tier};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{BillLine, CoverTerms};
 use takmil_domain::tariff::Tariff;
 use uuid::Uuid;
 
-use crate::setting::{Ledger, case, cover, day, line, plan, refusal, tariff, terms};
+use crate::setting::{Ledger, case, cover, day, line, plan, refusal, tariff, terms, with_benefit};
 
 #[test]
 fn nothing_is_paid_in_another_currency() {
@@ -97,8 +97,9 @@ fn a_line_without_a_price_goes_by_the_first_tariff_that_has_one() {
 
 #[test]
 fn the_largest_bill_with_the_finest_quantity_stays_exact() {
-    let mut plan = plan(json!({}));
-    plan.benefits[0].max_quantity = Quantity::parse("999999998.999999999");
+    let plan = with_benefit(&plan(json!({})), |own| {
+        own.max_quantity = Quantity::parse("999999998.999999999");
+    });
     let cover = cover(day("2024-01-01"));
     let line = BillLine {
         quantity: Quantity::parse("999999999.999999999").unwrap(),
@@ -112,10 +113,10 @@ fn the_largest_bill_with_the_finest_quantity_stays_exact() {
 #[test]
 fn nobody_waives_what_another_insurer_pays() {
     let (plan, cover) = (plan(json!({})), cover(day("2024-01-01")));
-    let second = Plan {
+    let second = FiledPlan::from(Plan {
         insurer: ParticipantId::parse("second").unwrap(),
-        ..plan.clone()
-    };
+        ..plan.clone().into()
+    });
     let second_cover = Cover {
         insurer: second.insurer.clone(),
         account: AccountId(Uuid::from_u128(2)),

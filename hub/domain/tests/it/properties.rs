@@ -4,14 +4,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use takmil_domain::share::Split;
+
 use crate::laws;
-use crate::sample::{Outcome, Sample};
+use crate::sample::Sample;
 use crate::tape::{Tape, shrink};
 
 /// Fewer would leave rare meetings of rules untried; more is for longer runs.
 const BILLS: u64 = 100_000;
 
-type Property = fn(&Sample, &Outcome) -> Result<(), String>;
+type Property = fn(&Sample, &Split) -> Result<(), String>;
 
 const PROPERTIES: &[(&str, Property)] = &[
     (

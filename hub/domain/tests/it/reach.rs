@@ -6,10 +6,10 @@ use takmil_domain::decision::{LineShare, TraceEntry};
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::plan::{AuthorisationRule, Benefit, LimitKind, LimitPer, LimitUnit};
 use takmil_domain::reason::Reason;
-use takmil_domain::share::BillLine;
+use takmil_domain::share::{BillLine, Split};
 use takmil_domain::tariff::Price;
 
-use crate::sample::{Insurer, Outcome, Sample};
+use crate::sample::{Insurer, Sample};
 use crate::tape::Tape;
 
 /// Bills looked at; each sight must come up at least [`LEAST`] times among them.
@@ -123,8 +123,8 @@ fn generated_bills_reach_every_reason_and_every_kind_of_limit() {
     );
 }
 
-fn reasons(outcome: &Outcome) -> impl Iterator<Item = Reason> {
-    let lines = outcome.split.lines.iter();
+fn reasons(outcome: &Split) -> impl Iterator<Item = Reason> {
+    let lines = outcome.lines.iter();
     lines.flat_map(|line| {
         let noted = line.trace.iter().map(|entry| entry.reason);
         noted.chain(line.reasons.iter().copied())
@@ -132,9 +132,9 @@ fn reasons(outcome: &Outcome) -> impl Iterator<Item = Reason> {
 }
 
 /// How insurers that paid something are set, and which limits went down.
-fn modes_and_limits(sample: &Sample, outcome: &Outcome) -> Vec<String> {
+fn modes_and_limits(sample: &Sample, outcome: &Split) -> Vec<String> {
     let mut here = Vec::new();
-    for line in &outcome.split.lines {
+    for line in &outcome.lines {
         for (insurer, share) in sample.insurers.iter().zip(&line.supplementary) {
             if share.amount > Amount::ZERO {
                 here.push(format!(
@@ -144,7 +144,7 @@ fn modes_and_limits(sample: &Sample, outcome: &Outcome) -> Vec<String> {
             }
         }
     }
-    for draw in &outcome.split.draws {
+    for draw in &outcome.draws {
         let need = &outcome.needs[draw.need];
         let owner = if need.key.member.is_some() {
             "member"
@@ -159,7 +159,7 @@ fn modes_and_limits(sample: &Sample, outcome: &Outcome) -> Vec<String> {
     here
 }
 
-type Sight = (&'static str, fn(&Sample, &Outcome) -> bool);
+type Sight = (&'static str, fn(&Sample, &Split) -> bool);
 
 const SIGHTS: &[Sight] = &[
     ("something paid", |_, outcome| pays(outcome, 1)),
@@ -176,7 +176,7 @@ const SIGHTS: &[Sight] = &[
     (
         "a network of one insurer and not of another, both paying",
         |sample, outcome| {
-            outcome.split.lines.iter().any(|line| {
+            outcome.lines.iter().any(|line| {
                 let paying = line
                     .supplementary
                     .iter()
@@ -193,7 +193,7 @@ const SIGHTS: &[Sight] = &[
     (
         "an exclusion lifted by a circumstance",
         |sample, outcome| {
-            outcome.split.lines.iter().any(|line| {
+            outcome.lines.iter().any(|line| {
                 let bill_line = sample.line(line.seq);
                 let shares = sample.insurers.iter().zip(&line.supplementary);
                 shares.into_iter().any(|(insurer, share)| {
@@ -236,7 +236,7 @@ const SIGHTS: &[Sight] = &[
         priced(sample, outcome, |price| price.relative.is_some())
     }),
     ("a part of a unit covered", |sample, outcome| {
-        outcome.split.lines.iter().any(|line| {
+        outcome.lines.iter().any(|line| {
             let quantity = sample.line(line.seq).quantity;
             quantity != Quantity::whole(u32::try_from(quantity.started_units()).unwrap())
                 && line.supplementary_total() > Amount::ZERO
@@ -244,13 +244,12 @@ const SIGHTS: &[Sight] = &[
     }),
     ("nothing billed", |_, outcome| {
         outcome
-            .split
             .lines
             .iter()
             .any(|line| line.billed.is_zero() && line.reasons.is_empty())
     }),
     ("amounts near the largest, paid in part", |_, outcome| {
-        outcome.split.lines.iter().any(|line| {
+        outcome.lines.iter().any(|line| {
             let near = |amount: Amount| amount.get() > Amount::MAX.get() / 10 * 9;
             near(line.billed) && near(line.supplementary_total())
         })
@@ -260,14 +259,13 @@ const SIGHTS: &[Sight] = &[
         |sample, outcome| {
             let unused =
                 |line: &LineShare| line.base.is_zero() && line.supplementary_total() > Amount::ZERO;
-            sample.base.is_none() && outcome.split.lines.iter().any(unused)
+            sample.base.is_none() && outcome.lines.iter().any(unused)
         },
     ),
     (
         "a base share over what an insurer recognises",
         |_, outcome| {
             outcome
-                .split
                 .lines
                 .iter()
                 .any(|line| line.allowed > Amount::ZERO && line.base > line.allowed)
@@ -281,14 +279,13 @@ const SIGHTS: &[Sight] = &[
             };
             sample.class.is_some()
                 && outcome
-                    .split
                     .lines
                     .iter()
                     .any(|line| line.trace.iter().any(computed))
         },
     ),
     ("an item limit reached", |sample, outcome| {
-        outcome.split.lines.iter().any(|line| {
+        outcome.lines.iter().any(|line| {
             line.trace.iter().any(|entry| {
                 let limits = sample.insurers.iter().flat_map(|own| &own.plan.limits);
                 let of_item = limits.filter(|limit| limit.per == LimitPer::Item);
@@ -318,20 +315,20 @@ const SIGHTS: &[Sight] = &[
     ),
 ];
 
-fn pays(outcome: &Outcome, many: usize) -> bool {
+fn pays(outcome: &Split, many: usize) -> bool {
     let paying = |line: &LineShare| {
         let shares = line.supplementary.iter();
         shares.filter(|share| share.amount > Amount::ZERO).count()
     };
-    outcome.split.lines.iter().any(|line| paying(line) >= many)
+    outcome.lines.iter().any(|line| paying(line) >= many)
 }
 
 /// Insurers that pay something of a line, with the benefit they pay it by.
 fn paying<'a>(
     sample: &'a Sample,
-    outcome: &'a Outcome,
+    outcome: &'a Split,
 ) -> impl Iterator<Item = (&'a Insurer, &'a Benefit, &'a BillLine<'static>)> {
-    outcome.split.lines.iter().flat_map(move |line| {
+    outcome.lines.iter().flat_map(move |line| {
         let shares = sample.insurers.iter().zip(&line.supplementary);
         let paying = shares.filter(|(_, share)| share.amount > Amount::ZERO);
         paying.filter_map(|(insurer, share)| {
@@ -343,8 +340,8 @@ fn paying<'a>(
 }
 
 /// Whether a tariff's price of a kind cut what was billed.
-fn priced(sample: &Sample, outcome: &Outcome, kind: fn(&Price) -> bool) -> bool {
-    outcome.split.lines.iter().any(|line| {
+fn priced(sample: &Sample, outcome: &Split, kind: fn(&Price) -> bool) -> bool {
+    outcome.lines.iter().any(|line| {
         let cut = line
             .trace
             .iter()

@@ -10,8 +10,8 @@ use takmil_domain::ids::ParticipantId;
 use takmil_domain::limit::LimitNeed;
 use takmil_domain::money::Currency;
 use takmil_domain::party::Sector;
-use takmil_domain::plan::{BasePlan, Plan};
-use takmil_domain::share::{BillLine, Case, CoverTerms, Draw, Frame, InsurerSays, Split};
+use takmil_domain::plan::{BasePlan, FiledPlan, Plan};
+use takmil_domain::share::{BillLine, Case, CoverTerms, Draw, InsurerSays, Split};
 use takmil_domain::tariff::Tariff;
 
 use crate::maker::Maker;
@@ -37,18 +37,10 @@ pub(crate) struct Sample {
 #[derive(Debug, Clone)]
 pub(crate) struct Insurer {
     pub(crate) cover: Cover,
-    pub(crate) plan: Plan,
+    pub(crate) plan: FiledPlan,
     pub(crate) tariff: Option<Tariff>,
     pub(crate) contract: Option<Tariff>,
     pub(crate) said: Option<InsurerSays>,
-}
-
-/// What came of a bill.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Outcome {
-    pub(crate) needs: Vec<LimitNeed>,
-    pub(crate) before: Vec<i64>,
-    pub(crate) split: Split,
 }
 
 impl Sample {
@@ -104,20 +96,13 @@ impl Sample {
     }
 
     /// Splits the bill on what is left.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Split {
         self.outcome_on(|need| self.left(need))
     }
 
     /// Splits the bill on other remainders.
-    pub(crate) fn outcome_on(&self, left: impl Fn(&LimitNeed) -> i64) -> Outcome {
-        let case = self.case();
-        let frame = Frame::new(&case);
-        let before: Vec<i64> = frame.needs().iter().map(left).collect();
-        Outcome {
-            split: frame.split(&before),
-            needs: frame.needs().to_vec(),
-            before,
-        }
+    pub(crate) fn outcome_on(&self, left: impl Fn(&LimitNeed) -> i64) -> Split {
+        self.case().split(left)
     }
 
     /// The same without one of its parts, for each part that it can do without.
@@ -143,17 +128,11 @@ impl Sample {
             });
             for part in 0..insurer.plan.benefits.len() {
                 without(&|other| {
-                    drop(
-                        Arc::make_mut(&mut other.insurers[at])
-                            .plan
-                            .benefits
-                            .remove(part),
-                    )
+                    other.change_plan(at, |plan| drop(plan.benefits.remove(part)));
                 });
             }
             for part in 0..insurer.plan.limits.len() {
-                without(&|other| {
-                    let plan = &mut Arc::make_mut(&mut other.insurers[at]).plan;
+                let remove = |plan: &mut Plan| {
                     let gone = plan.limits.remove(part).id;
                     for limit in &mut plan.limits {
                         limit.within.take_if(|outer| *outer == gone);
@@ -161,15 +140,11 @@ impl Sample {
                     for benefit in &mut plan.benefits {
                         benefit.limits.retain(|id| *id != gone);
                     }
-                });
+                };
+                without(&|other| other.change_plan(at, remove));
             }
             if !insurer.plan.procedures.is_empty() {
-                without(&|other| {
-                    Arc::make_mut(&mut other.insurers[at])
-                        .plan
-                        .procedures
-                        .clear();
-                });
+                without(&|other| other.change_plan(at, |plan| plan.procedures.clear()));
             }
             if insurer.tariff.is_some() {
                 without(&|other| Arc::make_mut(&mut other.insurers[at]).tariff = None);
@@ -179,6 +154,14 @@ impl Sample {
             }
         }
         all
+    }
+
+    /// Changes the plan of an insurer.
+    pub(crate) fn change_plan(&mut self, at: usize, change: impl FnOnce(&mut Plan)) {
+        let own = Arc::make_mut(&mut self.insurers[at]);
+        let mut plan = Plan::from(own.plan.clone());
+        change(&mut plan);
+        own.plan = plan.into();
     }
 
     /// Whether two covers are of one insurer and account, and so share the limits of one code.
@@ -202,28 +185,13 @@ impl Sample {
     }
 }
 
-impl Outcome {
-    /// What was drawn by a line, with the remainder it was drawn of.
-    pub(crate) fn draws_of(&self, seq: u32) -> impl Iterator<Item = (&LimitNeed, &Draw)> {
-        let own = self.split.draws.iter().filter(move |draw| draw.seq == seq);
-        own.map(|draw| (&self.needs[draw.need], draw))
-    }
+/// What was drawn by a line, with the remainder it was drawn of.
+pub(crate) fn draws_of(split: &Split, seq: u32) -> impl Iterator<Item = (&LimitNeed, &Draw)> {
+    let own = split.draws.iter().filter(move |draw| draw.seq == seq);
+    own.map(|draw| (&split.needs[draw.need], draw))
+}
 
-    /// What is left of each remainder afterwards.
-    pub(crate) fn after(&self) -> Vec<i64> {
-        let mut after = self.before.clone();
-        for draw in &self.split.draws {
-            after[draw.need] -= draw.amount;
-        }
-        after
-    }
-
-    /// The shares of a line.
-    pub(crate) fn share(&self, seq: u32) -> &LineShare {
-        self.split
-            .lines
-            .iter()
-            .find(|line| line.seq == seq)
-            .unwrap()
-    }
+/// The shares of a line.
+pub(crate) fn share(split: &Split, seq: u32) -> &LineShare {
+    split.lines.iter().find(|line| line.seq == seq).unwrap()
 }

@@ -10,9 +10,9 @@ use takmil_domain::ids::{AccountId, MemberId, ParticipantId, PlanId};
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::party::InsurerRole;
-use takmil_domain::plan::{Plan, Relationship};
+use takmil_domain::plan::{Benefit, FiledPlan, Plan, Relationship};
 use takmil_domain::reason::Reason;
-use takmil_domain::share::{BillLine, Case, CoverTerms, Frame};
+use takmil_domain::share::{BillLine, Case, CoverTerms};
 use takmil_domain::tariff::Tariff;
 use uuid::Uuid;
 
@@ -23,23 +23,17 @@ pub(crate) struct Ledger(pub(crate) BTreeMap<LimitKey, i64>);
 impl Ledger {
     /// Splits a bill, and keeps what it leaves.
     pub(crate) fn judge(&mut self, case: &Case<'_>) -> Vec<LineShare> {
-        let frame = Frame::new(case);
         let left = |need: &LimitNeed| self.0.get(&need.key).copied().unwrap_or(need.ceiling);
-        let left: Vec<i64> = frame.needs().iter().map(left).collect();
-        let split = frame.split(&left);
-        for (need, left) in frame.needs().iter().zip(left) {
-            self.0.insert(need.key.clone(), left);
-        }
-        for draw in &split.draws {
-            let key = &frame.needs()[draw.need].key;
-            *self.0.get_mut(key).unwrap() -= draw.amount;
+        let split = case.split(left);
+        for (need, after) in split.needs.iter().zip(split.after()) {
+            self.0.insert(need.key.clone(), after);
         }
         split.lines
     }
 }
 
 /// A plan of one insurer that pays all of everything, with other parts in place of its own.
-pub(crate) fn plan(parts: Value) -> Plan {
+pub(crate) fn plan(parts: Value) -> FiledPlan {
     let mut plan = json!({
         "id": "plan", "version": 1, "insurer": "ins", "title": "", "currency": "IRR", "from": "2000-01-01",
         "benefits": [{"id": "all", "title": "", "codes": [{"prefix": ""}]}],
@@ -49,11 +43,18 @@ pub(crate) fn plan(parts: Value) -> Plan {
     }
     let plan: Plan = serde_json::from_value(plan).unwrap();
     assert_eq!(plan.faults(), []);
-    plan
+    plan.into()
+}
+
+/// A plan with its first benefit changed.
+pub(crate) fn with_benefit(plan: &FiledPlan, change: impl FnOnce(&mut Benefit)) -> FiledPlan {
+    let mut plan = Plan::from(plan.clone());
+    change(&mut plan.benefits[0]);
+    plan.into()
 }
 
 /// The same with one limit on the one benefit.
-pub(crate) fn plan_with_limit(limit: Value, parts: Value) -> Plan {
+pub(crate) fn plan_with_limit(limit: Value, parts: Value) -> FiledPlan {
     let mut limit = limit;
     limit["id"] = json!("limit");
     limit["title"] = json!("");
@@ -82,10 +83,11 @@ pub(crate) fn cover(start: Date) -> Cover {
         suspended: false,
         prior_cover: false,
         group_size: None,
+        principal_born: None,
     }
 }
 
-pub(crate) fn terms<'a>(plan: &'a Plan, cover: &'a Cover) -> CoverTerms<'a> {
+pub(crate) fn terms<'a>(plan: &'a FiledPlan, cover: &'a Cover) -> CoverTerms<'a> {
     CoverTerms {
         cover,
         plan,

@@ -9,7 +9,7 @@ use takmil_domain::ids::MessageId;
 use takmil_domain::limit::{EntryKind, LimitKey, LimitNeed};
 use takmil_domain::message::Body;
 use takmil_domain::reason::Reason;
-use takmil_domain::share::{Frame, Split};
+use takmil_domain::share::Split;
 
 use super::{Holding, Judged, Matter};
 use crate::basis::MissingDocument;
@@ -60,27 +60,10 @@ impl Bench<'_> {
     }
 
     /// The split by what is left, what is held for this message included.
-    pub(super) fn split(
-        &self,
-        matter: &Matter<'_>,
-        bill: &Bill,
-    ) -> Result<(Split, Vec<LimitNeed>, Vec<i64>), MissingDocument> {
-        let mut case = matter.basis.case(
-            matter.message.kind(),
-            &matter.message.head,
-            bill,
-            self.catalog,
-        )?;
-        let packages = case.pack();
-        let frame = Frame::new(&case);
-        let left: Vec<i64> = frame
-            .needs()
-            .iter()
-            .map(|need| self.ledger.left(need) + self.held(&need.key))
-            .collect();
-        let mut split = frame.split(&left);
-        split.lines = packages.share_out(split.lines);
-        Ok((split, frame.needs().to_vec(), left))
+    pub(super) fn split(&self, matter: &Matter<'_>, bill: &Bill) -> Result<Split, MissingDocument> {
+        let (kind, head) = (matter.message.kind(), &matter.message.head);
+        let case = matter.basis.case(kind, head, bill, self.catalog)?;
+        Ok(case.split(|need| self.ledger.left(need) + self.held(&need.key)))
     }
 
     /// Gives back what was held, then holds or uses what the split draws.
@@ -88,19 +71,18 @@ impl Bench<'_> {
         &mut self,
         matter: &Matter<'_>,
         split: &Split,
-        needs: &[LimitNeed],
         holds_until: Option<Date>,
     ) -> Result<(), Unbalanced> {
         let (id, cause) = (matter.id, matter.cause());
         // A limit that the bill may touch is brought to the plan in force even where nothing is drawn from it.
-        for need in needs {
+        for need in &split.needs {
             if self.ledger.knows(need) {
                 self.ledger.open(need, cause)?;
             }
         }
         let mut drawn: Vec<(&LimitNeed, u32, i64)> = Vec::with_capacity(split.draws.len());
         for draw in &split.draws {
-            let Some(need) = needs.get(draw.need) else {
+            let Some(need) = split.needs.get(draw.need) else {
                 continue;
             };
             match drawn
@@ -186,24 +168,7 @@ impl Bench<'_> {
         back
     }
 
-    pub(super) fn remainders(
-        &self,
-        split: &Split,
-        needs: &[LimitNeed],
-        left: &[i64],
-    ) -> Vec<Remainder> {
-        let drawn = |at: usize| {
-            split
-                .draws
-                .iter()
-                .filter(|draw| draw.need == at)
-                .map(|draw| draw.amount)
-                .sum::<i64>()
-        };
-        let rows = needs.iter().zip(left).enumerate();
-        rows.map(|(at, (need, before))| {
-            Remainder::of(need, self.ledger.ceiling(need), *before, before - drawn(at))
-        })
-        .collect()
+    pub(super) fn remainders(&self, split: &Split) -> Vec<Remainder> {
+        split.remainders(|need| self.ledger.ceiling(need))
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn hear(
     let mut silent = Vec::new();
     for (insurer, heard) in std::mem::take(&mut matter.heard) {
         match heard {
-            Heard::Says { says, word } if is_usable(&says, bill) => {
+            Heard::Says { says, word } => {
                 judged.reasons.push(match says {
                     InsurerSays::Approved => Reason::InsurerApproved,
                     InsurerSays::Adjusted(_) => Reason::InsurerAdjusted,
@@ -53,14 +53,14 @@ pub(super) fn hear(
                 judged.reasons.push(Reason::InsurerSilent);
                 silent.push(insurer);
             }
-            Heard::Says { .. } | Heard::Invalid => {
+            Heard::Invalid => {
                 judged.reasons.push(Reason::InsurerInvalid);
                 silent.push(insurer);
             }
         }
     }
     if !silent.is_empty() {
-        let (split, ..) = bench.split(matter, bill)?;
+        let split = bench.split(matter, bill)?;
         for insurer in silent {
             if stand_in(matter, bill, &split, &insurer, bench)? {
                 judged.reasons.push(Reason::StandIn);
@@ -79,19 +79,6 @@ pub(super) fn hear(
     }
     judged.reasons.dedup();
     Ok(())
-}
-
-/// Whether an insurer's word can be followed: it names lines of the bill, and amounts that were asked.
-fn is_usable(says: &InsurerSays, bill: &Bill) -> bool {
-    let InsurerSays::Adjusted(lines) = says else {
-        return true;
-    };
-    lines.iter().all(|(seq, amount)| {
-        let line = bill.lines.iter().find(|line| line.seq == *seq);
-        line.is_some_and(|line| {
-            *amount >= Amount::ZERO && line.asked().is_none_or(|asked| *amount <= asked)
-        })
-    })
 }
 
 /// Whether the hub may answer in a silent insurer's place; what it answers counts against the day's limit.

@@ -14,7 +14,7 @@ use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
-use takmil_domain::share::{Frame, InsurerSays};
+use takmil_domain::share::InsurerSays;
 
 use bench::Bench;
 use insurers::{hear, pended, stand_in_need, undecided};
@@ -166,7 +166,7 @@ pub(crate) fn needs(
     }
     if let Some(bill) = message.bill() {
         let case = basis.case(message.kind(), &message.head, &bill, catalog)?;
-        needs.extend(Frame::new(&case).needs().iter().cloned());
+        needs.extend(case.needs());
     }
     Ok(needs)
 }
@@ -209,7 +209,7 @@ pub(crate) fn judge(
     };
     bench.find_reservations(matter, &mut judged);
     hear(matter, &bill, &mut bench, &mut judged)?;
-    let (split, needs, left) = bench.split(matter, &bill)?;
+    let split = bench.split(matter, &bill)?;
     if split
         .lines
         .iter()
@@ -253,9 +253,9 @@ pub(crate) fn judge(
         } else {
             matter.today.add_days(UNDECIDED_DAYS)
         };
-        bench.enter(matter, &split, &needs, holds.then_some(until))?;
+        bench.enter(matter, &split, holds.then_some(until))?;
     }
-    let remainders = bench.remainders(&split, &needs, &left);
+    let remainders = bench.remainders(&split);
     judged.letter = (settled && matter.message.kind() == Kind::Admission && supplementary)
         .then(|| letter(matter, catalog));
     judged.owed = owed(matter.basis, state, &waits);

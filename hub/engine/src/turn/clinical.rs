@@ -1,8 +1,8 @@
 //! The clinical rules over a message, with what the lane knows beside it: what the member had before, and the
 //! prescription that is filled.
 
-use takmil_domain::clinical::{Case, Finding, Level, Order, Past, check};
-use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::clinical::{Case, Finding, Order, Past, check};
+use takmil_domain::ids::{Identifier, MemberId, MessageId};
 use takmil_domain::message::{Body, Kind, Message, Relation};
 use takmil_domain::share::RefusedLines;
 use takmil_store::{KeptPast, NewPast};
@@ -61,16 +61,19 @@ impl Bench<'_> {
         let tables = &self.inner.clinical;
         let mut case = Case::of(&fresh.message, tables, basis.person, basis.day);
         if fresh.message.kind() != Kind::Prescription {
-            case.order = self.order_of(at)?;
+            basis.order = self.order_of(at)?;
+            case.order = basis.order;
         }
-        let past = self.past_of(fresh, basis.member, named, &case);
+        let past = self.past_of(fresh, basis.member, named);
         case.past = &past;
         let mut refused = Vec::new();
         let mut findings: Vec<Finding> = Vec::new();
         for (insurer, terms) in basis.clinical_terms(self.catalog) {
             let found = check(&case, tables, terms);
             if let Some(insurer) = insurer {
-                refused.extend(refused_lines(insurer, &found, &case));
+                let lines = case.refused(&found);
+                let insurer = insurer.clone();
+                refused.extend((!lines.is_empty()).then_some(RefusedLines { insurer, lines }));
             }
             for finding in found {
                 let is_same = |known: &&mut Finding| {
@@ -102,40 +105,29 @@ impl Bench<'_> {
         Ok(Order::default())
     }
 
-    /// What the member had before, without what the message itself tells again: another message of the same event says
-    /// the same, as a pharmacy's claim after what it handed out.
+    /// What the member had before, without the messages that this one names.
     fn past_of(
         &self,
         fresh: &Fresh,
         member: Option<MemberId>,
         named: &[(Relation, MessageId)],
-        case: &Case<'_>,
     ) -> Vec<Past> {
         let kept = member.and_then(|member| self.past.get(&member));
-        let Some(kept) = kept.filter(|_| fresh.asks_past) else {
+        let Some(kept) = kept.filter(|_| !fresh.leaves.is_empty()) else {
             return Vec::new();
-        };
-        let told = case.leaves();
-        let is_told_again = |own: &KeptPast, row: &Past| {
-            let is_same = |told: &Past| {
-                (told.day, &told.code, &told.ingredients) == (row.day, &row.code, &row.ingredients)
-            };
-            own.sender == fresh.sender && told.iter().any(is_same)
         };
         let others = kept
             .iter()
             .filter(|own| named.iter().all(|(_, message)| *message != own.message));
-        others
-            .flat_map(|own| own.rows.iter().filter(move |row| !is_told_again(own, row)))
-            .cloned()
-            .collect()
+        let others = others.map(|own| (own.sender == fresh.sender, own.rows.as_slice()));
+        Past::beside(&fresh.leaves, others)
     }
 
     /// What a message tells later ones of its member: what was handed out or done, as far as a rule will look at it.
     pub(super) fn tells_past(&mut self, fresh: &Fresh, basis: &Basis) -> Option<NewPast> {
         let member = basis.member?;
         let is_done = matches!(fresh.message.kind(), Kind::Dispense | Kind::Claim);
-        if !is_done || !fresh.asks_past || is_inactive(&fresh.message) {
+        if !is_done || is_inactive(&fresh.message) {
             return None;
         }
         let tables = &self.inner.clinical;
@@ -143,13 +135,9 @@ impl Bench<'_> {
             .clinical_terms(self.catalog)
             .map(|(_, terms)| terms)
             .collect();
-        let case = Case::of(&fresh.message, tables, basis.person, basis.day);
         let until = |row: &Past| row.kept_until(tables, &terms);
-        let rows: Vec<Past> = case.leaves();
-        let rows: Vec<Past> = rows
-            .into_iter()
-            .filter(|row| until(row).is_some())
-            .collect();
+        let leaves = fresh.leaves.iter().filter(|row| until(row).is_some());
+        let rows: Vec<Past> = leaves.cloned().collect();
         let until = rows.iter().filter_map(until).max()?;
         self.past.entry(member).or_default().push(KeptPast {
             message: fresh.id,
@@ -158,25 +146,4 @@ impl Bench<'_> {
         });
         Some(NewPast { until, rows })
     }
-}
-
-/// The lines that an insurer's terms refuse; all of them for a finding that is about the whole message.
-fn refused_lines(
-    insurer: &ParticipantId,
-    found: &[Finding],
-    case: &Case<'_>,
-) -> Option<RefusedLines> {
-    let refusals = found.iter().filter(|own| own.level == Level::Refusal);
-    let mut lines: Vec<u32> = refusals
-        .flat_map(|own| match own.lines.is_empty() {
-            true => case.lines.iter().map(|line| line.seq).collect(),
-            false => own.lines.clone(),
-        })
-        .collect();
-    lines.sort_unstable();
-    lines.dedup();
-    (!lines.is_empty()).then(|| RefusedLines {
-        insurer: insurer.clone(),
-        lines,
-    })
 }

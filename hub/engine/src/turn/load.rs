@@ -220,7 +220,7 @@ async fn load_past(
 ) -> Result<HashMap<MemberId, Vec<KeptPast>>, Error> {
     let mut asked: BTreeMap<MemberId, (OwnerKey, Date)> = BTreeMap::new();
     for fresh in orders.iter().filter_map(Order::fresh) {
-        if let Some(member) = fresh.basis.member.filter(|_| fresh.asks_past) {
+        if let Some(member) = fresh.basis.member.filter(|_| !fresh.leaves.is_empty()) {
             let asked = asked.entry(member);
             let (_, day) = asked.or_insert_with(|| (fresh.key.clone(), fresh.basis.day));
             *day = fresh.basis.day.min(*day);

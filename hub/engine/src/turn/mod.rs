@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use takmil_domain::answer::{Answer, Reply};
 use takmil_domain::audit::Receipt;
+use takmil_domain::clinical::Past;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::EntryKind;
@@ -38,9 +39,7 @@ use crate::normalise::Unmapped;
 use crate::record::Spoken;
 
 pub use correct::{Correction, Sums};
-
-/// Under this system an identifier names a message by the hub's own id.
-pub const MESSAGE_SYSTEM: &str = "urn:takmil:message";
+pub use takmil_formats::MESSAGE_SYSTEM;
 
 /// What a lane is asked to do.
 #[derive(Debug)]
@@ -91,8 +90,8 @@ pub(crate) struct Fresh {
     pub(crate) key: OwnerKey,
     pub(crate) keys: Vec<String>,
     pub(crate) basis: Basis,
-    /// Whether a clinical rule looks at what the member had before.
-    pub(crate) asks_past: bool,
+    /// What later messages have to know of it; empty where no clinical rule looks at what the member had before.
+    pub(crate) leaves: Vec<Past>,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) unmapped: Vec<Unmapped>,
 }
@@ -146,6 +145,7 @@ pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>,
     if !batch.leaves.is_empty() {
         inner.audit.waiting.notify_one();
     }
+    inner.owed.tell(batch.outbox.iter().map(|own| &own.insurer));
     inner.commits.tell(&batch, &loaded);
     Ok(results.into_iter().zip(receipts).collect())
 }

@@ -24,9 +24,11 @@ impl Bench<'_> {
         }
         let named = self.named.get(at).cloned().unwrap_or_default();
         let mut basis = fresh.basis.clone();
+        // What its sender does not mean to count replaces nothing.
+        let counts = !judge::is_inactive(&fresh.message);
         let replaced = named
             .iter()
-            .filter(|(relation, _)| *relation == Relation::Replaces);
+            .filter(|(relation, _)| *relation == Relation::Replaces && counts);
         let mut remarks = Vec::new();
         for (_, replaced) in replaced {
             remarks.push(self.take_back(*replaced, &fresh.sender)?);

@@ -1,5 +1,7 @@
 //! Insurers that are asked: what they say counts, and what happens when they say nothing.
 
+use std::time::Duration;
+
 use serde_json::json;
 use takmil_conformance::insurer::{Manner, Script, Verdict, Wire};
 use takmil_domain::answer::State;
@@ -183,6 +185,37 @@ async fn what_the_first_insurer_changes_the_second_follows() {
         derived.same,
         "the decision comes out again, to the last trace entry"
     );
+    rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_insurer_says_counts_though_the_sender_has_hung_up() {
+    let simulator = insurer("i-1", Wire::Grpc).await;
+    let rig = Rig::new(&[(Insurer::Consulted(&simulator), 1_000)]).await;
+    simulator
+        .perform(Script {
+            verdict: Verdict::Adjust { percent: 50 },
+            manner: Manner::Slow { ms: 150 },
+        })
+        .await;
+    let claim = message("claim", "C-1", json!({"bill": bill("S1", 100)}));
+    let hung_up = tokio::time::timeout(Duration::from_millis(50), rig.take(claim.clone())).await;
+    assert!(hung_up.is_err(), "the insurer takes longer");
+    let mut answer = rig.take(claim.clone()).await;
+    for _ in 0..500 {
+        if answer.state == State::Decided {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        answer = rig.take(claim.clone()).await;
+    }
+    assert_eq!(answer.state, State::Decided);
+    assert!(
+        answer.reasons.contains(&Reason::InsurerAdjusted),
+        "{:?}",
+        answer.reasons
+    );
+    assert_eq!(rig.left("i-1").await, 955);
     rig.assert_ledger_is_sound().await;
 }
 

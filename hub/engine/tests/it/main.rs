@@ -14,6 +14,7 @@ mod consulting;
 mod corrections;
 mod delivering;
 mod fairness;
+mod inquiry;
 mod limits;
 mod preauthorisation;
 mod rig;

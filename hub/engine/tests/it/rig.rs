@@ -116,6 +116,7 @@ impl Rig {
             config: Config {
                 retry_first_ms: 20,
                 retry_most_ms: 100,
+                retry_refused_ms: 100,
                 clock_ms: 20,
                 ..Config::default()
             },

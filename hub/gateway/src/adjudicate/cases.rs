@@ -16,12 +16,12 @@ use takmil_domain::limit::LimitNeed;
 use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::{
-    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Exception, Exclusion, Limit,
-    LimitKind, LimitOwner, LimitPer, LimitUnit, Plan, Relationship, Rounding, Tier, Waiver,
+    AuthorisationRule, BasePlan, BaseRate, Benefit, CodeGroup, Exception, Exclusion, FiledPlan,
+    Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Plan, Relationship, Rounding, Tier, Waiver,
     YearStart,
 };
 use takmil_domain::reason::Reason;
-use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms, Frame};
+use takmil_domain::share::{AuthorisedLine, BillLine, Case, CoverTerms};
 use takmil_domain::tariff::{self, Price, Tariff};
 use uuid::Uuid;
 
@@ -62,23 +62,11 @@ pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
             .map(|line| bill_line(line, insurers.len()))
             .collect(),
     };
-    let frame = Frame::new(&case);
-    let left: Vec<i64> = frame
-        .needs()
-        .iter()
-        .map(|need| left_before(need, &insurers))
-        .collect();
-    let split = frame.split(&left);
-
-    let mut after = left.clone();
-    for draw in &split.draws {
-        if let Some(left) = after.get_mut(draw.need) {
-            *left -= draw.amount;
-        }
-    }
+    let split = case.split(|need| left_before(need, &insurers));
+    let after = split.after();
     let remaining = |insurer: &ParticipantId, code: &str| {
-        let at = frame
-            .needs()
+        let at = split
+            .needs
             .iter()
             .position(|need| need.key.insurer == *insurer && need.key.code.as_str() == code);
         at.and_then(|at| after.get(at).copied())
@@ -96,7 +84,7 @@ pub(crate) fn judge(file: &CaseFile) -> Option<CaseResult> {
 /// An insurer's documents, owned.
 struct Terms<'a> {
     cover: Cover,
-    plan: Plan,
+    plan: FiledPlan,
     tariff: Tariff,
     contract: Tariff,
     case: &'a CasePlan,
@@ -130,10 +118,11 @@ impl<'a> Terms<'a> {
                 suspended: cover.suspended,
                 prior_cover: cover.prior_cover,
                 group_size: None,
+                principal_born: None,
             },
             tariff: prices(|price| price.tariff)?,
             contract: prices(|price| price.contract)?,
-            plan,
+            plan: plan.into(),
             case: &insurer.plan,
         })
     }

@@ -47,7 +47,7 @@ pub(super) fn told(plan: &[u8], bill: &[u8], language: Language) -> Result<Expla
     let titles = Titles {
         day: day(&documents),
         insurers: Vec::new(),
-        plans: documents.plans.iter().collect(),
+        plans: documents.plans.iter().map(AsRef::as_ref).collect(),
         starts: documents
             .plans
             .iter()

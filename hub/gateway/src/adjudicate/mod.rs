@@ -2,6 +2,7 @@
 //! bill. It opens no store, asks no clock and no network: the same files give the same shares for ever.
 
 mod cases;
+mod clinical;
 mod explained;
 mod pack;
 mod scenario;
@@ -282,9 +283,14 @@ pub(crate) fn case_file(path: &Path, out: &mut impl Write) -> Result<Summary, Er
 pub(crate) fn scenarios(text: &[u8], out: &mut impl Write) -> Result<Summary, Error> {
     let file: scenario::ScenarioFile =
         parse(text).map_err(|problem| Error::refused(Input::Cases, vec![problem]))?;
+    let unreadable = |error: takmil_mappings::Error| {
+        let problem = Problem::new(ProblemCode::BadValue, "/pack", error.to_string());
+        Error::refused(Input::Cases, vec![problem])
+    };
+    let clinic = file.clinic().map_err(unreadable)?;
     let mut summary = Summary::default();
     for one in &file.scenarios {
-        let outcome = scenario::judge(&file, one);
+        let outcome = scenario::judge(&file, one, clinic.as_ref());
         summary.judged += 1;
         summary.refused += u64::from(!outcome.differs.is_empty());
         writeln!(out, "{}", json!(outcome))?;

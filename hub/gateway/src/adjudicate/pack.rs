@@ -79,7 +79,7 @@ impl Pack {
                 documents.base = base.max_by_key(|own| own.version).cloned();
                 continue;
             }
-            documents.plans.push(self.plan(&cover.plan, day)?);
+            documents.plans.push(self.plan(&cover.plan, day)?.into());
             documents.covers.push(facts(cover));
             let mut networks = provider.networks.iter();
             match networks.find(|own| own.insurer == cover.insurer) {

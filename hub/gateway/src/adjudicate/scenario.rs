@@ -2,7 +2,8 @@
 //!
 //! The file states documents and a message once; each bill of a scenario says what is otherwise in them (JSON merge
 //! patch, RFC 7396), and what is to come of it. Bills of one scenario share their limits, so that families, visits and
-//! days over several bills can be told. A file that names a country pack has the documents from there.
+//! days over several bills can be told. A file that names a country pack has the documents from there, and its messages
+//! are looked over by the clinical rules as before the hub.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,9 @@ use takmil_domain::money::Amount;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{Course, Documents, Unjudged};
+use takmil_mappings::Error;
 
+use super::clinical::{Clinic, Gravest, Histories, Pair};
 use super::pack::Pack;
 
 /// The file.
@@ -24,6 +27,9 @@ pub(super) struct ScenarioFile {
     title: String,
     /// The pack that its bills are judged by; what documents say is otherwise in them, then.
     pack: Option<Pack>,
+    /// Interactions that the holder of a table would import, for the clinical rules.
+    #[serde(default)]
+    interactions: Vec<Pair>,
     #[serde(default)]
     documents: Value,
     message: Value,
@@ -60,6 +66,8 @@ struct Expected {
     left: BTreeMap<String, i64>,
     /// What is said of the whole bill.
     reasons: Option<Vec<Reason>>,
+    /// What the clinical rules find, each rule with its gravest level.
+    findings: Option<Gravest>,
     /// Where documents or message are refused: the pointer of the first problem.
     problem: Option<String>,
 }
@@ -92,9 +100,33 @@ pub(super) struct Outcome<'a> {
     pub(super) differs: Vec<String>,
 }
 
+impl ScenarioFile {
+    /// The clinical rules that its messages are looked over by: those of a pack.
+    ///
+    /// # Errors
+    /// Where a table cannot be read.
+    pub(super) fn clinic(&self) -> Result<Option<Clinic>, Error> {
+        let of_pack = self.pack.as_ref();
+        of_pack
+            .map(|_| Clinic::with(&self.interactions))
+            .transpose()
+    }
+}
+
+/// What bills leave to those that follow.
+#[derive(Default)]
+struct Left {
+    limits: Course,
+    histories: Histories,
+}
+
 /// Judges the bills of a scenario one after the other.
-pub(super) fn judge<'a>(file: &'a ScenarioFile, scenario: &'a Scenario) -> Outcome<'a> {
-    let mut course = Course::default();
+pub(super) fn judge<'a>(
+    file: &'a ScenarioFile,
+    scenario: &'a Scenario,
+    clinic: Option<&Clinic>,
+) -> Outcome<'a> {
+    let mut left = Left::default();
     let mut outcome = Outcome {
         about: &file.title,
         case: &scenario.case,
@@ -102,7 +134,7 @@ pub(super) fn judge<'a>(file: &'a ScenarioFile, scenario: &'a Scenario) -> Outco
         differs: Vec::new(),
     };
     for (at, bill) in scenario.bills.iter().enumerate() {
-        let judged = judge_bill(file, bill, &mut course);
+        let judged = judge_bill(file, bill, clinic, &mut left);
         let mut differ = |place: String, found: Value, expected: Value| {
             if found != expected {
                 let difference = format!("bill {at}, {place}: {found}, not {expected}");
@@ -110,7 +142,12 @@ pub(super) fn judge<'a>(file: &'a ScenarioFile, scenario: &'a Scenario) -> Outco
             }
         };
         match &judged {
-            Ok(decision) => compare(decision, &bill.expected, &mut differ),
+            Ok((decision, findings)) => {
+                if let Some(expected) = &bill.expected.findings {
+                    differ("findings".to_owned(), json!(findings), json!(expected));
+                }
+                compare(decision, &bill.expected, &mut differ);
+            }
             Err(problem) => differ(
                 format!("problem ({})", problem.detail),
                 json!(problem.pointer),
@@ -118,18 +155,27 @@ pub(super) fn judge<'a>(file: &'a ScenarioFile, scenario: &'a Scenario) -> Outco
             ),
         }
         outcome.bills.push(match judged {
-            Ok(decision) => json!(decision),
+            Ok((decision, findings)) => shown(&decision, &findings),
             Err(problem) => json!({"problem": problem}),
         });
     }
     outcome
 }
 
+fn shown(decision: &Decision, findings: &Gravest) -> Value {
+    let mut shown = json!(decision);
+    if let Some(members) = shown.as_object_mut().filter(|_| !findings.is_empty()) {
+        members.insert("findings".to_owned(), json!(findings));
+    }
+    shown
+}
+
 fn judge_bill(
     file: &ScenarioFile,
     bill: &ScenarioBill,
-    course: &mut Course,
-) -> Result<Decision, Problem> {
+    clinic: Option<&Clinic>,
+    left: &mut Left,
+) -> Result<(Decision, Gravest), Problem> {
     let mut message = file.message.clone();
     merge(&mut message, &bill.message);
     let mut documents = match &file.pack {
@@ -138,17 +184,19 @@ fn judge_bill(
     };
     merge(&mut documents, &file.documents);
     merge(&mut documents, &bill.documents);
-    let documents: Documents = serde_json::from_value(documents)
+    let mut documents: Documents = serde_json::from_value(documents)
         .map_err(|error| Problem::new(ProblemCode::BadValue, "", error.to_string()))?;
     let first = |problems: Vec<Problem>| {
         let none = || Problem::new(ProblemCode::NoMessage, "", ProblemCode::NoMessage.meaning());
         problems.into_iter().next().unwrap_or_else(none)
     };
     let message = super::message(message.to_string().as_bytes()).map_err(first)?;
-    let judged = documents.judge_next(&message, course);
-    judged.map_err(|unjudged| match unjudged {
+    let findings = clinic.map(|own| own.look_over(&message, &mut documents, &mut left.histories));
+    let judged = documents.judge_next(&message, &mut left.limits);
+    let judged = judged.map_err(|unjudged| match unjudged {
         Unjudged::Documents(problems) | Unjudged::Message(problems) => first(problems),
-    })
+    });
+    Ok((judged?, findings.unwrap_or_default()))
 }
 
 /// RFC 7396.

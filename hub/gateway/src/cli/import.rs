@@ -11,17 +11,19 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use takmil_domain::coverage::Enrolment;
 use takmil_domain::exchange::ExchangeRate;
-use takmil_domain::participant::Participant;
-use takmil_domain::plan::{BasePlan, Plan, Regulation};
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_domain::tariff::Tariff;
-use takmil_store::{Scope, Store, StoreError, Upserted};
+use takmil_domain::tariff::{self, Contract, Tariff};
+use takmil_engine::Catalog;
+use takmil_formats::MAX_PROBLEMS;
+use takmil_mappings::Tables;
+use takmil_store::{Revision, Scope, Store, StoreError};
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::clock;
 use crate::documents::{self, Document};
-use crate::faces::rest::{enrol_problem, plan_problems};
-use crate::hub::open_store;
+use crate::faces::rest::enrol_problem;
+use crate::hub::{open_store, tables as code_tables};
+use crate::lint::{Beside, Linted, Remark, too_soon};
 use crate::neighbours::tell_of_changes;
 
 /// What to import.
@@ -29,8 +31,8 @@ use crate::neighbours::tell_of_changes;
 pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
-    /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, plans.json,
-    /// exchange.json, regulations.json and enrolments.json, as far as they are there.
+    /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, regulations.json,
+    /// plans.json, exchange.json and enrolments.json, as far as they are there.
     kind: Kind,
     /// A JSON file: one document, a list, or one a line; for tables and interactions separated values with named columns.
     path: PathBuf,
@@ -59,9 +61,9 @@ const FILES: &[(&str, Kind)] = &[
     ("participants.json", Kind::Participants),
     ("tariffs.json", Kind::Tariffs),
     ("base_plans.json", Kind::BasePlans),
+    ("regulations.json", Kind::Regulations),
     ("plans.json", Kind::Plans),
     ("exchange.json", Kind::Exchange),
-    ("regulations.json", Kind::Regulations),
     ("enrolments.json", Kind::Coverages),
 ];
 
@@ -77,6 +79,20 @@ pub(crate) struct Report {
     pub(crate) taken: usize,
     /// Rows that were not taken, with the first reason.
     pub(crate) refused: Vec<RefusedRow>,
+    /// What is odd about rows that were taken.
+    pub(crate) remarks: Vec<RemarkedRow>,
+}
+
+/// Something odd about a row that was taken.
+#[derive(Debug, Serialize)]
+pub(crate) struct RemarkedRow {
+    /// The file.
+    pub(crate) path: String,
+    /// The row, counted from 1.
+    pub(crate) row: u64,
+    /// What.
+    #[serde(flatten)]
+    pub(crate) remark: Remark,
 }
 
 /// A row that was not taken.
@@ -98,8 +114,9 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
             tables::import(&config, kind, &arguments.path, &arguments.table)?
         }
         kind => {
+            let codes = code_tables(config.tables.named())?;
             let store = open_store(&config).await?;
-            let report = import(&store, kind, &arguments.path).await;
+            let report = import(&store, &codes, kind, &arguments.path).await;
             store.close().await;
             tell_of_changes(&config).await?;
             report?
@@ -117,28 +134,32 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
 ///
 /// # Errors
 /// If the store cannot serve, or a row of the folder is refused: a hub does not start on half of its seed.
-pub(crate) async fn seed(store: &Store, folder: &Path) -> Result<(), Fatal> {
+pub(crate) async fn seed(store: &Store, codes: &Tables, folder: &Path) -> Result<(), Fatal> {
     if !store.participants().await?.is_empty() {
         return Ok(());
     }
-    let report = import(store, Kind::Folder, folder).await?;
+    let report = import(store, codes, Kind::Folder, folder).await?;
     if let Some(RefusedRow { path, row, problem }) = report.refused.first() {
         return Err(format!("the seed was refused: {path}, row {row}: {problem}").into());
+    }
+    for RemarkedRow { path, row, remark } in &report.remarks {
+        let Remark { pointer, detail } = remark;
+        tracing::warn!(%path, row, %pointer, "odd in the seed: {detail}");
     }
     tracing::info!(rows = report.taken, "the empty store was seeded");
     Ok(())
 }
 
-async fn import(store: &Store, kind: Kind, path: &Path) -> Result<Report, Fatal> {
+async fn import(store: &Store, codes: &Tables, kind: Kind, path: &Path) -> Result<Report, Fatal> {
     let mut report = Report::default();
     if kind != Kind::Folder {
-        import_file(store, kind, path, &mut report).await?;
+        import_file(store, codes, (kind, path), &mut report).await?;
         return Ok(report);
     }
     for (file, kind) in FILES {
         let path = path.join(file);
         if path.is_file() {
-            import_file(store, *kind, &path, &mut report).await?;
+            import_file(store, codes, (*kind, &path), &mut report).await?;
         }
     }
     Ok(report)
@@ -146,10 +167,19 @@ async fn import(store: &Store, kind: Kind, path: &Path) -> Result<Report, Fatal>
 
 async fn import_file(
     store: &Store,
-    kind: Kind,
-    path: &Path,
+    codes: &Tables,
+    (kind, path): (Kind, &Path),
     report: &mut Report,
 ) -> Result<(), Fatal> {
+    // A row is held against what other files have brought; those of its own kind, the store holds it against.
+    let catalog = match kind {
+        Kind::Coverages => Catalog::default(),
+        _ => Catalog::new(store.catalogue(Revision::default()).await?),
+    };
+    let beside = Beside {
+        catalog: &catalog,
+        tables: codes,
+    };
     let mut file = rows::File::open(path)?;
     let mut covers: Vec<(u64, Enrolment)> = Vec::new();
     while let Some((row, value)) = file.next() {
@@ -166,7 +196,11 @@ async fn import_file(
                 }
                 Err(problem) => Err(problem),
             },
-            (kind, Ok(value)) => keep(store, kind, &value).await?,
+            (kind, Ok(value)) => match keep(store, kind, &value, &beside).await {
+                Ok(remarks) => Ok(remarks),
+                Err(Unkept::Refused(problem)) => Err(problem),
+                Err(Unkept::Store(error)) => return Err(error.into()),
+            },
         };
         report.tell(path, row, kept);
     }
@@ -174,11 +208,21 @@ async fn import_file(
 }
 
 impl Report {
-    fn tell(&mut self, path: &Path, row: u64, kept: Result<(), Problem>) {
+    fn tell(&mut self, path: &Path, row: u64, kept: Result<Vec<Remark>, Problem>) {
+        let path = || path.display().to_string();
         match kept {
-            Ok(()) => self.taken += 1,
+            Ok(remarks) => {
+                self.taken += 1;
+                let remarked = |remark| RemarkedRow {
+                    path: path(),
+                    row,
+                    remark,
+                };
+                let remarks = remarks.into_iter().take(MAX_PROBLEMS);
+                self.remarks.extend(remarks.map(remarked));
+            }
             Err(problem) => self.refused.push(RefusedRow {
-                path: path.display().to_string(),
+                path: path(),
                 row,
                 problem,
             }),
@@ -186,58 +230,104 @@ impl Report {
     }
 }
 
-/// Keeps one document. What is wrong with it is the inner error; the outer one is the store's.
-async fn keep(store: &Store, kind: Kind, value: &Value) -> Result<Result<(), Problem>, StoreError> {
-    let scope = &Scope::Hub;
-    let upserted = match kind {
-        Kind::Participants => match one::<Participant>(Document::Participant, value) {
-            Ok(participant) => store.upsert_participant(&participant).await,
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::Tariffs => match one::<Tariff>(Document::Tariff, value) {
-            Ok(tariff) => store.upsert_tariff(scope, &tariff).await,
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::BasePlans => match one::<BasePlan>(Document::BasePlan, value) {
-            Ok(plan) => store.upsert_base_plan(scope, &plan).await,
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::Plans => match one::<Plan>(Document::Plan, value).and_then(faultless) {
-            Ok(plan) => store.upsert_plan(scope, &plan).await,
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::Exchange => match one::<ExchangeRate>(Document::ExchangeRate, value) {
-            Ok(rate) => store.upsert_exchange_rate(&rate).await,
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::Regulations => match one::<Regulation>(Document::Regulation, value) {
-            Ok(regulation) => match regulation.faults().into_iter().next() {
-                Some((pointer, fault)) => {
-                    return Ok(Err(Problem::new(ProblemCode::BadValue, pointer, fault)));
-                }
-                None => store.upsert_regulation(&regulation).await,
-            },
-            Err(problem) => return Ok(Err(problem)),
-        },
-        Kind::Coverages | Kind::Tables | Kind::Interactions | Kind::Folder => return Ok(Ok(())),
-    };
-    match upserted {
-        Ok(Upserted::New(_) | Upserted::Same) => Ok(Ok(())),
-        Err(error) => refusal(error).map(Err),
+/// Why a document was not kept.
+enum Unkept {
+    /// Something is wrong with it.
+    Refused(Problem),
+    /// The store cannot serve.
+    Store(StoreError),
+}
+
+impl From<Problem> for Unkept {
+    fn from(problem: Problem) -> Unkept {
+        Unkept::Refused(problem)
     }
 }
 
-fn faultless(plan: Plan) -> Result<Plan, Problem> {
-    match plan_problems(&plan, "").into_iter().next() {
-        Some(problem) => Err(problem),
-        None => Ok(plan),
+impl From<StoreError> for Unkept {
+    fn from(error: StoreError) -> Unkept {
+        refusal(error).map_or_else(Unkept::Store, Unkept::Refused)
     }
+}
+
+/// Keeps one document, and says what is odd about it.
+async fn keep(
+    store: &Store,
+    kind: Kind,
+    value: &Value,
+    beside: &Beside<'_>,
+) -> Result<Vec<Remark>, Unkept> {
+    let scope = &Scope::Hub;
+    match kind {
+        Kind::Participants => {
+            let (participant, remarks) = sound(Document::Participant, value, beside)?;
+            store.upsert_participant(&participant).await?;
+            Ok(remarks)
+        }
+        Kind::Tariffs => {
+            let (document, mut remarks) = sound(Document::Tariff, value, beside)?;
+            remarks.extend(late_notice(&document, beside.catalog));
+            let unreadable = |fault| Problem::new(ProblemCode::BadValue, "", fault);
+            let tariff = Tariff::try_from(document).map_err(unreadable)?;
+            store.upsert_tariff(scope, &tariff).await?;
+            Ok(remarks)
+        }
+        Kind::BasePlans => {
+            let (plan, remarks) = sound(Document::BasePlan, value, beside)?;
+            store.upsert_base_plan(scope, &plan).await?;
+            Ok(remarks)
+        }
+        Kind::Plans => {
+            let (plan, remarks) = sound(Document::Plan, value, beside)?;
+            store.upsert_plan(scope, &plan).await?;
+            Ok(remarks)
+        }
+        Kind::Exchange => {
+            let rate: ExchangeRate = one(Document::ExchangeRate, value)?;
+            store.upsert_exchange_rate(&rate).await?;
+            Ok(Vec::new())
+        }
+        Kind::Regulations => {
+            let (regulation, remarks) = sound(Document::Regulation, value, beside)?;
+            store.upsert_regulation(&regulation).await?;
+            Ok(remarks)
+        }
+        Kind::Coverages | Kind::Tables | Kind::Interactions | Kind::Folder => Ok(Vec::new()),
+    }
+}
+
+/// A document that nothing is wrong with, and what is odd about it; else the first problem.
+fn sound<T: DeserializeOwned + Linted>(
+    document: Document,
+    value: &Value,
+    beside: &Beside<'_>,
+) -> Result<(T, Vec<Remark>), Problem> {
+    let read: T = one(document, value)?;
+    match read.problems_beside(beside).into_iter().next() {
+        Some(problem) => Err(problem),
+        None => {
+            let remarks = read.remarks_beside(beside);
+            Ok((read, remarks))
+        }
+    }
+}
+
+/// A price list that takes the place of another one sooner than notice could be given.
+fn late_notice(list: &tariff::Document, catalog: &Catalog) -> Option<Remark> {
+    let Contract { provider, insurer } = list.contract.as_ref()?;
+    let before = catalog.agreed_tariff_on(provider, insurer, list.from)?;
+    let is_change = before.document().version < list.version;
+    let detail = too_soon(list, catalog, clock::now().day()).filter(|_| is_change)?;
+    Some(Remark::new("/from", detail))
 }
 
 /// What the store refuses of a document, as a problem of it.
 fn refusal(error: StoreError) -> Result<Problem, StoreError> {
     let (code, detail) = match error {
         StoreError::PlanOutOfLine {
+            pointer, detail, ..
+        }
+        | StoreError::TariffOutOfLine {
             pointer, detail, ..
         } => return Ok(Problem::new(ProblemCode::BadValue, pointer, detail)),
         StoreError::PlanDiffers { .. }
@@ -275,7 +365,7 @@ async fn enrol(
     let answers = store.enrol(&Scope::Hub, &covers, clock::now()).await?;
     for (row, answer) in rows.into_iter().zip(answers) {
         let kept = answer
-            .map(|_| ())
+            .map(|_| Vec::new())
             .map_err(|refusal| enrol_problem(&refusal, ""));
         report.tell(path, row, kept);
     }
@@ -289,6 +379,10 @@ fn print(report: &Report, json: bool) -> Result<(), Fatal> {
     }
     for RefusedRow { path, row, problem } in &report.refused {
         println!("refused  {path}, row {row}: {problem}");
+    }
+    for RemarkedRow { path, row, remark } in &report.remarks {
+        let Remark { pointer, detail } = remark;
+        println!("odd      {path}, row {row}, {pointer}: {detail}");
     }
     println!(
         "{} rows read, {} taken, {} refused",

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::{Participant, Role};
+use takmil_domain::problem::Problem;
 use takmil_store::{CredentialKind, NewCredential, Scope, StaffId, StaffRole, Store};
 
 use super::{ConfigFile, Exit, Fatal};
@@ -16,6 +17,7 @@ use crate::auth::{self, Credential};
 use crate::clock;
 use crate::documents::{self, Document};
 use crate::hub::open_store;
+use crate::lint;
 use crate::neighbours::tell_of_changes;
 
 /// What to do with participants.
@@ -161,7 +163,12 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
             };
             store.upsert_participant(&participant).await?;
             let key = give(store, &participant.id, None, "key").await?;
-            Ok(json!({"participant": participant, "key": key}))
+            let mut shown = json!({"participant": participant, "key": key});
+            let remarks = lint::odd(participant.remarks());
+            if !remarks.is_empty() {
+                shown["remarks"] = json!(remarks);
+            }
+            Ok(shown)
         }
         Command::Person {
             participant,
@@ -276,15 +283,18 @@ async fn named(
 
 fn entry(text: &[u8]) -> Result<Participant, Fatal> {
     let value = documents::json(text).map_err(|problem| problem.to_string())?;
-    let said = |problems: Vec<_>| {
+    let said = |problems: Vec<Problem>| {
         problems
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<String>>()
             .join("; ")
     };
-    let read = documents::read(Document::Participant, &value, "");
-    read.map_err(|problems: Vec<takmil_domain::problem::Problem>| said(problems).into())
+    let read: Participant = documents::read(Document::Participant, &value, "").map_err(said)?;
+    match lint::faults(read.faults()) {
+        faults if faults.is_empty() => Ok(read),
+        faults => Err(said(faults).into()),
+    }
 }
 
 fn plain(id: ParticipantId, title: Option<String>, role: Role) -> Participant {

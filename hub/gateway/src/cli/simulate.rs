@@ -17,11 +17,12 @@ use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Amount;
 use takmil_domain::rehearsal::{self, Baseline, History, Options};
 use takmil_engine::{Wanted, extract};
+use takmil_mappings::clinical;
 use takmil_portal::explain::Language;
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::adjudicate::{Error, Refusal};
-use crate::hub::open_store;
+use crate::hub::{open_store, tables};
 use crate::rehearsed::{self, Teller};
 
 /// How many of the largest differences are explained.
@@ -43,6 +44,10 @@ pub(crate) struct Arguments {
     /// For canonical messages: the documents that they went by, as `takmil adjudicate` takes them. An extract holds its own.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// A folder of code tables beside those that come with the hub: imported interactions are such a table. They matter
+    /// where clinical terms are changed.
+    #[arg(long, value_name = "FOLDER")]
+    tables: Option<PathBuf>,
     /// The premium that was earned in the period, in smallest units: tells loss ratios.
     #[arg(long, value_name = "AMOUNT", value_parser = amount)]
     premium: Option<Amount>,
@@ -144,7 +149,9 @@ fn rehearsed(arguments: &Arguments, json: bool) -> Result<Exit, Fatal> {
         return Ok(Exit::Usage);
     };
     let change = inputs::change(&arguments.plan)?;
-    let inputs::Form { bytes, refused } = inputs::history(path, arguments.against.as_deref())?;
+    let tables = clinical::tables(&tables(arguments.tables.as_deref())?)?;
+    let against = arguments.against.as_deref();
+    let inputs::Form { bytes, refused } = inputs::history(path, against, &tables)?;
     let history = History::read(&bytes);
     let history = history.map_err(|corrupt| inputs::corrupt(path, &corrupt))?;
     inputs::check(&change, history.held())?;
@@ -171,7 +178,7 @@ fn rehearsed(arguments: &Arguments, json: bool) -> Result<Exit, Fatal> {
         held: history.held(),
     };
     let progress = bar(Some(history.messages()));
-    let done = rehearsed::run(&history, &options, &teller, |done| {
+    let done = rehearsed::run(&history, &tables, &options, &teller, |done| {
         progress.set_position(done);
         ControlFlow::Continue(())
     });
@@ -215,7 +222,9 @@ async fn extracted(wanted: Extract, json: bool) -> Result<Exit, Fatal> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let store = open_store(&wanted.config.load()?).await?;
+    let config = wanted.config.load()?;
+    let tables = clinical::tables(&tables(config.tables.named())?)?;
+    let store = open_store(&config).await?;
     let file: File = options.open(&wanted.out).map_err(cannot)?;
     let mut out = BufWriter::new(file);
     let period = Wanted {
@@ -226,11 +235,17 @@ async fn extracted(wanted: Extract, json: bool) -> Result<Exit, Fatal> {
     };
     let progress = bar(None);
     let mut bytes = 0_usize;
-    let done = extract(&store, &period, &rand::random(), |ready, messages| {
-        bytes = bytes.saturating_add(ready.len());
-        progress.set_position(messages);
-        out.write_all(&ready)
-    })
+    let done = extract(
+        &store,
+        &tables,
+        &period,
+        &rand::random(),
+        |ready, messages| {
+            bytes = bytes.saturating_add(ready.len());
+            progress.set_position(messages);
+            out.write_all(&ready)
+        },
+    )
     .await;
     progress.finish_and_clear();
     store.close().await;

@@ -22,7 +22,7 @@ use crate::schemas::conforms;
 const PATIENCE: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-fn receipt(answer: &Answer) -> Receipt {
+pub(crate) fn receipt(answer: &Answer) -> Receipt {
     let json = STANDARD.decode(answer.header("takmil-receipt")).unwrap();
     conforms("receipt", &serde_json::from_slice(&json).unwrap());
     serde_json::from_slice(&json).unwrap()
@@ -35,7 +35,7 @@ async fn policy(hub: &Hub, key: &str) -> Policy {
 }
 
 /// The proof that the log has a leaf, once it has.
-async fn proof(hub: &Hub, key: &str, leaf: &Leaf) -> InclusionProof {
+pub(crate) async fn proof(hub: &Hub, key: &str, leaf: &Leaf) -> InclusionProof {
     let path = format!(
         "/v1/audit/inclusion/{}",
         URL_SAFE_NO_PAD.encode(leaf.to_bytes())

@@ -14,6 +14,7 @@ use takmil_domain::ids::{Identifier, MemberId};
 use takmil_store::{FileKeys, Place as StorePlace, Resolution, Store, StoreConfig};
 use tempfile::TempDir;
 
+use crate::audit_log::{proof, receipt};
 use crate::hub::{Hub, PROVIDER, Place, claim};
 
 /// How many send at once, and how many messages are acknowledged before a backup begins.
@@ -129,15 +130,15 @@ async fn has_all(hub: &Hub, key: &str, messages: &[String]) {
     }
 }
 
-/// A hub that has taken some messages and stopped, and a backup of it.
+/// A hub that has taken some messages and stopped, and a backup of it, its log with all of them.
 async fn backed_up() -> (Place, TempDir, PathBuf, Value) {
     let hub = Arc::new(Hub::start(""));
     let key = hub.place.key(PROVIDER);
     for number in 0..3 {
         let claim = claim(&format!("B-{number}"), "MA-2001");
-        hub.send(Method::POST, "/v1/claims", &key, &claim)
-            .await
-            .ok();
+        let sent = hub.send(Method::POST, "/v1/claims", &key, &claim).await;
+        assert!(sent.status.is_success(), "{}", sent.text);
+        proof(&hub, &key, &receipt(&sent).leaf).await;
     }
     let shelf = shelf();
     let backup = shelf.path().join("backup");

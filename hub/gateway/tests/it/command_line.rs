@@ -87,6 +87,209 @@ fn an_import_can_be_run_again_and_names_what_it_refused() {
 }
 
 #[test]
+fn documents_are_looked_over_as_they_are_imported() {
+    let place = Place::new("");
+    place.fill();
+    let check = |kind: &str, row: Value, problem: &str, remarks: &[&str]| {
+        std::fs::write(place.path("row.json"), row.to_string()).unwrap();
+        let path = place.path("row.json");
+        let output = place.run(&["import", kind, path.to_str().unwrap(), "--json"], "");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let refused = report["refused"].as_array().unwrap().iter();
+        let refused: Vec<String> = refused
+            .map(|one| {
+                let part = |name: &str| one["problem"][name].as_str().unwrap().to_owned();
+                format!("{} {}", part("code"), part("pointer"))
+            })
+            .collect();
+        let wanted: Vec<&str> = Some(problem)
+            .filter(|own| !own.is_empty())
+            .into_iter()
+            .collect();
+        assert_eq!(refused, wanted, "{row}");
+        let told = report["remarks"].as_array().unwrap().iter();
+        let told: Vec<&str> = told.map(|one| one["pointer"].as_str().unwrap()).collect();
+        assert_eq!(told, remarks, "{row}");
+    };
+    let base = |parts: Value| {
+        let base = json!({
+            "id": "base", "version": 1, "insurer": "ma-caisse", "title": "Base", "currency": "MAD", "from": "2023-01-01",
+            "tariff": "ma-reference", "rates": [{"codes": {"prefix": ""}, "rate": "70%"}],
+        });
+        with(base, &parts)
+    };
+    let rate = json!([{"codes": {"group": "nothing"}, "rate": "70%"}]);
+    check(
+        "base-plans",
+        base(json!({"rates": rate})),
+        "VAL-VALUE /rates/0/codes",
+        &[],
+    );
+    let rate = json!([{"codes": {"prefix": ""}, "rate": "170%"}]);
+    check(
+        "base-plans",
+        base(json!({"rates": rate})),
+        "VAL-VALUE /rates/0/rate",
+        &[],
+    );
+    check(
+        "base-plans",
+        base(json!({"tariff": "nothing"})),
+        "VAL-REFERENCE /tariff",
+        &[],
+    );
+    check(
+        "base-plans",
+        base(json!({"from": "2022-12-31"})),
+        "VAL-REFERENCE /tariff",
+        &[],
+    );
+    check(
+        "base-plans",
+        base(json!({"currency": "USD"})),
+        "VAL-VALUE /currency",
+        &[],
+    );
+    check(
+        "base-plans",
+        base(json!({"to": "2022-01-01"})),
+        "VAL-VALUE /to",
+        &[],
+    );
+    let twice =
+        json!([{"codes": {"prefix": ""}, "rate": "70%"}, {"codes": {"prefix": ""}, "rate": "80%"}]);
+    check(
+        "base-plans",
+        base(json!({"rates": twice})),
+        "",
+        &["/rates/1/codes"],
+    );
+    check(
+        "base-plans",
+        base(json!({"version": 2})),
+        "VAL-VALUE /from",
+        &[],
+    );
+
+    let tariff = |parts: Value| {
+        let tariff = json!({
+            "id": "state", "version": 1, "title": "State", "currency": "MAD", "from": "2025-01-01", "to": "2025-12-31",
+            "prices": [{"code": {"system": "urn:takmil:synthetic:services", "code": "NC100"}, "price": 100}],
+        });
+        with(tariff, &parts)
+    };
+    let relative =
+        json!([{"code": {"system": "urn:sample", "code": "1"}, "relative": {"professional": "1"}}]);
+    check(
+        "tariffs",
+        tariff(json!({"prices": relative})),
+        "VAL-VALUE /prices/0/relative",
+        &[],
+    );
+    let k = json!([{"professional": 0}]);
+    check(
+        "tariffs",
+        tariff(json!({"prices": relative, "k": k})),
+        "",
+        &["/k/0/professional", "/prices/0/code"],
+    );
+    check(
+        "tariffs",
+        tariff(json!({"version": 2})),
+        "VAL-VALUE /from",
+        &[],
+    );
+    let contract = |provider: &str| json!({"provider": provider, "insurer": "ma-mutuelle"});
+    let list = |parts: Value| with(tariff(json!({"id": "list", "to": "2099-12-31"})), &parts);
+    check(
+        "tariffs",
+        list(json!({"contract": contract("nobody")})),
+        "VAL-REFERENCE /contract/provider",
+        &[],
+    );
+    check(
+        "tariffs",
+        list(json!({"contract": contract("ma-atlas")})),
+        "VAL-VALUE /contract",
+        &[],
+    );
+    let other = json!({"contract": contract("ma-chu"), "currency": "USD"});
+    check("tariffs", list(other), "VAL-VALUE /currency", &[]);
+    check(
+        "tariffs",
+        list(json!({"contract": contract("ma-chu")})),
+        "",
+        &[],
+    );
+    let next = json!({"contract": contract("ma-chu"), "version": 2, "from": "2100-01-01", "to": "2100-12-31"});
+    check("tariffs", list(next), "", &[]);
+
+    let plan = json!({
+        "id": "short", "version": 1, "insurer": "ma-mutuelle", "title": "Short", "currency": "MAD", "from": "2025-01-01",
+        "tariff": "state", "benefits": [{"id": "all", "title": "All", "codes": [{"prefix": ""}]}],
+    });
+    check("plans", plan.clone(), "", &["/tariff"]);
+    check(
+        "plans",
+        with(plan, &json!({"version": 2, "from": "2026-01-01"})),
+        "VAL-REFERENCE /tariff",
+        &[],
+    );
+
+    let insurer = |contract: Value| json!({"id": "new", "title": "New", "role": "insurer", "currency": "MAD", "contract": contract});
+    let terms = json!({"mode": "consulted", "stand_in": {"per_day": 1}});
+    check(
+        "participants",
+        insurer(terms.clone()),
+        "VAL-VALUE /contract/stand_in",
+        &[],
+    );
+    let absurd = json!({"mode": "consulted", "deadline_ms": 600_000, "decision_hours": 8_760});
+    check(
+        "participants",
+        insurer(absurd.clone()),
+        "",
+        &["/contract/deadline_ms", "/contract/decision_hours"],
+    );
+
+    // An entry of a participant is looked over alike.
+    let add = |contract: Value| {
+        let path = place.path("insurer.json");
+        std::fs::write(&path, insurer(contract).to_string()).unwrap();
+        place.run(
+            &[
+                "participant",
+                "add",
+                "--document",
+                path.to_str().unwrap(),
+                "--json",
+            ],
+            "",
+        )
+    };
+    let refused = add(terms);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("/contract/stand_in"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let added: Value = serde_json::from_slice(&add(absurd).stdout).unwrap();
+    assert_eq!(
+        added["remarks"][0]["pointer"],
+        json!("/contract/deadline_ms")
+    );
+}
+
+/// A document with other parts in place of its own.
+fn with(mut document: Value, parts: &Value) -> Value {
+    for (name, part) in parts.as_object().unwrap() {
+        document[name] = part.clone();
+    }
+    document
+}
+
+#[test]
 fn a_code_table_is_read_at_the_next_start() {
     let place = Place::new("");
     std::fs::write(

@@ -127,6 +127,18 @@ async fn a_plan_needs_two_persons() {
     wrong.is_problem(422, "VAL-VALUE");
     assert_eq!(wrong.json()["pointer"], json!("/benefits/0/rate"));
     plan["benefits"][0]["rate"] = json!("15%");
+    let clinical = |rule: &str| json!({"levels": {"rules": {rule: "refusal"}}});
+    for (rule, code) in [
+        ("CLIN-NOTHING", "VAL-UNKNOWN"),
+        ("CLIN-INDICATION", "VAL-VALUE"),
+    ] {
+        let mut plan = plan.clone();
+        plan["clinical"] = clinical(rule);
+        let wrong = hub.send(Method::PUT, &path, &author, &plan).await;
+        wrong.is_problem(422, code);
+        let place = format!("/clinical/levels/rules/{rule}");
+        assert_eq!(wrong.json()["pointer"], json!(place));
+    }
     hub.send(Method::PUT, &path, &hub.place.key(INSURER), &plan)
         .await
         .is_problem(403, "API-FORBIDDEN");
@@ -206,11 +218,13 @@ async fn a_price_list_is_proposed_by_one_and_approved_by_the_other() {
     let own = hub.place.person(PROVIDER, "Own", "approver");
     let other = hub.place.person(INSURER, "Other", "approver");
     let stranger = hub.place.person(OTHER_INSURER, "Stranger", "plan_author");
-    let path = "/v1/price-lists/agreed";
+    // The pair's list so far, in its next version: one price higher, one gone, one new.
+    let path = "/v1/price-lists/ma-atlas-mutuelle";
+    let price = |code: &str, price: i64| json!({"code": {"system": "urn:takmil:synthetic:services", "code": code}, "price": price});
     let mut list = json!({
-        "id": "agreed", "version": 1, "title": "Agreed", "currency": "MAD", "from": "2999-01-01",
-        "contract": {"provider": PROVIDER, "insurer": INSURER},
-        "prices": [{"code": {"system": "urn:sample", "code": "1"}, "price": 100}],
+        "id": "ma-atlas-mutuelle", "version": 2, "title": "Convention Clinique Atlas – Mutuelle (exemple)",
+        "currency": "MAD", "from": "2999-01-01", "contract": {"provider": PROVIDER, "insurer": INSURER},
+        "prices": [price("NS110", 730_000), price("NI300", 220_000), price("NQ900", 100)],
     });
     hub.send(Method::PUT, path, &stranger, &list)
         .await
@@ -224,10 +238,52 @@ async fn a_price_list_is_proposed_by_one_and_approved_by_the_other() {
         "no notice reaches back"
     );
     list["from"] = json!("2999-01-01");
+    let refused = async |parts: Value, expected: &[&str]| {
+        let mut list = list.clone();
+        for (name, part) in parts.as_object().unwrap() {
+            list[name] = part.clone();
+        }
+        let path = format!("/v1/price-lists/{}", list["id"].as_str().unwrap());
+        let answer = hub.send(Method::PUT, &path, &author, &list).await;
+        answer.is_problem(422, "VAL-VALUE");
+        let problems = answer.json()["problems"].clone();
+        let problems = problems.as_array().unwrap().iter();
+        let places: Vec<String> = problems
+            .map(|one| one["pointer"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(places, expected, "{parts}");
+    };
+    refused(json!({"currency": "USD"}), &["/currency", "/currency"]).await;
+    refused(json!({"to": "2998-12-31"}), &["/to"]).await;
+    refused(json!({"id": "another", "version": 1}), &["/contract"]).await;
+    let twice = json!([price("NS110", 1), price("NS110", 2)]);
+    refused(json!({"prices": twice}), &["/prices/1/code"]).await;
     let proposed = hub.send(Method::PUT, path, &author, &list).await;
     assert_eq!(proposed.status.as_u16(), 202, "{}", proposed.text);
     let proposed = proposed.json();
     conforms("approval", &proposed);
+    let pointers = |list: &Value| -> Vec<String> {
+        let rows = list.as_array().unwrap().iter();
+        rows.map(|one| one["pointer"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        pointers(&proposed["remarks"]),
+        ["/prices/2/code"],
+        "no code of any table"
+    );
+    let services = "/prices/urn:takmil:synthetic:services";
+    assert_eq!(
+        pointers(&proposed["changes"]),
+        [
+            "/version".to_owned(),
+            "/from".to_owned(),
+            format!("{services} NQ900"),
+            format!("{services} NS110/price"),
+            format!("{services} NM110"),
+            "/packages".to_owned(),
+        ]
+    );
     assert_eq!(proposed["approver"], json!(INSURER));
     let approve = format!("/v1/approvals/{}/approve", proposed["id"].as_str().unwrap());
     hub.send(Method::POST, &approve, &own, &json!({}))

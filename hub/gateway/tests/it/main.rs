@@ -24,6 +24,7 @@ mod medical;
 mod messages;
 mod neighbours;
 mod partners;
+mod preauthorisations;
 mod published;
 mod refusals;
 mod rotation;

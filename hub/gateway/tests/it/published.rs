@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use takmil_domain::clinical::{Level, RULES};
 
 use crate::hub::{Hub, PROVIDER, claim};
 
@@ -99,4 +100,25 @@ async fn lists_schemas_interface_and_page_are_open_to_all() {
             .header("content-type")
             .starts_with("text/css")
     );
+}
+
+#[test]
+fn the_schema_of_plans_has_every_clinical_rule_with_what_it_may_do() {
+    let text = include_str!("../../schemas/documents.schema.json");
+    let schema: Value = serde_json::from_str(text).unwrap();
+    let rules = &schema["$defs"]["clinical"]["properties"]["levels"]["properties"]["rules"];
+    let stated: Vec<(&str, &str)> = rules["properties"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(code, setting)| (code.as_str(), setting["$ref"].as_str().unwrap()))
+        .collect();
+    let known: Vec<(&str, &str)> = RULES
+        .iter()
+        .map(|rule| match rule.most {
+            Level::Information => (rule.rule.code(), "#/$defs/clinical_telling"),
+            Level::Warning | Level::Refusal => (rule.rule.code(), "#/$defs/clinical_setting"),
+        })
+        .collect();
+    assert_eq!(stated, known);
 }

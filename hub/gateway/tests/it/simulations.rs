@@ -102,7 +102,7 @@ fn lines(text: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_from_the_store_comes_out_as_it_was_and_a_raised_limit_gains_its_family() {
     let (mut hub, answers) = history().await;
     hub.stop();
@@ -220,7 +220,7 @@ async fn what_cannot_be_rehearsed_is_refused_in_clear_words() {
     contradicts["benefits"][0]["limits"] = json!(["none"]);
     let contradicts = file("contradicts.json", contradicts.to_string().as_bytes());
     let message = file("message.json", claim("1", "MA-2001").to_string().as_bytes());
-    let cut = file("cut.extract", b"TAKMILRX\x01\x00\x01");
+    let cut = file("cut.extract", b"TAKMILRX\x02\x00\x01");
     let older = file("older.extract", b"TAKMILRX\x00\x00");
     let check = |arguments: &[&str], code: i32, words: &str| {
         let output = run(&[&["simulate"], arguments].concat(), "");
@@ -403,4 +403,113 @@ async fn where_as_many_run_as_may_the_author_is_told_when_to_come_back() {
         .await;
     answer.is_problem(503, "API-BUSY");
     assert_eq!(answer.header("retry-after"), "30");
+}
+
+/// A month's supply of a drug.
+fn supply(number: &str, member: &str, day: &str) -> Value {
+    let mut message = claim(number, member);
+    message["occurred_on"] = json!(day);
+    message["claim"]["bill"] = json!({"class": "professional", "lines": [{
+        "seq": 1,
+        "item": {"source": {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6809"}},
+        "billed": 9_000,
+        "quantity": 30,
+        "days_supply": 30,
+    }]});
+    message
+}
+
+/// The plan as it is, but for what it makes of a drug that is fetched too soon.
+fn with_refill(level: &str) -> Value {
+    let mut plan = plan("ma-mutuelle-360");
+    plan["version"] = json!(2);
+    plan["clinical"] = json!({"levels": {"rules": {"CLIN-REFILL": level}}});
+    plan
+}
+
+/// What the first insurer pays before and after, of each message that moves, with the reasons that come and go.
+fn moves(told: &[Value]) -> Vec<(i64, i64, String)> {
+    let own = |own: &Value| {
+        let paid = &own["supplementary"][0];
+        let sum = |side: &str| paid[side].as_i64().unwrap();
+        let reasons = format!("+{} -{}", own["gained"], own["lost"]);
+        (sum("before"), sum("after"), reasons)
+    };
+    told.iter().map(own).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_clinical_terms_refuse_and_allow_what_they_would_have() {
+    let hub = Hub::start("");
+    let key = hub.place.key(PROVIDER);
+    for message in [
+        supply("1", "MA-2001", "2026-03-02"),
+        supply("2", "MA-2001", "2026-03-10"),
+        supply("3", "MA-2001", "2026-05-15"),
+        supply("4", "MA-2003", "2026-03-10"),
+    ] {
+        let sent = hub.send(Method::POST, "/v1/claims", &key, &message).await;
+        assert!(sent.status.is_success(), "{}", sent.text);
+    }
+    let mut hub = hub;
+    hub.stop();
+    let place = &hub.place;
+    let path = |name: &str| place.path(name).to_str().unwrap().to_owned();
+    let all = [
+        "simulate",
+        "extract",
+        "--from",
+        "2020-01-01",
+        "--to",
+        "2099-12-31",
+    ];
+    let made = place.json(&[&all[..], &[path("history").as_str()]].concat());
+    assert_eq!(made["messages"], json!(4));
+    let simulate = |plan: &Value, history: &[&str]| {
+        std::fs::write(path("plan.json"), plan.to_string()).unwrap();
+        let base = [
+            "simulate",
+            "--json",
+            "--plan",
+            &path("plan.json"),
+            "--history",
+        ];
+        let output = run(&[&base[..], history].concat(), "");
+        assert!(output.status.success(), "{output:?}");
+        lines(&output.stdout)
+    };
+    // The plan in force refuses the second of the same member's, eight days into a month's supply, and no other.
+    let told = simulate(&with_refill("warning"), &[&path("history")]);
+    assert_eq!(
+        (&told[0]["messages"], &told[0]["not_reproducible"]),
+        (&json!(4), &json!(0))
+    );
+    let allowed = moves(&told[1..]);
+    let [(before, after, reasons)] = allowed.as_slice() else {
+        panic!("{told:#?}");
+    };
+    assert_eq!((*before, *after > 0), (0, true));
+    assert!(reasons.ends_with("BEN-CLINICAL\"]]"), "{reasons}");
+
+    // The same bills from files, before a plan that lets it pass.
+    let tariffs = std::fs::read(pack().join("tariffs.json")).unwrap();
+    let tariffs: Value = serde_json::from_slice(&tariffs).unwrap();
+    let documents = json!({"plans": [with_refill("warning")], "tariffs": tariffs});
+    std::fs::write(path("before.json"), documents.to_string()).unwrap();
+    let bills = [
+        supply("1", "A", "2026-03-02"),
+        supply("2", "A", "2026-03-10"),
+        supply("3", "B", "2026-03-10"),
+    ];
+    let bills: Vec<String> = bills.iter().map(Value::to_string).collect();
+    std::fs::write(path("bills.ndjson"), bills.join("\n")).unwrap();
+    let mut strict = with_refill("refusal");
+    strict["version"] = json!(3);
+    let history = [&path("bills.ndjson"), "--against", &path("before.json")];
+    let told = simulate(&strict, &history);
+    let [(before, after, reasons)] = &moves(&told[1..])[..] else {
+        panic!("{told:#?}");
+    };
+    assert_eq!((*before > 0, *after), (true, 0));
+    assert!(reasons.starts_with("+[[1,\"BEN-CLINICAL\"]]"), "{reasons}");
 }

@@ -58,7 +58,7 @@ impl Example {
         let titles = Titles {
             day: self.message.head.occurred_on.unwrap(),
             insurers: named.iter().map(|(id, name)| (id, *name)).collect(),
-            plans: documents.plans.iter().collect(),
+            plans: documents.plans.iter().map(AsRef::as_ref).collect(),
             starts: documents
                 .plans
                 .iter()

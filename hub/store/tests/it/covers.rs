@@ -93,6 +93,16 @@ async fn a_family_shares_an_account(on: Backend) {
     let child = enrolled[0].as_ref().unwrap();
     assert_eq!(child.account, house.account);
     assert_ne!(child.member, house.member);
+
+    // Which of a child's insurers pays first may go by the birthdays of those who insure it.
+    let members = [house.member, child.member];
+    let known = house.store.known_members(&members).await.unwrap();
+    let born = |member| {
+        let known = known.iter().find(|known| known.id == member).unwrap();
+        known.covers[0].principal_born
+    };
+    assert_eq!(born(house.member), None);
+    assert_eq!(born(child.member), Some(day("1980-05-17")));
 }
 
 async fn a_member_is_known_by_any_of_its_identifiers(on: Backend) {

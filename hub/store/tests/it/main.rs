@@ -13,6 +13,7 @@ mod audit;
 mod bench;
 mod covers;
 mod erasing;
+mod exchanges;
 mod history;
 mod ledger;
 mod messages;

@@ -10,6 +10,7 @@ use crate::samples::{house, insurer, plan, provider};
 
 both! {
     a_version_is_kept_once_and_never_changes
+    a_version_follows_the_one_before_in_time
     a_catalogue_tells_what_has_changed_since
     documents_are_their_owners_to_change
     rates_and_regulations_are_kept_once
@@ -63,6 +64,39 @@ async fn a_version_is_kept_once_and_never_changes(on: Backend) {
         store.plans(&insurer("alpha")).await.unwrap(),
         [first, other]
     );
+}
+
+async fn a_version_follows_the_one_before_in_time(on: Backend) {
+    let house = house(on).await;
+    let (store, hub) = (&house.store, Scope::Hub);
+    let later = |from: takmil_domain::date::Date| from.add_days(31);
+    store.upsert_base_plan(&hub, &base_plan(1)).await.unwrap();
+    let mut plan = base_plan(2);
+    let early = store.upsert_base_plan(&hub, &plan).await;
+    assert!(matches!(
+        early,
+        Err(StoreError::PlanOutOfLine { version: 2, pointer, .. }) if pointer == "/from"
+    ));
+    plan.from = later(plan.from);
+    let kept = store.upsert_base_plan(&hub, &plan).await.unwrap();
+    assert!(matches!(kept, Upserted::New(_)));
+
+    let first = tariff("national", 1, None);
+    store.upsert_tariff(&hub, &first).await.unwrap();
+    let early = store
+        .upsert_tariff(&hub, &tariff("national", 2, None))
+        .await;
+    assert!(matches!(
+        early,
+        Err(StoreError::TariffOutOfLine { version: 2, pointer, .. }) if pointer == "/from"
+    ));
+    let mut document = tariff("national", 2, None).document().clone();
+    document.from = later(document.from);
+    let second = Tariff::try_from(document).unwrap();
+    let kept = store.upsert_tariff(&hub, &second).await.unwrap();
+    assert!(matches!(kept, Upserted::New(_)));
+    let again = store.upsert_tariff(&hub, &first).await.unwrap();
+    assert_eq!(again, Upserted::Same);
 }
 
 async fn a_catalogue_tells_what_has_changed_since(on: Backend) {

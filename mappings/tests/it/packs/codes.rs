@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use takmil_domain::ids::GroupId;
-use takmil_domain::plan::{BasePlan, CodeGroup, Group, Plan};
+use takmil_domain::plan::{BasePlan, CodeGroup, FiledPlan, Group, Plan};
 use takmil_mappings::packs::{self, PACKS, Pack};
 use takmil_mappings::shipped::SHIPPED;
 use takmil_mappings::systems;
@@ -144,10 +144,11 @@ fn every_benefit_is_reached_by_a_real_code_and_every_exclusion_is_about_one_that
     for pack in PACKS {
         let known = known_codes(pack);
         for plan in pack.plans().unwrap() {
+            let plan = FiledPlan::from(plan);
             for benefit in &plan.benefits {
                 let reaches = |(system, code): &(String, String)| {
                     plan.longest(&benefit.codes, system, code).is_some()
-                        && plan.benefit(system, code).map(|own| &own.id) == Some(&benefit.id)
+                        && plan.benefit(system, code).map(|(own, _)| &own.id) == Some(&benefit.id)
                 };
                 let is_licensed_alone = leaves(&plan, &benefit.codes).all(is_licensed);
                 assert!(

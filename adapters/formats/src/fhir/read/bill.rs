@@ -4,6 +4,7 @@ use takmil_domain::bill::{Accident, Bill, BillClass, Diagnosis, Encounter, Line,
 use takmil_domain::date::Period;
 use takmil_domain::party::Party;
 
+use super::certification::taken_back;
 use super::clinical::{devices, diagnosis, encounter, procedure};
 use super::cursor::Cursor;
 use super::particulars::sweep;
@@ -204,13 +205,6 @@ fn asked_for(c: Cursor) -> Option<Period> {
         extension.text("url");
     }
     found
-}
-
-/// Whether a US pre-authorisation takes the line back, by either name that its guide has used.
-fn taken_back(c: Cursor) -> Option<bool> {
-    let names = ["modifierextension-infoCancelled", "extension-itemCancelled"];
-    let mut found = names.iter().flat_map(|name| c.modifiers(name));
-    found.next()?.value()?.as_bool()
 }
 
 /// The visit that a bill or a line refers to. The bill has one; a line of another visit keeps that for itself.

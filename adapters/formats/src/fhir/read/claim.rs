@@ -1,13 +1,15 @@
 //! Claim, in its three uses, into a bill and the message about it.
 
-use takmil_domain::bill::Bill;
+use takmil_domain::bill::{Bill, Line};
 use takmil_domain::ids::Identifier;
 use takmil_domain::message::{
-    Body, Claim, Correlate, Head, Message, Preauthorization, Relation, Supporting,
+    Body, Cancel, Claim, Correlate, Head, Message, Preauthorization, Relation, Supporting,
 };
 use takmil_domain::party::CoverageReference;
+use takmil_domain::problem::ProblemCode;
 
 use super::bill::bill;
+use super::certification::{Certified, asked_about, says_taken_back};
 use super::cursor::Cursor;
 use super::links::{correlate, identifier_in, named, names};
 use super::particulars::{fill, sweep};
@@ -17,23 +19,79 @@ use crate::fhir::r4;
 
 /// Reads a Claim. A fault on the way is on the cursor's account.
 pub(super) fn read(c: Cursor) -> Message {
-    let (kind, wrap): (_, fn(Bill) -> Body) = match c.text("use") {
-        Some("preauthorization") => ("preauthorization", |bill| {
-            Body::Preauthorization(Preauthorization { bill })
-        }),
-        Some("predetermination") => ("estimate", Body::Estimate),
-        _ => ("claim", |bill| {
+    match c.node.text("use") {
+        Some("preauthorization") => request_for_leave(c),
+        Some("predetermination") => billed(c, "/estimate", Body::Estimate),
+        _ => billed(c, "/claim/bill", |bill| {
             Body::Claim(Claim {
                 bill,
                 ..Claim::default()
             })
         }),
-    };
-    let base = if kind == "estimate" {
-        "/estimate".to_owned()
-    } else {
-        format!("/{kind}/bill")
-    };
+    }
+}
+
+fn billed(c: Cursor, base: &str, wrap: fn(Bill) -> Body) -> Message {
+    c.text("use");
+    let mut head = opened(c);
+    correlates(c, Relation::Related, &mut head);
+    let bill = stated(c, base, &mut head);
+    sweep(c, "Claim", &mut head.supporting);
+    Message {
+        head,
+        body: wrap(bill),
+    }
+}
+
+/// A request for leave: a new one, one for more than was granted, one that changes an earlier one, or that takes it
+/// back.
+fn request_for_leave(c: Cursor) -> Message {
+    let certified = Certified::of(c);
+    let mut head = opened(c);
+    correlates(c, certified.prior(), &mut head);
+    if certified.takes_back() {
+        certified.tell_cancel(&mut head);
+        supporting(c, &mut head);
+        // That it was a Claim of a type and use is what its answer goes by: they stay for the particulars.
+        sweep(c, "Claim", &mut head.supporting);
+        return Message {
+            head,
+            body: Body::Cancel(Cancel::default()),
+        };
+    }
+    c.text("use");
+    let mut bill = stated(c, LEAVE, &mut head);
+    certified.tell(&mut head, &mut bill.lines);
+    sweep(c, "Claim", &mut head.supporting);
+    Message {
+        head,
+        body: Body::Preauthorization(Preauthorization { bill }),
+    }
+}
+
+/// Where in the message the bill of a request for leave stands.
+const LEAVE: &str = "/preauthorization/bill";
+
+/// Reads a Claim that asks about requests for leave, as an example of what is sought.
+pub(super) fn inquiry(c: Cursor) -> Message {
+    if c.text("use") != Some("preauthorization")
+        && let Some(purpose) = c.get("use")
+    {
+        let detail = "pre-authorisations alone are asked about";
+        purpose.fault(ProblemCode::WrongKind, detail);
+    }
+    let mut head = opened(c);
+    head.correlates = asked_about(c);
+    let bill = stated(c, LEAVE, &mut head);
+    sweep(c, "Claim", &mut head.supporting);
+    Message {
+        head,
+        body: Body::Preauthorization(Preauthorization { bill }),
+    }
+}
+
+/// The head of a Claim, before what it refers to and what supports it.
+fn opened(c: Cursor) -> Head {
     let mut head = request(c);
     head.occurred_on = c
         .get("billablePeriod")
@@ -43,13 +101,24 @@ pub(super) fn read(c: Cursor) -> Message {
     if let Some(day) = head.occurred_on {
         c.reader.day.set(day);
     }
-    correlates(c, &mut head);
-    supporting(c, &mut head);
-    let bill = bill(c, &base);
-    sweep(c, "Claim", &mut head.supporting);
-    Message {
-        head,
-        body: wrap(bill),
+    head
+}
+
+/// What supports a Claim, and its bill.
+fn stated(c: Cursor, base: &str, head: &mut Head) -> Bill {
+    let gone = supporting(c, head);
+    let mut bill = bill(c, base);
+    if !gone.is_empty() {
+        forget(&mut bill.lines, &gone);
+    }
+    bill
+}
+
+/// Takes numbers of information that is not to be used off the lines.
+fn forget(lines: &mut [Line], gone: &[u32]) {
+    for line in lines {
+        line.supporting.retain(|number| !gone.contains(number));
+        forget(&mut line.details, gone);
     }
 }
 
@@ -105,8 +174,8 @@ fn insurances(c: Cursor) -> Vec<CoverageReference> {
     c.items("insurance").enumerate().map(insurance).collect()
 }
 
-/// Earlier messages that a claim names.
-fn correlates(c: Cursor, head: &mut Head) {
+/// Earlier messages that a claim names; `prior` is how one for the same services is related to it.
+fn correlates(c: Cursor, prior: Relation, head: &mut Head) {
     let mut found = Vec::new();
     let orders = &["MedicationRequest", "DeviceRequest", "VisionPrescription"];
     if let Some(prescription) = c.get("prescription") {
@@ -137,7 +206,7 @@ fn correlates(c: Cursor, head: &mut Head) {
         ));
     }
     for related in c.items("related") {
-        found.extend(related_claim(related));
+        found.extend(related_claim(related, prior));
     }
     if let Some(replaced) = c
         .extension("Extension-replacementOf")
@@ -157,7 +226,7 @@ pub(super) fn plain(relation: Relation, identifier: Identifier) -> Correlate {
     }
 }
 
-fn related_claim(c: Cursor) -> Vec<Correlate> {
+fn related_claim(c: Cursor, prior: Relation) -> Vec<Correlate> {
     let claim = c.get("claim").and_then(|claim| named(claim, &["Claim"]));
     let mut numbers: Vec<Identifier> = identifiers(c, "reference");
     numbers.extend(claim);
@@ -168,7 +237,8 @@ fn related_claim(c: Cursor) -> Vec<Correlate> {
     let coded = concept_at(c, "relationship");
     let says = coded.as_ref().and_then(|coded| coded.source.as_ref());
     let relation = match says.map(|coding| coding.code.as_str()) {
-        Some("replaces") => Relation::Replaces,
+        Some("replaces") if prior != Relation::Cancels => Relation::Replaces,
+        None | Some("replaces" | "prior") => prior,
         _ => Relation::Related,
     };
     let correlate = |identifier| Correlate {
@@ -179,9 +249,17 @@ fn related_claim(c: Cursor) -> Vec<Correlate> {
     numbers.into_iter().map(correlate).collect()
 }
 
-fn supporting(c: Cursor, head: &mut Head) {
-    for (index, info) in c.items("supportingInfo").enumerate() {
-        info.origin(format!("/supporting/{index}"));
+/// The information that supports a claim. What the sender takes back is left in the original; its numbers are returned.
+fn supporting(c: Cursor, head: &mut Head) -> Vec<u32> {
+    let mut gone = Vec::new();
+    for info in c.items("supportingInfo") {
+        if says_taken_back(info) == Some(true) {
+            info.inexact();
+            let number = info.node.get("sequence").and_then(|seq| seq.as_number());
+            gone.extend(number.and_then(|text| text.parse::<u32>().ok()));
+            continue;
+        }
+        info.origin(format!("/supporting/{}", head.supporting.len()));
         let mut part = Supporting {
             seq: info.count("sequence"),
             category: concept_at(info, "category"),
@@ -207,4 +285,5 @@ fn supporting(c: Cursor, head: &mut Head) {
         }
         head.supporting.push(part);
     }
+    gone
 }

@@ -250,8 +250,13 @@ impl<'w> Walk<'w> {
             _ => return !known && mark != Some(&Mark::Read),
         }
         let is_resource = node.resource_type().is_some();
+        let is_framed = |key: &str| is_frame(key, is_resource);
+        for (key, inner) in node.members().iter().filter(|(key, _)| is_framed(key)) {
+            // Something may be wrong in it all the same.
+            self.visit(inner, &place.key(key), true);
+        }
         let members = node.members().iter();
-        let members = members.filter(|(key, _)| !is_frame(key, is_resource));
+        let members = members.filter(|(key, _)| !is_framed(key));
         let members = members.map(|(key, inner)| (place.key(key), inner));
         let items = node.items().iter().enumerate();
         let items = items.map(|(index, inner)| (place.index(index), inner));

@@ -12,11 +12,14 @@
 //!   medications and covers, extensions of any profile included, becomes particulars that name the element
 //!   or extension they stood in. What remains of other resources, and every modifier extension that is not
 //!   known, is listed in `head.unread`; so is every number that had to be rounded.
+//! - A request for leave that another one in the body names as the one it follows is there to be referred to, and
+//!   is not asked for again.
 //! - A message is refused for what is wrong in its own resources or in those it takes part of, and never
 //!   for what is wrong in another entry.
 
 mod bill;
 mod cancel;
+mod certification;
 mod claim;
 mod clinical;
 mod cursor;
@@ -57,15 +60,51 @@ use crate::{Context, MAX_LINES, MAX_PROBLEMS, Read, Reading};
 /// One problem of the whole body: not text, not well-formed, broken outside of its entries, or without a
 /// message in it.
 pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    let tree = tree(body)?;
+    let library = Library::of(&tree);
+    let faults = faults(&tree, &library)?;
+    messages(&library, &faults, context)
+}
+
+/// Reads a body that asks about requests for leave: the one Claim in it is an example of what is sought.
+///
+/// # Errors
+/// As [`read`], and where there is no Claim to go by or more than one.
+pub(super) fn inquiry(body: &[u8], context: &Context) -> Result<Read, Problem> {
+    let tree = tree(body)?;
+    let library = Library::of(&tree);
+    let faults = faults(&tree, &library)?;
+    let mut units = units(&library);
+    units.retain(|unit| unit.kind == Kind::Claim);
+    let mut units = units.into_iter();
+    let Some(claim) = units.next() else {
+        let detail = "the body holds no Claim that says what is asked about";
+        return Err(Problem::new(ProblemCode::NoMessage, "", detail));
+    };
+    if let Some(second) = units.next() {
+        let second = second.resources.first();
+        let second = second.and_then(|index| library.resources.get(*index));
+        let place = second.map_or("", |resource| &resource.pointer);
+        let detail = "one Claim says what is asked about";
+        return Err(Problem::new(ProblemCode::TooMany, place, detail));
+    }
+    let asked = Unit {
+        kind: Kind::Inquiry,
+        ..claim
+    };
+    let shared = Shared::default();
+    let reader = Reader::new(&library, context, &shared);
+    Ok(message(&asked, &reader, &faults, true))
+}
+
+fn tree(body: &[u8]) -> Result<Node<'_>, Problem> {
     let mut tree = if looks_like_json(body) {
         json::parse(body)?
     } else {
         xml::parse(body)?
     };
     western_digits(&mut tree, "");
-    let library = Library::of(&tree);
-    let faults = faults(&tree, &library)?;
-    messages(&library, &faults, context)
+    Ok(tree)
 }
 
 /// Reads every message of a body but those that R4 has something against.
@@ -198,7 +237,9 @@ fn outcome<'a>(
     let Some(mut message) = composed(unit.kind, &cursors) else {
         return Err(reader.close().problems);
     };
-    if let Some(container) = reader.library.containers.get(unit.container) {
+    // What surrounds a question is about the question, and not about what is sought.
+    let container = reader.library.containers.get(unit.container);
+    if let Some(container) = container.filter(|_| unit.kind != Kind::Inquiry) {
         frame::complete(&mut message, container, reader, alone);
     }
     if reader.has_money.get() {
@@ -219,6 +260,7 @@ fn composed(kind: Kind, cursors: &[Cursor]) -> Option<Message> {
     let first = *cursors.first()?;
     Some(match kind {
         Kind::Claim => claim::read(first),
+        Kind::Inquiry => claim::inquiry(first),
         Kind::Eligibility => eligibility::read(first),
         Kind::Prescription => prescription::read(cursors),
         Kind::CancelledPrescription => prescription::cancelled(cursors),

@@ -22,6 +22,8 @@ pub(super) struct Unit {
 pub(super) enum Kind {
     /// A Claim of any use.
     Claim,
+    /// A Claim that is an example of what is asked about.
+    Inquiry,
     /// A CoverageEligibilityRequest.
     Eligibility,
     /// MedicationRequests.
@@ -51,6 +53,8 @@ struct Sorter<'s, 'a> {
     /// Whether the message takes its orders back.
     cancels: bool,
     parts: HashSet<usize>,
+    /// Claims that are there because another one changes them or takes them back.
+    earlier: HashSet<usize>,
     groups: HashMap<(Kind, String), usize>,
     versions: HashSet<(&'s str, &'s str)>,
 }
@@ -59,6 +63,12 @@ impl<'s, 'a> Sorter<'s, 'a> {
     fn new(library: &'s Library<'a>, container: &'s Container<'a>, index: usize) -> Self {
         let (mut updates, mut stands) = (false, false);
         let mut parts = HashSet::new();
+        let mut earlier = HashSet::new();
+        // Where each entry is a request of its own, it is meant to be taken.
+        let is_one_request = !matches!(
+            container.form,
+            Form::Bundle("batch" | "transaction" | "history" | "searchset")
+        );
         for (at, _) in &container.entries {
             let Some(found) = library.resources.get(*at) else {
                 continue;
@@ -71,6 +81,11 @@ impl<'s, 'a> Sorter<'s, 'a> {
                 let named = references_to_parts(found.node);
                 parts.extend(named.filter_map(|reference| library.find(*at, reference)));
             }
+            if found.kind == "Claim" && is_one_request {
+                let named = references_to_earlier(found.node);
+                let named = named.filter_map(|reference| library.find(*at, reference));
+                earlier.extend(named.filter(|other| other != at));
+            }
         }
         Sorter {
             library,
@@ -78,6 +93,7 @@ impl<'s, 'a> Sorter<'s, 'a> {
             index,
             cancels: updates && !stands,
             parts,
+            earlier,
             groups: HashMap::new(),
             versions: HashSet::new(),
         }
@@ -93,7 +109,8 @@ impl<'s, 'a> Sorter<'s, 'a> {
             };
             // A dispensing that another refers to as its part is read with that one.
             let is_part = kind == Kind::Dispense && self.parts.contains(resource);
-            if is_part || self.is_superseded(found.kind, found.node) {
+            let is_earlier = kind == Kind::Claim && self.earlier.contains(resource);
+            if is_part || is_earlier || self.is_superseded(found.kind, found.node) {
                 continue;
             }
             let group = match kind {
@@ -178,6 +195,19 @@ fn references_to_parts<'a>(dispensing: &'a Node<'_>) -> impl Iterator<Item = &'a
         let url = extension.text("url")?;
         url.ends_with("/DAV-EX-ERP-ZusatzdatenHerstellung")
             .then(|| extension.get("valueReference")?.text("reference"))?
+    })
+}
+
+/// References of a request for leave to the one that it follows.
+fn references_to_earlier<'a>(claim: &'a Node<'_>) -> impl Iterator<Item = &'a str> {
+    let asks_leave = claim.text("use") == Some("preauthorization");
+    let related = claim.list("related").iter().filter(move |_| asks_leave);
+    related.filter_map(|related| {
+        let relation = related.get("relationship");
+        let codes = relation.map_or(&[][..], |relation| relation.list("coding"));
+        let mut codes = codes.iter().filter_map(|coding| coding.text("code"));
+        let follows = codes.any(|code| matches!(code, "prior" | "replaces"));
+        follows.then(|| related.get("claim")?.text("reference"))?
     })
 }
 

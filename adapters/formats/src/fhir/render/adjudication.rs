@@ -6,6 +6,7 @@
 //! `subsidy` is part of the base share: none of those adds to the sum.
 
 use takmil_domain::answer::State;
+use takmil_domain::bill::Line;
 use takmil_domain::decision::{Decision, InsurerShare, LineShare, Totals, TraceEntry};
 use takmil_domain::money::Amount;
 use takmil_domain::reason::Reason;
@@ -27,6 +28,9 @@ const REVIEW_CODE: &str =
 
 /// X12's list of those codes.
 const X12_REVIEW: &str = "https://codesystem.x12.org/005010/306";
+
+/// Its code for what was taken back.
+const CANCELLED: &str = "C";
 
 /// What an amount is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +176,7 @@ pub(super) fn items(
                 .map(|reason| notes.number(*reason))
                 .collect();
             Object::new()
-                .put("itemSequence", sequence(line, place))
+                .put("itemSequence", sequence(line.seq, place))
                 .list("noteNumber", numbers)
                 .list("adjudication", adjudications(line, money, review))
                 .into()
@@ -180,11 +184,31 @@ pub(super) fn items(
         .collect()
 }
 
+/// The items of a request for leave that its sender takes back: nothing is asked for them, and nothing decided.
+pub(super) fn withdrawn(lines: &[Line], money: Money) -> Vec<Node<'static>> {
+    let places = 1_u32..;
+    let lines = places
+        .zip(lines)
+        .filter(|(_, line)| line.cancelled == Some(true));
+    lines
+        .map(|(place, line)| {
+            let told = Told {
+                review: Some(action(CANCELLED, None)),
+                ..Told::of(Category::Submitted, money.of(Amount::ZERO))
+            };
+            Object::new()
+                .put("itemSequence", sequence(line.seq, place))
+                .list("adjudication", [told.into()])
+                .into()
+        })
+        .collect()
+}
+
 /// The number of a line. Lines of FHIR are numbered from 1; one of another format that has no such number
 /// is told by its place.
-fn sequence(line: &LineShare, place: u32) -> Node<'static> {
-    let is_positive_int = line.seq > 0 && i32::try_from(line.seq).is_ok();
-    Node::number(if is_positive_int { line.seq } else { place }.to_string())
+fn sequence(seq: u32, place: u32) -> Node<'static> {
+    let is_positive_int = seq > 0 && i32::try_from(seq).is_ok();
+    Node::number(if is_positive_int { seq } else { place }.to_string())
 }
 
 fn adjudications(line: &LineShare, money: Money, review: Option<Review<'_>>) -> Vec<Node<'static>> {
@@ -288,6 +312,11 @@ impl From<Told<'_>> for Node<'static> {
 fn reviewed(line: &LineShare, review: Review<'_>) -> Option<Node<'static>> {
     let code = review_code(line, review.state)?;
     let number = review.number.filter(|_| matches!(code, "A1" | "A2"));
+    Some(action(code, number))
+}
+
+/// Da Vinci's review action, with the number of the leave where one was given.
+fn action(code: &'static str, number: Option<&str>) -> Node<'static> {
     let number = number.and_then(datatypes::words).map(|number| {
         Object::new()
             .put("url", "number")
@@ -297,11 +326,13 @@ fn reviewed(line: &LineShare, review: Review<'_>) -> Option<Node<'static>> {
         .put("url", REVIEW_CODE)
         .put("valueCodeableConcept", concept(X12_REVIEW, code, None));
     let parts = number.into_iter().chain([code]).map(Node::from);
-    let action = Object::new().put("url", REVIEW).list("extension", parts);
-    Some(action.into())
+    Object::new()
+        .put("url", REVIEW)
+        .list("extension", parts)
+        .into()
 }
 
-/// A1 certified in total, A2 in part, A3 not certified, A4 pended.
+/// A1 certified in total, A2 in part, A3 not certified, A4 pended, C cancelled.
 fn review_code(line: &LineShare, state: State) -> Option<&'static str> {
     let mut open = line
         .supplementary
@@ -310,6 +341,9 @@ fn review_code(line: &LineShare, state: State) -> Option<&'static str> {
         .peekable();
     if line.supplementary.is_empty() {
         return None;
+    }
+    if state == State::Cancelled {
+        return Some(CANCELLED);
     }
     if open.peek().is_none() {
         return Some("A3");

@@ -52,6 +52,21 @@ pub(super) fn answer(reply: &Reply<'_>, body: &Node<'_>) -> Node<'static> {
     }
 }
 
+/// Answers to messages that a question found, each given before; where there are more, that is told after them.
+pub(super) fn found(reply: &Reply<'_>, is_cut: bool) -> Node<'static> {
+    let mut sheet = Sheet::new(reply, &Node::Null);
+    let answers: Vec<Sent> = reply.outcomes.iter().map(|one| sheet.answer(one)).collect();
+    let more = is_cut.then(|| Sent {
+        url: None,
+        resource: outcome::more(),
+        cause: None,
+    });
+    sheet.bundle(
+        "collection",
+        answers.into_iter().chain(more).map(Sent::entry),
+    )
+}
+
 /// The bundle that answers are to resemble, and the pointer to it: one that is all that Parameters hold
 /// counts as the body.
 fn container<'b>(body: &'b Node<'b>) -> (&'b Node<'b>, String) {

@@ -5,13 +5,14 @@
 
 use takmil_domain::answer::{Answer, State};
 use takmil_domain::bill::{Bill, BillClass};
-use takmil_domain::message::{Kind, Message};
+use takmil_domain::message::{Kind, Message, Supporting};
 use takmil_domain::reason::Reason;
 
-use super::adjudication::{Notes, Review, items, totals};
+use super::adjudication::{Notes, Review, items, totals, withdrawn};
 use super::datatypes::{Object, coded, concept, days, reason, words};
 use super::head;
 use crate::Answered;
+use crate::fhir::ELEMENT;
 use crate::fhir::tree::Node;
 
 /// HL7's types of claim.
@@ -35,9 +36,15 @@ pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
     let money = head::money(answered);
     let mut notes = Notes::default();
     let decision = answer.decision.as_ref();
-    let items = decision
+    let mut items = decision
         .map(|decision| items(decision, money, &mut notes, review))
         .unwrap_or_default();
+    if let Some(bill) = message
+        .bill()
+        .filter(|_| decision.is_some() && review.is_some())
+    {
+        items.extend(withdrawn(&bill.lines, money));
+    }
     for reason in remarks {
         notes.number(reason);
     }
@@ -86,6 +93,9 @@ fn outcome(answer: &Answer) -> &'static str {
         State::Recorded if answer.decision.is_none() && answer.reasons.iter().any(refuses) => {
             "error"
         }
+        State::Decided if answer.kind == Kind::Cancel && answer.reasons.iter().any(refuses) => {
+            "error"
+        }
         State::Decided if lines.any(|line| line.supplementary.iter().any(|share| share.pended)) => {
             "partial"
         }
@@ -98,6 +108,20 @@ pub(super) fn error(why: Reason) -> Node<'static> {
     Object::new().put("code", reason(why)).into()
 }
 
+/// Whether a message that takes another back was a Claim itself.
+pub(super) fn is_of_claim(message: &Message) -> bool {
+    message.kind() == Kind::Cancel && sent(message, "Claim.use").is_some()
+}
+
+/// What the sender said in an element of R4 that has no place of its own in the message.
+fn sent<'m>(message: &'m Message, element: &str) -> Option<&'m Supporting> {
+    let is_it = |part: &&Supporting| {
+        let category = part.category.as_ref().and_then(|own| own.source.as_ref());
+        category.is_some_and(|own| own.system == ELEMENT && own.code == element)
+    };
+    message.head.supporting.iter().find(is_it)
+}
+
 fn is_asking_leave(message: &Message) -> bool {
     matches!(message.kind(), Kind::Preauthorization | Kind::Admission)
 }
@@ -106,22 +130,22 @@ fn is_asking_leave(message: &Message) -> bool {
 /// they would cost; an admission asks leave.
 fn purpose(message: &Message) -> &'static str {
     match message.kind() {
-        Kind::Preauthorization | Kind::Admission => "preauthorization",
+        // Leave alone is taken back by a claim.
+        Kind::Preauthorization | Kind::Admission | Kind::Cancel => "preauthorization",
         Kind::Claim | Kind::Dispense => "claim",
-        Kind::Estimate | Kind::Prescription | Kind::Eligibility | Kind::Cancel => {
-            "predetermination"
-        }
+        Kind::Estimate | Kind::Prescription | Kind::Eligibility => "predetermination",
     }
 }
 
 /// The type of the bill: as the sender coded it, else by the class of its provider.
 fn kind(message: &Message) -> Node<'static> {
     let bill = message.bill();
-    let sent = |bill: &Bill| coded(bill.kinds.first()?);
-    let class = |bill: &Bill| Some(concept(CLAIM_TYPE, class(bill.class?), None));
-    let known = bill
-        .as_deref()
-        .and_then(|bill| sent(bill).or_else(|| class(bill)));
+    let of_bill = |bill: &Bill| {
+        let class = || Some(concept(CLAIM_TYPE, class(bill.class?), None));
+        bill.kinds.first().and_then(coded).or_else(class)
+    };
+    let of_element = || coded(sent(message, "Claim.type")?.coded.as_ref()?);
+    let known = bill.as_deref().and_then(of_bill).or_else(of_element);
     known.unwrap_or_else(|| Object::new().put("text", "not stated").into())
 }
 

@@ -6,7 +6,8 @@
 //! | question about cover | CoverageEligibilityResponse |
 //! | prescription with an estimate of its shares | ClaimResponse of use predetermination: a till wants amounts |
 //! | hand-over of drugs with prices | ClaimResponse of use claim |
-//! | prescription or hand-over without prices; a taking back | OperationOutcome that informs |
+//! | taking back by a Claim | ClaimResponse |
+//! | prescription or hand-over without prices; any other taking back | OperationOutcome that informs |
 //! | refused | OperationOutcome with a FHIRPath for each issue |
 //!
 //! Nothing here computes a share. What is written keeps to R4 itself, whatever was read: a value that R4
@@ -33,6 +34,11 @@ use crate::{Answered, Outcome, Reply, Written};
 pub(super) fn answer(reply: &Reply<'_>) -> Written {
     let is_json = looks_like_json(reply.body);
     write(&composed(reply, is_json), is_json)
+}
+
+/// Writes what was found for a question; `is_cut` where there is more.
+pub(super) fn found(reply: &Reply<'_>, is_cut: bool) -> Written {
+    write(&bundle::found(reply, is_cut), looks_like_json(reply.body))
 }
 
 fn composed(reply: &Reply<'_>, is_json: bool) -> Node<'static> {
@@ -74,6 +80,7 @@ fn resource(answered: &Answered<'_>) -> Node<'static> {
             claim::response(answered)
         }
         Body::Prescription(_) | Body::Dispense(_) if has_shares => claim::response(answered),
+        Body::Cancel(_) if claim::is_of_claim(answered.message) => claim::response(answered),
         Body::Prescription(_) | Body::Dispense(_) | Body::Cancel(_) => outcome::told(answered),
     }
 }

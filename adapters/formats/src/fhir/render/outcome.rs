@@ -150,6 +150,18 @@ pub(super) fn told(answered: &Answered<'_>) -> Node<'static> {
         .into()
 }
 
+/// That there is more than is told.
+pub(super) fn more() -> Node<'static> {
+    let text = "There are more than are told here; a number, or days, would narrow the question.";
+    let issue = Object::new()
+        .put("severity", "warning")
+        .put("code", "incomplete")
+        .put("details", Object::new().put("text", text));
+    Object::resource("OperationOutcome")
+        .list("issue", [issue.into()])
+        .into()
+}
+
 fn noted(severity: &'static str, code: &'static str, reason: Reason) -> Object {
     coded_issue(severity, code, (REASONS, reason.code()), reason.meaning())
 }

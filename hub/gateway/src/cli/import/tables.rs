@@ -80,7 +80,7 @@ pub(super) fn import(
     let source = File::open(path)?;
     let imported = match kind {
         Kind::Interactions => {
-            let found = clinical::interactions(source, columns, &tables(config)?)?;
+            let found = clinical::interactions(source, columns, &tables(config.tables.named())?)?;
             Imported {
                 table: clinical::interactions_table(&head, &found.interactions)?,
                 read: found.read,
@@ -99,6 +99,7 @@ pub(super) fn import(
         read: imported.read,
         taken: imported.read.saturating_sub(refused.len()),
         refused,
+        remarks: Vec::new(),
     })
 }
 

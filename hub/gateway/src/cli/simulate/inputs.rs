@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use takmil_domain::clinical::Tables;
 use takmil_domain::message::Message;
 use takmil_domain::plan::{BasePlan, Plan};
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -85,7 +86,7 @@ pub(super) fn corrupt(path: &Path, corrupt: &Corrupt) -> Error {
 }
 
 /// A history: an extract as it is, or canonical messages made into one.
-pub(super) fn history(path: &Path, against: Option<&Path>) -> Result<Form, Error> {
+pub(super) fn history(path: &Path, against: Option<&Path>, tables: &Tables) -> Result<Form, Error> {
     let unreadable = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -109,13 +110,18 @@ pub(super) fn history(path: &Path, against: Option<&Path>) -> Result<Form, Error
     let refused = |problems| Error::refused(Input::Against, problems);
     let before = documents(&text).map_err(|problem| refused(vec![problem]))?;
     match before.problems() {
-        problems if problems.is_empty() => messages(path, file, &before),
+        problems if problems.is_empty() => messages(path, file, &before, tables),
         problems => Err(refused(problems)),
     }
 }
 
 /// Canonical messages, one a line: as they are, or as `takmil convert` prints them.
-fn messages(path: &Path, mut file: impl BufRead, before: &Documents) -> Result<Form, Error> {
+fn messages(
+    path: &Path,
+    mut file: impl BufRead,
+    before: &Documents,
+    tables: &Tables,
+) -> Result<Form, Error> {
     let unreadable = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -137,7 +143,7 @@ fn messages(path: &Path, mut file: impl BufRead, before: &Documents) -> Result<F
             continue;
         }
         let one = message(&line).and_then(|message| {
-            match push_message(&mut writer, before, &message, number) {
+            match push_message(&mut writer, tables, before, &message, number) {
                 Ok(()) | Err(Unusable::UsesNothing) => Ok(()),
                 Err(Unusable::Problems(problems)) => Err(problems),
                 Err(Unusable::TooMuch(error)) => Err(vec![Problem::new(

@@ -1,6 +1,7 @@
 //! The CapabilityStatement, made from what is routed.
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 use super::super::openapi;
 
@@ -37,13 +38,16 @@ pub(super) fn statement(base: &str) -> Value {
 
 /// The resources that have operations of their own: `/fhir/{type}/${operation}`.
 fn resources(routed: &[&str]) -> Vec<Value> {
-    let one = |path: &&str| {
-        let (resource, operation) = path.strip_prefix("/fhir/")?.split_once("/$")?;
-        Some(
-            json!({"type": resource, "operation": [operation_of(&format!("{resource}-{operation}"), operation)]}),
-        )
-    };
-    routed.iter().filter_map(one).collect()
+    let mut operations: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for path in routed {
+        let step = path.strip_prefix("/fhir/");
+        if let Some((resource, name)) = step.and_then(|step| step.split_once("/$")) {
+            let one = operation(&format!("{resource}-{name}"), name);
+            operations.entry(resource).or_default().push(one);
+        }
+    }
+    let of_type = |(resource, operations)| json!({"type": resource, "operation": operations});
+    operations.into_iter().map(of_type).collect()
 }
 
 /// The operations of the whole server: `/fhir/${operation}`.
@@ -52,12 +56,23 @@ fn operations(routed: &[&str]) -> Vec<Value> {
         .iter()
         .filter_map(|path| path.strip_prefix("/fhir/$"));
     names
-        .map(|name| operation_of(&format!("MessageHeader-{name}"), name))
+        .map(|name| operation(&format!("MessageHeader-{name}"), name))
         .collect()
 }
 
-fn operation_of(definition: &str, name: &str) -> Value {
-    json!({"name": name, "definition": format!("http://hl7.org/fhir/OperationDefinition/{definition}")})
+/// Operations that R4 itself does not define, with where they are defined.
+const DEFINED_ELSEWHERE: &[(&str, &str)] = &[(
+    "Claim-inquire",
+    "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-inquiry",
+)];
+
+fn operation(own: &str, name: &str) -> Value {
+    let mut elsewhere = DEFINED_ELSEWHERE.iter();
+    let definition = elsewhere.find(|(known, _)| *known == own).map_or_else(
+        || format!("http://hl7.org/fhir/OperationDefinition/{own}"),
+        |(_, place)| (*place).to_owned(),
+    );
+    json!({"name": name, "definition": definition})
 }
 
 #[cfg(test)]
@@ -69,9 +84,19 @@ mod tests {
         let statement = statement("https://hub.example");
         let at = |pointer: &str| statement.pointer(pointer).cloned();
         assert_eq!(at("/rest/0/resource/0/type"), Some(json!("Claim")));
+        let named = |name: &str, definition: &str| json!({"name": name, "definition": definition});
         assert_eq!(
-            at("/rest/0/resource/0/operation/0/name"),
-            Some(json!("submit"))
+            at("/rest/0/resource/0/operation"),
+            Some(json!([
+                named(
+                    "inquire",
+                    "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-inquiry"
+                ),
+                named(
+                    "submit",
+                    "http://hl7.org/fhir/OperationDefinition/Claim-submit"
+                ),
+            ]))
         );
         assert_eq!(
             at("/rest/0/resource/1/type"),

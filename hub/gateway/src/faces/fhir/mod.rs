@@ -1,6 +1,7 @@
 //! The FHIR face: the operations of the standard under their own names. Bodies are JSON or XML; every answer,
 //! failures included, is FHIR.
 
+mod inquiry;
 mod metadata;
 
 use axum::extract::State;
@@ -9,6 +10,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use serde_json::Value;
 use takmil_domain::message::Kind;
+use takmil_formats::Format;
 use takmil_formats::fhir::FORMAT;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +33,7 @@ pub(crate) fn original() -> Original {
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(submit_claim))
+        .merge(inquiry::routes())
         .routes(routes!(submit_eligibility))
         .routes(routes!(process_message))
         .routes(routes!(metadata))
@@ -105,14 +108,20 @@ async fn take(
     payload: Payload,
     expect: Option<Kind>,
 ) -> Result<Response, Failure> {
-    let format = format_of(&payload)?;
+    let format = fhir_alone(&payload)?;
+    Ok(submit(app, request, format, expect, payload.bytes).await)
+}
+
+/// The format of a body that has to be FHIR.
+fn fhir_alone(payload: &Payload) -> Result<&'static Format, Failure> {
+    let format = format_of(payload)?;
     if format.name != FORMAT.name {
         return Err(Failure::new(
             Code::Media,
             "this address takes FHIR R4, as JSON or XML",
         ));
     }
-    Ok(submit(app, request, format, expect, payload.bytes).await)
+    Ok(format)
 }
 
 /// Says what this face can do: a CapabilityStatement.

@@ -58,8 +58,13 @@ impl DeliveryStream {
     async fn run(&mut self) -> Result<(), Status> {
         let credit = self.credit().await?;
         let mut phase = self.app.phase.clone();
+        let bell = self.app.engine.owed(&self.identity.participant.id);
         loop {
             auth::still(&self.app, &self.identity).await?;
+            // What becomes owed while it looks is not to wait for the end of a rest.
+            let owed = bell.notified();
+            tokio::pin!(owed);
+            owed.as_mut().enable();
             self.fill(credit).await?;
             tokio::select! {
                 request = self.requests.message() => match request? {
@@ -68,7 +73,7 @@ impl DeliveryStream {
                 },
                 () = reached(&mut phase, Phase::Stopping) => return Err(Failure::from(Code::Busy).into()),
                 () = self.tell.closed() => return Ok(()),
-                () = self.app.engine.owed() => {}
+                () = owed => {}
                 () = tokio::time::sleep(REST) => {}
             }
         }
@@ -170,7 +175,7 @@ impl DeliveryStream {
             AckOutcome::Taken => Ok(Outcome::Delivered),
             AckOutcome::Later => Ok(again(config.retry_first_ms, "the insurer wants it later")),
             // It stays owed, so that nothing is lost; a person has to look at it.
-            AckOutcome::Refused => Ok(again(config.retry_most_ms, "the insurer refuses it")),
+            AckOutcome::Refused => Ok(again(config.retry_refused_ms, "the insurer refuses it")),
             AckOutcome::Unspecified => Err(Failure::new(
                 Code::Parameter,
                 "an acknowledgement says what became of it",

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
 use takmil_domain::plan::Plan;
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_domain::tariff::Tariff;
-use takmil_engine::{Catalog, Correction, MOST_CORRECTIONS};
+use takmil_domain::tariff::{self, Tariff};
+use takmil_engine::{Catalog, Correction, Engine, MOST_CORRECTIONS};
+use takmil_formats::MAX_PROBLEMS;
 use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, Scope, StaffId, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,6 +25,7 @@ use crate::code::Failure;
 use crate::documents::{self, Document};
 use crate::faces::reading::record;
 use crate::faces::request::Payload;
+use crate::lint::{Beside, Linted, Remark, too_soon};
 
 /// The kind of proposal that a plan is, a price list, and a list of corrections.
 const PLAN: &str = "plan";
@@ -57,19 +59,12 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Instant>,
     document: Value,
-    /// What the author of a plan should look at.
+    /// What the author of a plan or a price list should look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<Remark>,
-    /// What a plan changes of the version before it.
+    /// What it changes of the version before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
-}
-
-/// Something odd about a plan that can be used all the same.
-#[derive(Serialize)]
-struct Remark {
-    pointer: String,
-    detail: &'static str,
 }
 
 impl From<Approval> for Shown {
@@ -112,8 +107,7 @@ async fn propose_plan(
     let document = json(&payload)?;
     let plan: Plan = documents::read(Document::Plan, &document, "")?;
     let catalog = app.engine.catalog();
-    let mut problems = plan_problems(&plan, "");
-    problems.extend(problems_beside(&plan, &catalog));
+    let mut problems = plan.problems_beside(&beside(&app.engine, &catalog));
     if plan.id != id {
         problems.push(Problem::new(
             ProblemCode::BadValue,
@@ -133,7 +127,7 @@ async fn propose_plan(
     }
     if catalog
         .plan(&plan.id, plan.version)
-        .is_some_and(|kept| **kept != plan)
+        .is_some_and(|kept| Plan::clone(kept) != plan)
     {
         let (plan, version) = (plan.id, plan.version);
         return Err(StoreError::PlanDiffers { plan, version }.into());
@@ -155,10 +149,7 @@ async fn propose(
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
     let approval = app.store.propose(proposal, app.engine.now()).await?;
     let approval = app.store.approval(&identity.scope, approval).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(shown(approval, &app.engine.catalog())),
-    ))
+    Ok((StatusCode::ACCEPTED, Json(shown(approval, &app.engine))))
 }
 
 /// Gives notice of a version of a provider's price list with an insurer.
@@ -179,9 +170,8 @@ async fn propose_price_list(
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
     let by = identity.person()?.id;
     let document = json(&payload)?;
-    let tariff: Tariff = documents::read(Document::Tariff, &document, "")?;
+    let list: tariff::Document = documents::read(Document::Tariff, &document, "")?;
     let catalog = app.engine.catalog();
-    let list = tariff.document();
     let bad = |place: &str, detail: String| Problem::new(ProblemCode::BadValue, place, detail);
     let Some(contract) = &list.contract else {
         let detail = "a price list names the provider and the insurer whose it is".to_owned();
@@ -196,44 +186,33 @@ async fn propose_price_list(
             return Err(vec![bad("/contract", detail)].into());
         }
     };
-    let mut problems = Vec::new();
+    let other = other.clone();
+    let mut problems = list.problems_beside(&beside(&app.engine, &catalog));
     if list.id != id {
-        problems.push(bad(
-            "/id",
-            "the address names another price list".to_owned(),
-        ));
+        let detail = "the address names another price list".to_owned();
+        problems.push(bad("/id", detail));
     }
-    if catalog.participant(other).is_none() {
-        let detail = "there is no such participant".to_owned();
-        problems.push(Problem::new(
-            ProblemCode::DanglingReference,
-            "/contract",
-            detail,
-        ));
-    }
-    let notice = catalog.contract(&contract.insurer);
-    let notice = notice.map_or(0, |agreed| agreed.price_notice_days);
-    let earliest = app.engine.now().day().add_days(notice);
-    if list.from < earliest {
-        let detail = format!("notice is given {notice} days ahead: not before {earliest}");
-        problems.push(bad("/from", detail));
-    }
+    let early = too_soon(&list, &catalog, app.engine.now().day());
+    problems.extend(early.map(|detail| bad("/from", detail)));
     if !problems.is_empty() {
         return Err(problems.into());
     }
+    let subject = format!("{}/{}", list.id, list.version);
+    let (id, version) = (list.id.clone(), list.version);
+    let list = Tariff::try_from(list).map_err(|fault| bad("", fault.to_owned()))?;
     if catalog
-        .tariff(&list.id, list.version)
-        .is_some_and(|kept| **kept != tariff)
+        .tariff(&id, version)
+        .is_some_and(|kept| **kept != list)
     {
-        let (tariff, version) = (list.id.clone(), list.version);
+        let tariff = id;
         return Err(StoreError::TariffDiffers { tariff, version }.into());
     }
     let proposal = NewApproval {
         kind: PRICE_LIST.to_owned(),
-        subject: format!("{}/{}", list.id, list.version),
+        subject,
         document: document.to_string(),
         by,
-        approver: Some(other.clone()),
+        approver: Some(other),
     };
     propose(&app, &identity, &proposal).await
 }
@@ -304,70 +283,43 @@ async fn propose_corrections(
     propose(&app, &identity, &proposal).await
 }
 
-/// What is wrong with a plan beside the documents that there are: the versions before it, its tariff, the
-/// regulator's rules.
-fn problems_beside(plan: &Plan, catalog: &Catalog) -> Vec<Problem> {
-    let bad =
-        |pointer: String, detail: String| Problem::new(ProblemCode::BadValue, pointer, detail);
-    let earlier = catalog.plan_versions(&plan.id).iter();
-    let out_of_line = plan.faults_after(earlier.map(AsRef::as_ref));
-    let mut problems: Vec<Problem> = out_of_line
-        .into_iter()
-        .map(|(pointer, detail)| bad(pointer, detail.to_owned()))
-        .collect();
-    if let Some(id) = &plan.tariff {
-        match catalog.tariff_on(id, plan.from) {
-            None => problems.push(Problem::new(
-                ProblemCode::DanglingReference,
-                "/tariff",
-                format!("no version of it is in force on {}", plan.from),
-            )),
-            Some(tariff) if tariff.document().currency != plan.currency => {
-                let currency = tariff.document().currency;
-                problems.push(bad(
-                    "/currency".to_owned(),
-                    format!("its tariff is in {currency}"),
-                ));
-            }
-            Some(_) => {}
-        }
+fn beside<'a>(engine: &'a Engine, catalog: &'a Catalog) -> Beside<'a> {
+    Beside {
+        catalog,
+        tables: engine.tables(),
     }
-    for regulation in catalog.regulations() {
-        let breaches = regulation.breaches(plan).into_iter();
-        problems.extend(breaches.map(|breach| {
-            let detail = format!("{}: {}", breach.requirement, breach.detail);
-            bad(breach.pointer, detail)
-        }));
-    }
-    problems
 }
 
-/// A proposal with what is to be known of it: for a plan what its author should look at, and what it changes.
-fn shown(approval: Approval, catalog: &Catalog) -> Shown {
+/// A proposal with what is to be known of it: what its author should look at, and what it changes.
+fn shown(approval: Approval, engine: &Engine) -> Shown {
     let mut shown = Shown::from(approval);
-    let plan = Some(&shown.kind).filter(|kind| *kind == PLAN);
-    let plan = plan.and_then(|_| serde_json::from_value::<Plan>(shown.document.clone()).ok());
-    if let Some(plan) = plan {
-        let remark = |(pointer, detail): (String, &'static str)| Remark { pointer, detail };
-        shown.remarks = plan.remarks().into_iter().map(remark).collect();
-        let before = catalog.plan_versions(&plan.id).iter();
-        let before = before.filter(|own| own.version < plan.version);
-        if let Some(before) = before.max_by_key(|own| own.version) {
-            let written = serde_json::to_value(before.as_ref()).unwrap_or_default();
-            let new = serde_json::to_value(&plan).unwrap_or_default();
-            shown.changes = changes(&written, &new);
+    let catalog = engine.catalog();
+    let beside = beside(engine, &catalog);
+    let before = match shown.kind.as_str() {
+        PLAN => serde_json::from_value(shown.document.clone()).map(|plan: Plan| {
+            shown.remarks = plan.remarks_beside(&beside);
+            let before = catalog.plan_versions(&plan.id).iter();
+            let before = before.filter(|own| own.version < plan.version);
+            let before = before.max_by_key(|own| own.version);
+            before.map(|before| (json!(before.as_ref()), json!(plan)))
+        }),
+        PRICE_LIST => {
+            serde_json::from_value(shown.document.clone()).map(|list: tariff::Document| {
+                shown.remarks = list.remarks_beside(&beside);
+                let before = catalog.tariff_on(&list.id, list.from);
+                let before = before.filter(|own| own.document().version < list.version)?;
+                // Both as they are kept, which is in the order of their codes.
+                let list = Tariff::try_from(list).ok()?;
+                Some((json!(before.as_ref()), json!(list)))
+            })
         }
+        _ => return shown,
+    };
+    shown.remarks.truncate(MAX_PROBLEMS);
+    if let Ok(Some((before, new))) = before {
+        shown.changes = changes(&before, &new);
     }
     shown
-}
-
-/// What makes a plan that stands at `place` useless.
-pub(crate) fn plan_problems(plan: &Plan, place: &str) -> Vec<Problem> {
-    let faults = plan.faults().into_iter();
-    let problem = |(pointer, detail)| {
-        Problem::new(ProblemCode::BadValue, format!("{place}{pointer}"), detail)
-    };
-    faults.map(problem).collect()
 }
 
 /// Lists the proposals that wait for a decision, the oldest first.
@@ -380,9 +332,11 @@ async fn list_approvals(
     identity: Identity,
 ) -> Result<Json<Value>, Failure> {
     let open = app.store.open_approvals(&identity.scope).await?;
-    let catalog = app.engine.catalog();
-    let shown: Vec<Shown> = open.into_iter().map(|one| shown(one, &catalog)).collect();
-    Ok(Json(serde_json::json!({"approvals": shown})))
+    let shown: Vec<Shown> = open
+        .into_iter()
+        .map(|one| shown(one, &app.engine))
+        .collect();
+    Ok(Json(json!({"approvals": shown})))
 }
 
 /// Approves a proposal of another person. The key must be an approver's.

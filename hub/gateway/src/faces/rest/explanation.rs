@@ -95,7 +95,7 @@ fn tell(
             .insurers()
             .map(|own| (&own.id, own.title.as_str()))
             .collect(),
-        plans: plans.map(AsRef::as_ref).collect(),
+        plans: plans.map(|own| &***own).collect(),
         starts: answer
             .covers
             .iter()

@@ -23,7 +23,6 @@ use serde_json::Value;
 use takmil_domain::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use approvals::plan_problems;
 pub(crate) use insurers::enrol_problem;
 pub(crate) use published::Published;
 pub(crate) use simulations::Simulations;

@@ -12,6 +12,7 @@ use std::io::{self, BufRead, BufReader};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use takmil_domain::clinical::Tables;
 use takmil_domain::date::Date;
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Amount;
@@ -233,7 +234,8 @@ impl Run {
             bytes.extend::<Vec<u8>>(ready);
             progress(&lines, messages, 0)
         };
-        match extract(&app.store, &self.wanted, &secret, write).await {
+        let tables = app.engine.clinical();
+        match extract(&app.store, tables, &self.wanted, &secret, write).await {
             Ok(_) => {}
             // Nobody listens any more.
             Err(ExtractError::Write(_)) => return,
@@ -253,15 +255,22 @@ impl Run {
             .filter(|own| self.wanted.insurer.as_ref() == Some(&own.id))
             .map(|own| (own.id.clone(), own.title.clone()))
             .collect();
+        let engine = app.engine.clone();
         let work = move || {
             let _permit = permit;
-            self.work(&bytes, &names, &lines)
+            self.work(&bytes, engine.clinical(), &names, &lines)
         };
         // Where it panics, the stream ends without a summary.
         let _ = tokio::task::spawn_blocking(work).await;
     }
 
-    fn work(&self, bytes: &[u8], names: &[(ParticipantId, String)], lines: &Sender<Bytes>) {
+    fn work(
+        &self,
+        bytes: &[u8],
+        tables: &Tables,
+        names: &[(ParticipantId, String)],
+        lines: &Sender<Bytes>,
+    ) {
         let failed = |detail: &str| {
             let problem = Told::Problem {
                 code: Code::Internal.code(),
@@ -286,12 +295,16 @@ impl Run {
             held: history.held(),
         };
         let all = history.messages();
-        let done = rehearsed::run(&history, &self.options, &teller, |done| {
-            match progress(lines, all, done) {
+        let done = rehearsed::run(
+            &history,
+            tables,
+            &self.options,
+            &teller,
+            |done| match progress(lines, all, done) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
-            }
-        });
+            },
+        );
         match done {
             Ok(mut done) => {
                 let summary = done.summary();

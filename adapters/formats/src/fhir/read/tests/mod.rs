@@ -6,10 +6,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod certification;
 mod completeness;
 mod corpus;
 mod facts;
 mod golden;
+mod inquiry;
 mod robustness;
 mod sentences;
 

@@ -1,0 +1,99 @@
+//! What is wrong with an entry of a participant, and what is odd about it: its contract above all, by which the hub
+//! answers for an insurer.
+
+use super::{AnswerMode, Contract, Participant, Role};
+use crate::lint::Remarks;
+use crate::money::Amount;
+
+/// Whoever stands at a counter is answered within 20 seconds, as the operating rules of CAQH CORE ask of real-time
+/// answers.
+const LONG_DEADLINE_MS: u64 = 20_000;
+
+/// No answer comes over a country's networks and back in less.
+const SHORT_DEADLINE_MS: u64 = 50;
+
+/// Seven days: what payers commonly have for a request that is not urgent.
+const LONG_DECISION_HOURS: u32 = 7 * 24;
+
+impl Participant {
+    /// What makes the entry useless, each with a JSON pointer into it.
+    pub fn faults(&self) -> Remarks {
+        let mut faults = Vec::new();
+        let mut fault = |pointer: &str, fault| faults.push((pointer.to_owned(), fault));
+        let Some(contract) = &self.contract else {
+            return faults;
+        };
+        if self.role != Role::Insurer {
+            fault("/contract", "insurers alone have one");
+        }
+        if contract.ratified_by.as_ref() == Some(&self.id) {
+            fault("/contract/ratified_by", "nobody ratifies their own plans");
+        }
+        let Some(terms) = &contract.stand_in else {
+            return faults;
+        };
+        if contract.mode != AnswerMode::StandIn {
+            let detail = "the hub never answers in the insurer's place: the mode is another";
+            fault("/contract/stand_in", detail);
+        }
+        for (name, most) in [("per_visit", terms.per_visit), ("per_day", terms.per_day)] {
+            if most.is_some_and(|most| most < Amount::ZERO) {
+                fault(&format!("/contract/stand_in/{name}"), "below zero");
+            }
+        }
+        faults
+    }
+
+    /// What its author should look at, each with a JSON pointer into the entry. It can be used all the same.
+    pub fn remarks(&self) -> Remarks {
+        let Some(contract) = &self.contract else {
+            return Vec::new();
+        };
+        let mut remarks = deadline_remarks(contract);
+        let mut remark = |pointer: &str, what| remarks.push((pointer.to_owned(), what));
+        match &contract.stand_in {
+            None if contract.mode == AnswerMode::StandIn => {
+                let detail = "without it the hub never answers in the insurer's place";
+                remark("/contract/stand_in", detail);
+            }
+            Some(terms) => {
+                if terms.per_visit.is_none() && terms.per_day.is_none() {
+                    let detail = "the hub answers for any amount in the insurer's place";
+                    remark("/contract/stand_in", detail);
+                }
+                if let (Some(visit), Some(day)) = (terms.per_visit, terms.per_day)
+                    && day < visit
+                {
+                    let detail = "it never binds: the day's is used up first";
+                    remark("/contract/stand_in/per_visit", detail);
+                }
+                let has_amounts = terms.per_visit.is_some() || terms.per_day.is_some();
+                if self.currency.is_none() && has_amounts {
+                    remark("/currency", "nothing says in what the amounts are");
+                }
+            }
+            None => {}
+        }
+        remarks
+    }
+}
+
+fn deadline_remarks(contract: &Contract) -> Remarks {
+    let mut remarks = Vec::new();
+    let mut remark = |place: &str, what| remarks.push((format!("/contract/{place}"), what));
+    if contract.mode != AnswerMode::Delegated {
+        if contract.deadline_ms > LONG_DEADLINE_MS {
+            remark("deadline_ms", "the member waits at the counter as long");
+        }
+        if contract.deadline_ms < SHORT_DEADLINE_MS {
+            remark("deadline_ms", "no answer comes so fast");
+        }
+    }
+    if contract.decision_hours > LONG_DECISION_HOURS {
+        remark(
+            "decision_hours",
+            "more than the seven days of what is not urgent",
+        );
+    }
+    remarks
+}
