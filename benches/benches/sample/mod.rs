@@ -4,7 +4,7 @@ use takmil_domain::bill::EncounterClass;
 use takmil_domain::coverage::{Cover, Person};
 use takmil_domain::date::Date;
 use takmil_domain::ids::{AccountId, MemberId, TariffId};
-use takmil_domain::money::{Amount, Quantity};
+use takmil_domain::money::Amount;
 use takmil_domain::party::{InsurerRole, Sector, Sex};
 use takmil_domain::plan::{BasePlan, FiledPlan, Relationship, Tier};
 use takmil_domain::share::{BillLine, Case, CoverTerms};
@@ -110,21 +110,8 @@ impl Terms {
 /// A line of a bill: a service, once.
 pub(crate) fn line(seq: u32, (system, code, billed): Service, date: Date) -> BillLine<'static> {
     BillLine {
-        seq,
-        system,
-        code,
-        date,
-        quantity: Quantity::ONE,
-        billed: Amount::new(billed),
-        base_paid: None,
-        subsidy: Amount::ZERO,
         network: vec![Tier::FIRST],
-        parts: Vec::new(),
-        bilateral: false,
-        reference_price: None,
-        substitution_refused: false,
-        authorised: Vec::new(),
-        circumstance: None,
+        ..BillLine::new(seq, (system, code), date, Amount::new(billed))
     }
 }
 

@@ -7,21 +7,57 @@
 
 use crate::date::Date;
 use crate::money::Currency;
+use crate::plan::{BasePlan, Plan, Regulation};
+use crate::tariff;
 
 /// Places in a document, each as a JSON pointer, with what is to be said of it.
 pub type Remarks = Vec<(String, &'static str)>;
 
+/// A document of which one version follows another.
+pub trait Versioned {
+    /// Which version it is.
+    fn as_version(&self) -> Version;
+
+    /// Whether it may come after the versions that there are.
+    ///
+    /// A later version begins later, and not within a period that an earlier one ends itself.
+    fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a Self>) -> Remarks
+    where
+        Self: 'a,
+    {
+        let earlier = earlier.into_iter().map(Self::as_version);
+        self.as_version().faults_after(earlier)
+    }
+}
+
+macro_rules! versioned {
+    ($($document:ty),*) => {$(
+        impl Versioned for $document {
+            fn as_version(&self) -> Version {
+                Version {
+                    number: self.version,
+                    from: self.from,
+                    to: self.to,
+                    currency: self.currency,
+                }
+            }
+        }
+    )*};
+}
+
+versioned!(Plan, BasePlan, Regulation, tariff::Document);
+
 /// Which version of a document it is, and when it is in force.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Version {
+pub struct Version {
     /// Counts up from 1.
-    pub(crate) number: u32,
+    pub number: u32,
     /// The first day.
-    pub(crate) from: Date,
+    pub from: Date,
     /// The last day, where it ends.
-    pub(crate) to: Option<Date>,
+    pub to: Option<Date>,
     /// The currency of its amounts.
-    pub(crate) currency: Currency,
+    pub currency: Currency,
 }
 
 impl Version {
@@ -37,11 +73,7 @@ impl Version {
         faults
     }
 
-    /// Whether it may come after the versions that there are.
-    ///
-    /// A later version begins later, and not within a period that an earlier one ends itself.
-    pub(crate) fn faults_after(self, others: impl IntoIterator<Item = Version>) -> Remarks {
-        let others = others.into_iter();
+    fn faults_after(self, others: impl Iterator<Item = Version>) -> Remarks {
         let last = others.filter(|own| own.number != self.number);
         let Some(last) = last.max_by_key(|own| own.number) else {
             return Vec::new();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use takmil_domain::code::Code;
 use takmil_domain::date::Date;
 use takmil_domain::ids::TariffId;
-use takmil_domain::lint::Remarks;
+use takmil_domain::lint::{Remarks, Versioned as _};
 use takmil_domain::money::Currency;
 use takmil_domain::participant::{Participant, Role};
 use takmil_domain::plan::{BasePlan, Plan, Regulation};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId};
-use takmil_domain::lint::Remarks;
+use takmil_domain::lint::{Remarks, Versioned as _};
 use takmil_domain::participant::Participant;
 use takmil_domain::plan::{BasePlan, Plan, Regulation};
 use takmil_domain::tariff::{self, Tariff};

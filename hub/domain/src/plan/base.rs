@@ -7,7 +7,7 @@ use super::{CodeGroup, Group};
 use crate::bill::EncounterClass;
 use crate::date::Date;
 use crate::ids::{ParticipantId, PlanId, TariffId};
-use crate::lint::{Remarks, Version};
+use crate::lint::{Remarks, Versioned as _};
 use crate::money::{Currency, Rate};
 
 /// What a base insurer pays (step 9), where the message does not carry its actual result.
@@ -87,12 +87,6 @@ impl BasePlan {
         faults
     }
 
-    /// Whether it may come after the versions that there are, as [`super::Plan::faults_after`].
-    pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a BasePlan>) -> Remarks {
-        let earlier = earlier.into_iter().map(BasePlan::as_version);
-        self.as_version().faults_after(earlier)
-    }
-
     /// What its author should look at, each with a JSON pointer into the document. It can be used all the same.
     pub fn remarks(&self) -> Remarks {
         let mut remarks = Vec::new();
@@ -123,15 +117,6 @@ impl BasePlan {
         }
         remarks.extend(sets::remarks(self.code_places()));
         remarks
-    }
-
-    fn as_version(&self) -> Version {
-        Version {
-            number: self.version,
-            from: self.from,
-            to: self.to,
-            currency: self.currency,
-        }
     }
 
     /// Every part of a set of codes.

@@ -2,7 +2,7 @@
 
 use super::sets::{self, Place, of_groups, of_list};
 use super::{Benefit, FiledPlan, Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Plan};
-use crate::lint::{Remarks, Version};
+use crate::lint::{Remarks, Versioned as _};
 use crate::money::{Amount, Rate};
 
 /// The coarsest multiple that payments are rounded to, in smallest units.
@@ -28,23 +28,6 @@ impl Plan {
         }
         faults.extend(sets::faults(&self.groups, self.code_places()));
         faults
-    }
-
-    /// Whether it may come after the versions that there are.
-    ///
-    /// A later version begins later, and not within a period that an earlier one ends itself.
-    pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a Plan>) -> Remarks {
-        let earlier = earlier.into_iter().map(Plan::as_version);
-        self.as_version().faults_after(earlier)
-    }
-
-    fn as_version(&self) -> Version {
-        Version {
-            number: self.version,
-            from: self.from,
-            to: self.to,
-            currency: self.currency,
-        }
     }
 
     fn benefit_faults(&self, at: usize, benefit: &Benefit, faults: &mut Remarks) {

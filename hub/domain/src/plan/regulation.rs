@@ -6,7 +6,7 @@ use super::{Benefit, FiledPlan, LimitKind, LimitPer, LimitUnit, Plan};
 use crate::code::Code;
 use crate::date::Date;
 use crate::ids::{ParticipantId, PlanId};
-use crate::lint::{Remarks, Version};
+use crate::lint::{Remarks, Versioned as _};
 use crate::money::{Amount, Currency, Rate};
 
 /// A version of the regulator's rules on plans. They are asked of plans in its currency that begin while it is in
@@ -80,13 +80,7 @@ impl Regulation {
 
     /// What makes the document useless, each with a JSON pointer into it.
     pub fn faults(&self) -> Remarks {
-        let version = Version {
-            number: self.version,
-            from: self.from,
-            to: self.to,
-            currency: self.currency,
-        };
-        let mut faults = version.faults();
+        let mut faults = self.as_version().faults();
         for (at, asked) in self.requirements.iter().enumerate() {
             if asked
                 .smallest_cover

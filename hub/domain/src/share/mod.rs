@@ -161,7 +161,29 @@ pub struct BillLine<'a> {
     pub circumstance: Option<&'a str>,
 }
 
-impl BillLine<'_> {
+impl<'a> BillLine<'a> {
+    /// A line of which nothing more is said: a service, by its system and code, once.
+    pub fn new(seq: u32, service: (&'a str, &'a str), date: Date, billed: Option<Amount>) -> Self {
+        let (system, code) = service;
+        BillLine {
+            seq,
+            system,
+            code,
+            date,
+            quantity: Quantity::ONE,
+            billed,
+            base_paid: None,
+            subsidy: Amount::ZERO,
+            network: Vec::new(),
+            parts: Vec::new(),
+            bilateral: false,
+            reference_price: None,
+            substitution_refused: false,
+            authorised: Vec::new(),
+            circumstance: None,
+        }
+    }
+
     /// How the provider stands in the network of a cover.
     pub(crate) fn tier(&self, cover: usize) -> Tier {
         self.network.get(cover).copied().unwrap_or(Tier::FIRST)

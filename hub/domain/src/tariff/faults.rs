@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{Document, KValues, Price};
 use crate::code::Code;
-use crate::lint::{Remarks, Version};
+use crate::lint::{Remarks, Versioned as _};
 use crate::money::{Amount, Quantity};
 use crate::party::Sector;
 use crate::plan::sets::{self, Place, of_list};
@@ -65,12 +65,6 @@ impl Document {
         if row.relative.is_some() && !self.k.iter().any(has_k) {
             fault("relative", "there are no K values for it");
         }
-    }
-
-    /// Whether it may come after the versions that there are, as [`crate::plan::Plan::faults_after`].
-    pub fn faults_after<'a>(&self, earlier: impl IntoIterator<Item = &'a Document>) -> Remarks {
-        let earlier = earlier.into_iter().map(Document::as_version);
-        self.as_version().faults_after(earlier)
     }
 
     /// Whether it may be in force beside another price list of the same provider and insurer. Of one day one list
@@ -142,15 +136,6 @@ impl Document {
             _ => values.anaesthesia,
         };
         is_for && value.is_some_and(|value| !value.is_zero())
-    }
-
-    fn as_version(&self) -> Version {
-        Version {
-            number: self.version,
-            from: self.from,
-            to: self.to,
-            currency: self.currency,
-        }
     }
 
     /// Every part of a set of codes.

@@ -1,7 +1,7 @@
 //! What is wrong with base plans, tariffs, price lists and contracts, and what is odd about them.
 
 use serde_json::{Value, json};
-use takmil_domain::lint::Remarks;
+use takmil_domain::lint::{Remarks, Versioned as _};
 use takmil_domain::participant::Participant;
 use takmil_domain::plan::BasePlan;
 use takmil_domain::tariff::Document;

@@ -1,6 +1,7 @@
 //! What is wrong with a plan, what is odd about it, and what the regulator asks of it.
 
 use serde_json::{Value, json};
+use takmil_domain::lint::Versioned as _;
 use takmil_domain::plan::{Plan, Regulation};
 
 /// A plan of two benefits that nobody has to say anything about, with other parts in place of its own.

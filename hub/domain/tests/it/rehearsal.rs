@@ -13,9 +13,9 @@ use takmil_domain::digest::sha256;
 use takmil_domain::ids::{AccountId, LimitCode, MemberId, MessageId, ParticipantId, PlanId};
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::Kind;
-use takmil_domain::money::{Amount, Currency, Quantity};
+use takmil_domain::money::{Amount, Currency};
 use takmil_domain::party::{InsurerRole, Sex};
-use takmil_domain::plan::{FiledPlan, Plan, Relationship, Tier};
+use takmil_domain::plan::{FiledPlan, Plan, Relationship};
 use takmil_domain::rehearsal::{
     Baseline, Change, Difference, Entry, History, Options, Outcome, Posted, Told, Writer, rehearse,
 };
@@ -115,23 +115,8 @@ fn extract(plans: &[Plan], bills: &[Bill], posted: &[Posted]) -> Vec<u8> {
             said: None,
             refused: &[],
         });
-        let line = BillLine {
-            seq: 1,
-            system: "s",
-            code: bill.code,
-            date: day(bill.day),
-            quantity: Quantity::ONE,
-            billed: Some(amount(bill.billed)),
-            base_paid: None,
-            subsidy: Amount::ZERO,
-            network: vec![Tier::FIRST; plans.len()],
-            bilateral: false,
-            parts: Vec::new(),
-            reference_price: None,
-            substitution_refused: false,
-            authorised: Vec::new(),
-            circumstance: None,
-        };
+        let service = ("s", bill.code);
+        let line = BillLine::new(1, service, day(bill.day), Some(amount(bill.billed)));
         let visit = format!("visit of {}", bill.number);
         let case = Case {
             currency: Currency::parse("IRR").unwrap(),

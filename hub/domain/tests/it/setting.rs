@@ -8,7 +8,7 @@ use takmil_domain::date::Date;
 use takmil_domain::decision::LineShare;
 use takmil_domain::ids::{AccountId, MemberId, ParticipantId, PlanId};
 use takmil_domain::limit::{LimitKey, LimitNeed};
-use takmil_domain::money::{Amount, Currency, Quantity};
+use takmil_domain::money::{Amount, Currency};
 use takmil_domain::party::InsurerRole;
 use takmil_domain::plan::{Benefit, FiledPlan, Plan, Relationship};
 use takmil_domain::reason::Reason;
@@ -99,23 +99,7 @@ pub(crate) fn terms<'a>(plan: &'a FiledPlan, cover: &'a Cover) -> CoverTerms<'a>
 }
 
 pub(crate) fn line(seq: u32, date: Date, billed: i64) -> BillLine<'static> {
-    BillLine {
-        seq,
-        system: "",
-        code: "a",
-        date,
-        quantity: Quantity::ONE,
-        billed: Amount::new(billed),
-        base_paid: None,
-        subsidy: Amount::ZERO,
-        network: Vec::new(),
-        parts: Vec::new(),
-        bilateral: false,
-        reference_price: None,
-        substitution_refused: false,
-        authorised: Vec::new(),
-        circumstance: None,
-    }
+    BillLine::new(seq, ("", "a"), date, Amount::new(billed))
 }
 
 pub(crate) fn case<'a>(covers: Vec<CoverTerms<'a>>, lines: Vec<BillLine<'a>>) -> Case<'a> {

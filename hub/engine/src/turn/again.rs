@@ -15,7 +15,7 @@ use takmil_store::{Leg, LoadedMessage, MessageUpdate, NewDecision, ReservationSt
 use super::{Bench, Done, Fresh, leg};
 use crate::basis::Basis;
 use crate::error::Error;
-use crate::judge::{self, Heard, Judged, Matter};
+use crate::judge::{Heard, Judged};
 use crate::ledger::Cause;
 use crate::record::{Record, Spoken};
 
@@ -166,22 +166,9 @@ impl Bench<'_> {
                 objects,
             });
         }
-        let mut matter = Matter {
-            id: message,
-            turn,
-            message: &canonical,
-            basis: &mut record.basis,
-            unmapped: !record.answer.unmapped.is_empty(),
-            today: self.today,
-            reserve_days: self.reserve_days(canonical.kind()),
-            heard: heard.to_vec(),
-        };
-        let judged = judge::judge(
-            &mut matter,
-            self.catalog,
-            &mut self.ledger,
-            &mut self.holdings,
-        )?;
+        let cause = Cause { message, turn };
+        let is_unmapped = !record.answer.unmapped.is_empty();
+        let judged = self.judge(cause, &canonical, &mut record.basis, is_unmapped, heard)?;
         let state = judged.state.unwrap_or(from);
         record.answer.state = state;
         record.answer.answered_at = self.now;

@@ -21,7 +21,7 @@ use super::{Bench, Done, leg};
 use crate::basis::Basis;
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::judge::{self, Matter};
+use crate::judge;
 use crate::ledger::Cause;
 use crate::record::Spoken;
 
@@ -150,22 +150,8 @@ impl Bench<'_> {
         let kept = (self.ledger.clone(), self.holdings.clone());
         let cause = Cause { message: id, turn };
         self.take_off(used, cause)?;
-        let mut matter = Matter {
-            id,
-            turn,
-            message: &message,
-            basis: &mut basis,
-            unmapped: !record.answer.unmapped.is_empty(),
-            today: self.today,
-            reserve_days: self.reserve_days(message.kind()),
-            heard: Vec::new(),
-        };
-        let judged = judge::judge(
-            &mut matter,
-            self.catalog,
-            &mut self.ledger,
-            &mut self.holdings,
-        )?;
+        let is_unmapped = !record.answer.unmapped.is_empty();
+        let judged = self.judge(cause, &message, &mut basis, is_unmapped, &[])?;
         let is_settled = judged.state == Some(State::Decided);
         let after = judged
             .decision

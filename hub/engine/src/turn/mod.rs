@@ -33,8 +33,8 @@ use crate::audit::Leaves;
 use crate::basis::Basis;
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::judge::{Heard, Holding};
-use crate::ledger::Ledger;
+use crate::judge::{self, Heard, Holding, Judged, Matter};
+use crate::ledger::{Cause, Ledger};
 use crate::normalise::Unmapped;
 use crate::record::Spoken;
 
@@ -267,6 +267,33 @@ impl Bench<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Judges a message on what is known, with what was `heard` of insurers, and enters what it uses.
+    pub(super) fn judge(
+        &mut self,
+        cause: Cause,
+        message: &Message,
+        basis: &mut Basis,
+        is_unmapped: bool,
+        heard: &[(ParticipantId, Heard)],
+    ) -> Result<Judged, Error> {
+        let mut matter = Matter {
+            id: cause.message,
+            turn: cause.turn,
+            message,
+            basis,
+            unmapped: is_unmapped,
+            today: self.today,
+            reserve_days: self.reserve_days(message.kind()),
+            heard: heard.to_vec(),
+        };
+        Ok(judge::judge(
+            &mut matter,
+            self.catalog,
+            &mut self.ledger,
+            &mut self.holdings,
+        )?)
     }
 
     /// Notes what a message holds now, and which reservations it has used up.

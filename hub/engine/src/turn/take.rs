@@ -14,7 +14,8 @@ use takmil_store::{Leg, NewMessage, UnmappedCode};
 use super::{Bench, Done, Fresh, clinical, leg};
 use crate::basis::Basis;
 use crate::error::Error;
-use crate::judge::{self, Judged, Matter};
+use crate::judge::{self, Judged};
+use crate::ledger::Cause;
 use crate::record::{Record, Spoken};
 
 impl Bench<'_> {
@@ -43,7 +44,10 @@ impl Bench<'_> {
             Body::Cancel(_) => self.cancel(fresh, &named)?,
             _ => {
                 findings = self.look_over(at, fresh, &named, &mut basis)?;
-                self.judge(fresh, &mut basis)?
+                let (message, turn) = (fresh.id, 1);
+                let cause = Cause { message, turn };
+                let is_unmapped = !fresh.unmapped.is_empty();
+                self.judge(cause, &fresh.message, &mut basis, is_unmapped, &[])?
             }
         };
         let state = judged.state.unwrap_or(State::Recorded);
@@ -149,25 +153,6 @@ impl Bench<'_> {
         let record =
             earlier.and_then(|earlier| serde_json::from_str::<Record>(&earlier.answer).ok());
         record.map_or(id, |record| record.claim)
-    }
-
-    fn judge(&mut self, fresh: &Fresh, basis: &mut Basis) -> Result<Judged, Error> {
-        let mut matter = Matter {
-            id: fresh.id,
-            turn: 1,
-            message: &fresh.message,
-            basis,
-            unmapped: !fresh.unmapped.is_empty(),
-            today: self.today,
-            reserve_days: self.reserve_days(fresh.message.kind()),
-            heard: Vec::new(),
-        };
-        Ok(judge::judge(
-            &mut matter,
-            self.catalog,
-            &mut self.ledger,
-            &mut self.holdings,
-        )?)
     }
 
     fn answer(

@@ -377,18 +377,11 @@ fn group(prefix: &str) -> CodeGroup {
 }
 
 fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
+    let billed = line.quantity.times(line.unit_price);
     BillLine {
-        seq: line.seq,
-        system: "",
-        code: &line.code,
-        date: line.date,
         quantity: line.quantity,
-        billed: Some(line.quantity.times(line.unit_price)),
         base_paid: line.base_paid,
-        subsidy: Amount::ZERO,
         network: vec![tier(line.in_network); covers],
-        parts: Vec::new(),
-        bilateral: false,
         reference_price: line.reference_price,
         substitution_refused: line.substitution_refused,
         authorised: {
@@ -399,6 +392,7 @@ fn bill_line(line: &CaseLine, covers: usize) -> BillLine<'_> {
             vec![own; covers]
         },
         circumstance: line.circumstance.as_deref(),
+        ..BillLine::new(line.seq, ("", &line.code), line.date, Some(billed))
     }
 }
 

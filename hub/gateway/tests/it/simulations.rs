@@ -102,6 +102,16 @@ fn lines(text: &[u8]) -> Vec<Value> {
         .collect()
 }
 
+/// Makes an extract of all that there is; the file's name follows.
+const EXTRACT: [&str; 6] = [
+    "simulate",
+    "extract",
+    "--from",
+    "2020-01-01",
+    "--to",
+    "2099-12-31",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_from_the_store_comes_out_as_it_was_and_a_raised_limit_gains_its_family() {
     let (mut hub, answers) = history().await;
@@ -109,15 +119,7 @@ async fn a_history_from_the_store_comes_out_as_it_was_and_a_raised_limit_gains_i
     let place = &hub.place;
     let extract = place.path("history.extract");
     let extract = extract.to_str().unwrap();
-    let period = [
-        "simulate",
-        "extract",
-        "--from",
-        "2020-01-01",
-        "--to",
-        "2099-12-31",
-    ];
-    let made = place.json(&[&period[..], &[extract]].concat());
+    let made = place.json(&[&EXTRACT[..], &[extract]].concat());
     assert_eq!((&made["messages"], &made["erased"]), (&json!(5), &json!(0)));
     let bytes = std::fs::read(extract).unwrap();
     for secret in ["MA-2001", "urn:takmil:sample:member", "MU-10-55"] {
@@ -126,7 +128,7 @@ async fn a_history_from_the_store_comes_out_as_it_was_and_a_raised_limit_gains_i
             .any(|own| own == secret.as_bytes());
         assert!(!found, "{secret} is in the extract");
     }
-    let again = place.run(&[&period[..], &[extract]].concat(), "");
+    let again = place.run(&[&EXTRACT[..], &[extract]].concat(), "");
     assert_eq!(again.status.code(), Some(3), "it overwrites nothing");
 
     let simulate = |plan: &Value, more: &[&str]| {
@@ -455,15 +457,7 @@ async fn changed_clinical_terms_refuse_and_allow_what_they_would_have() {
     hub.stop();
     let place = &hub.place;
     let path = |name: &str| place.path(name).to_str().unwrap().to_owned();
-    let all = [
-        "simulate",
-        "extract",
-        "--from",
-        "2020-01-01",
-        "--to",
-        "2099-12-31",
-    ];
-    let made = place.json(&[&all[..], &[path("history").as_str()]].concat());
+    let made = place.json(&[&EXTRACT[..], &[path("history").as_str()]].concat());
     assert_eq!(made["messages"], json!(4));
     let simulate = |plan: &Value, history: &[&str]| {
         std::fs::write(path("plan.json"), plan.to_string()).unwrap();
