@@ -9,6 +9,9 @@ use crate::date::Date;
 use crate::ids::{AccountId, LimitCode, MemberId, ParticipantId};
 use crate::plan::{Limit, LimitKind, LimitOwner, LimitPer, LimitUnit, Plan, YearStart};
 
+/// The fewest days that a year has in any calendar: the moon's.
+const SHORTEST_YEAR: u32 = 354;
+
 /// Which remainder: the owner, the limit, and the start of its stretch by service date.
 ///
 /// The account comes first, so that a store can spread accounts over shards; keys sort, and whoever locks
@@ -216,10 +219,16 @@ fn month_start(plan: &Plan, date: Date) -> Date {
     Date::parse_in(&format!("{year}-{month}-1"), plan.calendar).unwrap_or(date)
 }
 
+/// Whether a day is surely of a cover's first year, in whatever calendar. Most are, and to reckon in calendars is dear.
+fn is_first_year(cover: &Cover, date: Date) -> bool {
+    cover.start <= date && date < cover.start.add_days(SHORTEST_YEAR)
+}
+
 /// The first day of the plan's year that holds `date`.
 fn year_start(plan: &Plan, cover: &Cover, date: Date) -> Date {
     match plan.year {
         YearStart::Calendar => date.year_start(plan.calendar),
+        YearStart::Cover if is_first_year(cover, date) => cover.start,
         YearStart::Cover => {
             let (year, ..) = date.ymd_in(plan.calendar);
             let (first_year, ..) = cover.start.ymd_in(plan.calendar);

@@ -2,6 +2,8 @@
 
 mod faults;
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,8 @@ use crate::plan::CodeGroup;
 #[serde(try_from = "Document", into = "Document")]
 pub struct Tariff {
     document: Document,
-    /// Where the prices of each service begin, by its code: few codes are of several systems.
-    places: FxHashMap<String, Vec<usize>>,
+    /// Where the prices of each service stand, by its code: few codes are of several systems.
+    places: FxHashMap<String, Vec<Range<usize>>>,
 }
 
 /// The JSON form of a [`Tariff`].
@@ -245,13 +247,14 @@ impl TryFrom<Document> for Tariff {
         if doubled {
             return Err("a service is priced twice for one sector");
         }
-        let mut places: FxHashMap<String, Vec<usize>> = FxHashMap::default();
-        let mut place = 0;
+        let mut places: FxHashMap<String, Vec<Range<usize>>> = FxHashMap::default();
+        let mut start = 0;
         for own in document.prices.chunk_by(|a, b| a.code == b.code) {
+            let place = start..start + own.len();
+            start = place.end;
             if let Some(Price { code, .. }) = own.first() {
                 places.entry(code.code.clone()).or_default().push(place);
             }
-            place += own.len();
         }
         Ok(Self { document, places })
     }
@@ -313,17 +316,13 @@ impl Tariff {
     }
 
     fn row(&self, system: &str, code: &str, sector: Option<Sector>) -> Option<&Price> {
-        let prices = &self.document.prices;
-        let of_system = |start: &&usize| {
-            let row = prices.get(**start);
-            row.is_some_and(|row| row.code.system == system)
-        };
-        let start = *self.places.get(code)?.iter().find(of_system)?;
-        let same = |row: &&Price| row.code.code == code && row.code.system == system;
-        let rows = || prices.iter().skip(start).take_while(same);
-        rows()
-            .find(|row| sector.is_some() && row.sector == sector)
-            .or_else(|| rows().find(|row| row.sector.is_none()))
+        let rows = self.places.get(code)?.iter().find_map(|place| {
+            let rows = self.document.prices.get(place.clone())?;
+            let is_own = rows.first()?.code.system == system;
+            is_own.then_some(rows)
+        })?;
+        let own = sector.and_then(|_| rows.iter().find(|row| row.sector == sector));
+        own.or_else(|| rows.first().filter(|row| row.sector.is_none()))
     }
 
     fn by_relative_values(

@@ -190,8 +190,8 @@ impl<'a> Needs<'a> {
             found: Vec::with_capacity(many),
             used: Vec::with_capacity(many),
             day: None,
-            known: Vec::new(),
-            stretches: Vec::new(),
+            known: Vec::with_capacity(case.lines.len().min(MANY_NEEDS)),
+            stretches: Vec::with_capacity(2 * case.covers.len()),
             last: limits.map(|limits| vec![None; limits]).collect(),
             shared: twins.next().map(|_| FxHashMap::default()),
         }

@@ -585,7 +585,7 @@ fn reasons(trace: &[TraceEntry], alone: &[Alone<'_>]) -> Vec<Reason> {
         .iter()
         .map(|entry| entry.reason)
         .filter(|reason| !quiet.contains(reason));
-    let mut reasons = Vec::new();
+    let mut reasons = Vec::with_capacity(trace.len());
     for reason in refused.chain(noted) {
         if !reasons.contains(&reason) {
             reasons.push(reason);
