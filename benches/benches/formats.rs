@@ -10,9 +10,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use takmil_benches::bodies::Bodies;
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::MessageId;
+use takmil_domain::life::State;
 use takmil_domain::message::Message;
 use takmil_domain::share::Documents;
 use takmil_formats::{Answered, Context, Format, Outcome, Reply, fhir, native, read, recognise};
@@ -132,6 +133,7 @@ fn answer(message: &Message) -> Answer {
         decision: Some(decision),
         findings: Vec::new(),
         notes: Vec::new(),
+        appeals: Vec::new(),
         letter: None,
         unmapped: Vec::new(),
     }

@@ -6,6 +6,7 @@ use crate::clinical::Finding;
 use crate::date::{Date, Instant};
 use crate::decision::Decision;
 use crate::ids::{MessageId, ParticipantId, PlanId};
+use crate::life::State;
 use crate::message::{Attachment, Kind};
 use crate::reason::Reason;
 
@@ -38,6 +39,9 @@ pub struct Answer {
     /// What insurers have said to it in words, in the order of arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// What its sender has appealed against, in the order of arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub appeals: Vec<Appeal>,
     /// An admission's introduction letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letter: Option<Letter>,
@@ -79,67 +83,50 @@ pub struct Reply {
     pub attachments: Vec<Attachment>,
 }
 
+/// What the sender of a decided message says against an insurer's part in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appeal {
+    /// The insurer that is to look at it again.
+    pub insurer: ParticipantId,
+    /// Under which reference of the sender's own.
+    pub reference: String,
+    /// When.
+    pub at: Instant,
+    /// Why.
+    pub text: String,
+    /// The lines it is about; all, where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<u32>,
+    /// Documents that belong to it, by reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// What came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<AppealOutcome>,
+}
+
+/// What came of an appeal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppealOutcome {
+    /// When.
+    pub at: Instant,
+    /// Whether the decision was changed; else the insurer stands by it.
+    pub changed: bool,
+}
+
+impl Answer {
+    /// The appeal that an insurer has still to look at.
+    pub fn open_appeal(&self) -> Option<&Appeal> {
+        self.appeals.iter().find(|own| own.outcome.is_none())
+    }
+}
+
 impl Note {
     /// Whether the reply is still to come.
     pub fn is_open(&self) -> bool {
         self.asks && self.reply.is_none()
-    }
-}
-
-/// How far a message has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Taken, with nothing to decide.
-    Recorded,
-    /// Taken; insurers are being asked.
-    Consulting,
-    /// Taken; an insurer or a person has still to decide. What it needs stays reserved.
-    Pended,
-    /// Decided.
-    Decided,
-    /// Taken back.
-    Cancelled,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: &'static [State] = &[
-        State::Recorded,
-        State::Consulting,
-        State::Pended,
-        State::Decided,
-        State::Cancelled,
-    ];
-
-    /// The name in messages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Recorded => "recorded",
-            State::Consulting => "consulting",
-            State::Pended => "pended",
-            State::Decided => "decided",
-            State::Cancelled => "cancelled",
-        }
-    }
-
-    /// Reads the name.
-    pub fn parse(text: &str) -> Option<State> {
-        State::ALL
-            .iter()
-            .copied()
-            .find(|state| state.as_str() == text)
-    }
-
-    /// Whether a message may go from this state to `next`. One table for every face.
-    pub fn may_become(self, next: State) -> bool {
-        let allowed: &[State] = match self {
-            State::Recorded | State::Decided => &[State::Cancelled],
-            State::Consulting => &[State::Pended, State::Decided],
-            State::Pended => &[State::Decided, State::Cancelled],
-            State::Cancelled => &[],
-        };
-        allowed.contains(&next)
     }
 }
 
@@ -177,20 +164,4 @@ pub struct Letter {
     /// What it does not cover, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclusions: Vec<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::State;
-
-    #[test]
-    fn what_is_taken_back_stays_so() {
-        assert!(
-            State::ALL
-                .iter()
-                .all(|next| !State::Cancelled.may_become(*next))
-        );
-        assert!(State::Pended.may_become(State::Decided));
-        assert!(!State::Decided.may_become(State::Pended));
-    }
 }

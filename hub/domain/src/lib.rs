@@ -13,6 +13,7 @@ pub mod decision;
 pub mod digest;
 pub mod exchange;
 pub mod ids;
+pub mod life;
 pub mod limit;
 pub mod lint;
 pub mod message;

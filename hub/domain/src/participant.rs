@@ -136,6 +136,9 @@ pub struct Contract {
     /// How many hours it has for what waits for its decision, before it is reminded.
     #[serde(default = "default_decision_hours")]
     pub decision_hours: u32,
+    /// For how many days after a decision its sender may appeal to this insurer.
+    #[serde(default = "default_appeal_days")]
+    pub appeal_days: u32,
 }
 
 fn default_deadline_ms() -> u64 {
@@ -145,6 +148,11 @@ fn default_deadline_ms() -> u64 {
 /// Three days, as payers commonly have for what is urgent.
 fn default_decision_hours() -> u32 {
     72
+}
+
+/// A month, as most payers give.
+fn default_appeal_days() -> u32 {
+    30
 }
 
 /// Who decides.

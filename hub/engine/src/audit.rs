@@ -175,7 +175,9 @@ impl<'a> Leaves<'a> {
                     .filter(|(_, heard)| !matches!(heard, Heard::Silent));
                 spoke.next().map(|(insurer, _)| insurer)
             }
-            Order::Reply { sender: doer, .. } | Order::Correct { insurer: doer, .. } => {
+            Order::Reply { sender: doer, .. }
+            | Order::Appeal { sender: doer, .. }
+            | Order::Correct { insurer: doer, .. } => {
                 let doer = self.audit.pseudonym(doer)?;
                 return Ok((Event::MessageWentOn, doer));
             }

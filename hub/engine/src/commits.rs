@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use takmil_domain::answer::State;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_store::{Batch, LoadedMessage};
 use tokio::sync::broadcast;

@@ -84,6 +84,7 @@ pub(crate) fn seen_by(answer: &Answer, insurer: &ParticipantId) -> Answer {
     let mut seen = answer.clone();
     seen.covers.retain(|cover| cover.insurer == *insurer);
     seen.notes.retain(|note| note.insurer == *insurer);
+    seen.appeals.retain(|appeal| appeal.insurer == *insurer);
     if let Some(decision) = &mut seen.decision {
         narrow(decision, insurer);
     }

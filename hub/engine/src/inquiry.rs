@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::date::{Calendar, Date, Period, When};
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::message::{Kind, Message, Relation};
@@ -130,7 +130,7 @@ struct Kept {
 
 impl Kept {
     fn is_taken_back(&self) -> bool {
-        self.found.answer.state == State::Cancelled
+        self.found.answer.state.is_taken_back()
     }
 
     /// Everything by which a later message may name it.

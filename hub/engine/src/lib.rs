@@ -38,12 +38,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::audit::{Leaf, Receipt, Signer, VerifierKey};
 use takmil_domain::clinical;
 use takmil_domain::code::Coded;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::{Attachment, Body, Cancel, Correlate, Head, Message, Relation};
 use takmil_domain::participant::{Delivery, InsurerDecision, Participant};
 use takmil_insurers::Transports;
@@ -67,7 +68,7 @@ pub use outage::Outage;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
 pub use submission::{Outcome, Refusal, Submission, Taken};
-pub use turn::{Correction, MESSAGE_SYSTEM, Sums};
+pub use turn::{Appealing, Correction, MESSAGE_SYSTEM, Sums};
 
 use owed::Owed;
 
@@ -388,7 +389,7 @@ impl Engine {
                         repeated: false,
                         receipt,
                     }),
-                    Done::Changed { .. } | Done::Differs(_) | Done::Nothing => {
+                    Done::Changed { .. } | Done::Refused(_) | Done::Differs(_) | Done::Nothing => {
                         Err(Refusal::Changed { earlier: answer.id })
                     }
                 }
@@ -398,6 +399,7 @@ impl Engine {
                 repeated: true,
                 receipt,
             }),
+            Done::Refused(problems) => Err(Refusal::Invalid(problems)),
             Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
     }
@@ -477,7 +479,6 @@ impl Engine {
         message: MessageId,
         question: Question,
     ) -> Result<Result<Taken, Refusal>, Error> {
-        self.inner.audit.know(&self.inner.store, &sender.id).await?;
         let order = Order::Reply {
             message,
             sender: sender.id.clone(),
@@ -485,6 +486,36 @@ impl Engine {
             text: question.reply,
             attachments: question.attachments,
         };
+        self.say(sender, message, order).await
+    }
+
+    /// Takes what the sender of a decided message says against an insurer's part in it, and puts the message before that
+    /// insurer again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the sender has sent no such message; else if the hub itself failed.
+    pub async fn appeal(
+        &self,
+        sender: &Participant,
+        message: MessageId,
+        appeal: Appealing,
+    ) -> Result<Result<Taken, Refusal>, Error> {
+        let order = Order::Appeal {
+            message,
+            sender: sender.id.clone(),
+            appeal: Box::new(appeal),
+        };
+        self.say(sender, message, order).await
+    }
+
+    /// Takes what the sender of a message says to it.
+    async fn say(
+        &self,
+        sender: &Participant,
+        message: MessageId,
+        order: Order,
+    ) -> Result<Result<Taken, Refusal>, Error> {
+        self.inner.audit.know(&self.inner.store, &sender.id).await?;
         let pending = self.lanes()?.add(message, &sender.id, order)?;
         let (done, receipt) = pending.done().await?;
         let taken = |answer, repeated| {
@@ -498,6 +529,7 @@ impl Engine {
             Done::Answered { answer, .. } => taken(answer, false),
             Done::Repeated(answer) | Done::Late { answer, .. } => taken(answer, true),
             Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
+            Done::Refused(problems) => Err(Refusal::Invalid(problems)),
             Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
     }
@@ -533,14 +565,16 @@ impl Engine {
                 repeated,
                 objects,
             } => Ok(DecisionReceipt {
-                under_review: objects && answer.state == State::Decided,
+                under_review: objects && answer.state.is_decided(),
                 answer,
                 repeated,
                 receipt,
             }),
-            Done::Repeated(_) | Done::Changed { .. } | Done::Differs(_) | Done::Nothing => {
-                Err(Error::NotFound)
-            }
+            Done::Repeated(_)
+            | Done::Changed { .. }
+            | Done::Refused(_)
+            | Done::Differs(_)
+            | Done::Nothing => Err(Error::NotFound),
         }
     }
 

@@ -88,6 +88,7 @@ documents! {
     Posting "posting"
     Cancellation "cancellation"
     Reply "reply"
+    Appeal "appeal"
     CorrectionPeriod "correction_period"
     Simulation "simulation"
 }

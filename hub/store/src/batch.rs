@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use takmil_domain::answer::State;
 use takmil_domain::clinical::Past;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::{Event, State};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
@@ -104,9 +104,13 @@ pub struct NewPast {
 pub struct MessageUpdate {
     /// Which.
     pub id: MessageId,
+    /// Its kind.
+    pub kind: Kind,
     /// The state it is in, as loaded in this turn.
     pub from: State,
-    /// The state it goes to: the same, or one that it may become.
+    /// What leads it on.
+    pub event: Event,
+    /// The state that this leads to.
     pub to: State,
     /// The number of this turn: one more than its last.
     pub turn: u32,

@@ -14,7 +14,7 @@ use crate::store::Store;
 const OPEN: [(&str, &str); 3] = [
     (
         "a message waits for a decision",
-        "select 1 from message where member = $1 and state in ('consulting', 'pended') limit 1",
+        "select 1 from message where member = $1 and state in ('consulting', 'pended', 'queried', 'appealed') limit 1",
     ),
     (
         "a reservation is open",

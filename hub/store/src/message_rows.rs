@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MemberId, MessageId, ParticipantId};
+use takmil_domain::life::{self, Event, State};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 
@@ -20,7 +20,7 @@ use crate::turn::Authorised;
 
 /// A deadline holds while somebody has still to speak.
 fn deadline(state: State, deadline: Option<Instant>) -> Option<Instant> {
-    deadline.filter(|_| matches!(state, State::Consulting | State::Pended))
+    deadline.filter(|_| state.is_waiting() || state == State::Appealed)
 }
 
 row! {
@@ -50,7 +50,13 @@ row! {
 }
 
 impl<'a> MessageRow<'a> {
-    pub(crate) fn of(messages: &'a [NewMessage]) -> Vec<Self> {
+    pub(crate) fn of(messages: &'a [NewMessage]) -> Result<Vec<Self>, StoreError> {
+        let begins = |new: &NewMessage| life::may(None, Event::Judged, new.state, new.kind);
+        if !messages.iter().all(begins) {
+            return Err(StoreError::Broken {
+                constraint: Constraint::MessageState,
+            });
+        }
         let row = |new: &'a NewMessage| MessageRow {
             id: new.id.into(),
             sender: &new.sender,
@@ -63,7 +69,7 @@ impl<'a> MessageRow<'a> {
             member: new.member.map(Id::from),
             digest: Bytes(new.digest),
         };
-        messages.iter().map(row).collect()
+        Ok(messages.iter().map(row).collect())
     }
 }
 
@@ -182,7 +188,14 @@ impl UpdateRow {
             let follows = last.is_none_or(|last| {
                 (last.state, last.turn) == (next.state_before, next.turn_before)
             });
-            if !follows || !(update.from == update.to || update.from.may_become(update.to)) {
+            let MessageUpdate {
+                from,
+                event,
+                to,
+                kind,
+                ..
+            } = *update;
+            if !follows || !life::may(Some(from), event, to, kind) {
                 return Err(StoreError::Broken {
                     constraint: Constraint::MessageState,
                 });

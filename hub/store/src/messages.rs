@@ -1,8 +1,8 @@
 //! Messages as they are asked for: where is it, what was sent, what was answered.
 
-use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
 

@@ -75,7 +75,7 @@ async fn write(
     let mut deltas = Deltas::of(&moves);
     let mut moved = Moved::of(&moves)?;
     let messages = &batch.messages;
-    put(to, &MessageRow::of(messages)).await?;
+    put(to, &MessageRow::of(messages)?).await?;
     put(to, &IdempotencyRow::of(messages, blind)).await?;
     put(to, &IdentifierRow::of(messages, blind)).await?;
     put(to, &PayerRow::of(messages)).await?;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::limit::{EntryKind, LimitKey, Standing};
 use takmil_domain::message::Kind;
 

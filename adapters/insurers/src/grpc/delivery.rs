@@ -2,7 +2,7 @@
 //! document.
 
 use serde::Deserialize;
-use takmil_domain::answer::{Answer, Letter, Note, Reply, State};
+use takmil_domain::answer::{Answer, Appeal, AppealOutcome, Letter, Note, Reply};
 use takmil_domain::bill::{Bill, BillClass, EncounterClass, Line};
 use takmil_domain::clinical::{Finding, Level, Severity};
 use takmil_domain::code::{Code, Coded};
@@ -10,6 +10,7 @@ use takmil_domain::date::Instant;
 use takmil_domain::decision::{DecidedBy, Decision, InsurerShare, LineShare, Remainder, Totals};
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::Identifier;
+use takmil_domain::life::State;
 use takmil_domain::message::{Attachment, Body, Correlate, Kind, Message, Relation};
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::participant::{Delivery, Purpose};
@@ -160,18 +161,37 @@ fn answer_of(answer: &Answer) -> v1::Answer {
         letter: answer.letter.as_ref().map(letter),
         findings: answer.findings.iter().map(finding).collect(),
         notes: answer.notes.iter().map(note).collect(),
+        appeals: answer.appeals.iter().map(appeal).collect(),
     }
 }
 
-fn note(note: &Note) -> v1::Note {
+fn attachment(own: &Attachment) -> v1::Attachment {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let attachment = |own: &Attachment| v1::Attachment {
+    v1::Attachment {
         media_type: text(&own.media_type),
         title: text(&own.title),
         bytes: own.bytes,
         sha256: text(&own.sha256),
         place: text(&own.place),
+    }
+}
+
+fn appeal(appeal: &Appeal) -> v1::Appeal {
+    let outcome = |own: &AppealOutcome| v1::AppealOutcome {
+        at: Some(moment(own.at)),
+        changed: own.changed,
     };
+    v1::Appeal {
+        reference: appeal.reference.clone(),
+        at: Some(moment(appeal.at)),
+        text: appeal.text.clone(),
+        lines: appeal.lines.clone(),
+        attachments: appeal.attachments.iter().map(attachment).collect(),
+        outcome: appeal.outcome.as_ref().map(outcome),
+    }
+}
+
+fn note(note: &Note) -> v1::Note {
     let reply = |reply: &Reply| v1::Reply {
         at: Some(moment(reply.at)),
         text: reply.text.clone(),
@@ -440,6 +460,11 @@ pub fn state(state: State) -> v1::AnswerState {
         State::Pended => v1::AnswerState::Pended,
         State::Decided => v1::AnswerState::Decided,
         State::Cancelled => v1::AnswerState::Cancelled,
+        State::Refused => v1::AnswerState::Refused,
+        State::Queried => v1::AnswerState::Queried,
+        State::Adjusted => v1::AnswerState::Adjusted,
+        State::Appealed => v1::AnswerState::Appealed,
+        State::Reversed => v1::AnswerState::Reversed,
     }
 }
 

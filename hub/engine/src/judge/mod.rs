@@ -5,16 +5,17 @@ mod insurers;
 
 use std::collections::HashMap;
 
-use takmil_domain::answer::{CoverAnswer, Letter, State};
+use takmil_domain::answer::{CoverAnswer, Letter};
 use takmil_domain::date::Date;
 use takmil_domain::decision::{DecidedBy, Decision, Totals};
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
-use takmil_domain::share::InsurerSays;
+use takmil_domain::share::{InsurerSays, Split};
 
 use bench::Bench;
 use insurers::{hear, pended, stand_in_need, undecided};
@@ -246,6 +247,10 @@ pub(crate) fn judge(
         (true, true) => State::Decided,
     };
     let settled = state == State::Decided;
+    let state = match settled && effect != Effect::None && is_refused(&split) {
+        true => State::Refused,
+        false => state,
+    };
     let holds = effect != Effect::None && (!settled || effect == Effect::Reserve);
     if effect != Effect::None {
         let until = if settled {
@@ -272,6 +277,16 @@ pub(crate) fn judge(
         valid_until: (holds && settled).then(|| matter.holds_until()),
     });
     Ok(judged)
+}
+
+/// Whether every insurer that there is refuses all of a bill.
+fn is_refused(split: &Split) -> bool {
+    let mut shares = split
+        .lines
+        .iter()
+        .flat_map(|line| &line.supplementary)
+        .peekable();
+    shares.peek().is_some() && shares.all(|share| share.refused.is_some())
 }
 
 /// Whether its sender says that a message is not meant to count (FHIR's words for it).
@@ -317,9 +332,9 @@ fn owed(basis: &Basis, state: State, waits: &[ParticipantId]) -> Vec<(Participan
             .any(|said| said.insurer == *insurer && said.stand_in);
         match state {
             State::Consulting => None,
-            State::Pended => waits.contains(insurer).then_some(Purpose::Review),
+            State::Pended | State::Queried => waits.contains(insurer).then_some(Purpose::Review),
             _ if stood_in => Some(Purpose::Review),
-            State::Cancelled => Some(Purpose::Cancelled),
+            State::Cancelled | State::Reversed => Some(Purpose::Cancelled),
             _ => Some(Purpose::Decided),
         }
     };

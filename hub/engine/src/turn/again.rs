@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use takmil_domain::answer::{Note, Reply, State};
+use takmil_domain::answer::{Note, Reply};
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::{self, Event, State};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::{Kind, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::InsurerSays;
-use takmil_store::{Leg, LoadedMessage, MessageUpdate, NewDecision, ReservationState};
+use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
 
-use super::{Bench, Done, Fresh, leg};
+use super::{Bench, Done, Fresh, Step, leg};
 use crate::basis::Basis;
 use crate::error::Error;
 use crate::judge::{Heard, Judged};
@@ -57,11 +58,16 @@ impl Bench<'_> {
         let spent = matches!(earlier.kind, Kind::Admission | Kind::Preauthorization)
             && !self.holdings.contains_key(&target)
             && !earlier.entries.is_empty();
-        if spent || !earlier.state.may_become(State::Cancelled) {
+        let leads = |to: &State| {
+            let (from, kind) = (Some(earlier.state), earlier.kind);
+            life::may(from, Event::TakenBack, *to, kind)
+        };
+        let to = [State::Cancelled, State::Reversed].into_iter().find(leads);
+        let Some(to) = to.filter(|_| !spent) else {
             return Ok(Reason::NotCancellable);
-        }
+        };
         let mut record = read_record(earlier)?;
-        let (from, turn) = (earlier.state, earlier.turn + 1);
+        let turn = earlier.turn + 1;
         let cause = Cause {
             message: target,
             turn,
@@ -72,7 +78,7 @@ impl Bench<'_> {
         for past in self.past.values_mut() {
             past.retain(|own| own.message != target);
         }
-        record.answer.state = State::Cancelled;
+        record.answer.state = to;
         record.answer.answered_at = self.now;
         record.answer.reasons.push(Reason::Cancelled);
         let insurers: BTreeSet<&ParticipantId> = record
@@ -87,18 +93,15 @@ impl Bench<'_> {
             .collect();
         self.owe(&record.answer, turn, record.claim, &owed);
         self.close_reservation(target, ReservationState::Released);
-        let legs = vec![leg(self.now, "cancelled", None, None)];
         let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
-        self.update(MessageUpdate {
-            id: target,
-            from,
-            to: State::Cancelled,
-            turn,
-            at: self.now,
+        let step = Step {
+            event: Event::TakenBack,
+            to,
             deadline: None,
             answer: Some(record),
-            legs,
-        });
+            legs: vec![leg(self.now, to.as_str(), None, None)],
+        };
+        self.step(target, step);
         Ok(Reason::Cancelled)
     }
 
@@ -143,23 +146,26 @@ impl Bench<'_> {
                 at: self.now,
             });
         }
-        if !matches!(from, State::Consulting | State::Pended) {
+        if from == State::Appealed
+            && let Some(done) = self.look_again(message, &canonical, &mut record, heard)?
+        {
+            return Ok(done);
+        }
+        if !from.is_waiting() {
             // What was decided stands: a member has left with the drugs. A different word opens a review by people.
             let objects = heard
                 .iter()
                 .any(|(insurer, heard)| differs(&record.basis, insurer, heard));
             let what = if objects { "objected" } else { "accepted" };
             let who = decision.map(|(insurer, _)| insurer.clone());
-            self.update(MessageUpdate {
-                id: message,
-                from,
+            let step = Step {
+                event: Event::HeardLate,
                 to: from,
-                turn,
-                at: self.now,
-                deadline: None,
+                deadline: running,
                 answer: None,
                 legs: vec![leg(self.now, what, who, None)],
-            });
+            };
+            self.step(message, step);
             return Ok(Done::Late {
                 answer: Arc::new(Spoken::new(record.answer)?),
                 repeated: false,
@@ -169,24 +175,16 @@ impl Bench<'_> {
         let cause = Cause { message, turn };
         let is_unmapped = !record.answer.unmapped.is_empty();
         let judged = self.judge(cause, &canonical, &mut record.basis, is_unmapped, heard)?;
-        let state = judged.state.unwrap_or(from);
-        record.answer.state = state;
         record.answer.answered_at = self.now;
         record.answer.reasons = judged.reasons;
         record.answer.decision = judged.decision;
         record.answer.letter = judged.letter;
-        let noted = heard.iter().filter_map(|(insurer, heard)| {
-            let (word, asks) = heard.word()?;
-            Some(Note {
-                insurer: insurer.clone(),
-                reference: word.reference.clone()?,
-                at: self.now,
-                text: word.note.clone()?,
-                asks,
-                reply: None,
-            })
-        });
-        record.answer.notes.extend(noted);
+        record.answer.notes.extend(self.notes_of(heard));
+        let state = match judged.state.unwrap_or(from) {
+            State::Pended if asks(&record) => State::Queried,
+            state => state,
+        };
+        record.answer.state = state;
         let reminder = self.reminder(&record.answer, &record.basis, running);
         // Who asks something has it again with the reply, and who said "later" once more has it already.
         let has_it = |insurer: &ParticipantId| {
@@ -198,7 +196,7 @@ impl Bench<'_> {
             })
         };
         let is_new = |(insurer, purpose): &&(ParticipantId, Purpose)| {
-            *purpose != Purpose::Review || state != State::Pended || !has_it(insurer)
+            *purpose != Purpose::Review || !state.is_waiting() || !has_it(insurer)
         };
         let owed: Vec<_> = judged.owed.iter().filter(is_new).cloned().collect();
         self.owe(&record.answer, turn, record.claim, &owed);
@@ -214,20 +212,34 @@ impl Bench<'_> {
             .collect();
         legs.push(leg(self.now, state.as_str(), None, None));
         let record = answer.record(&record.basis, record.claim)?;
-        self.update(MessageUpdate {
-            id: message,
-            from,
+        let step = Step {
+            event: Event::Heard,
             to: state,
-            turn,
-            at: self.now,
             deadline: reminder,
             answer: Some(record),
             legs,
-        });
+        };
+        self.step(message, step);
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
         })
+    }
+
+    /// What was heard in words.
+    pub(super) fn notes_of(&self, heard: &[(ParticipantId, Heard)]) -> Vec<Note> {
+        let noted = heard.iter().filter_map(|(insurer, heard)| {
+            let (word, asks) = heard.word()?;
+            Some(Note {
+                insurer: insurer.clone(),
+                reference: word.reference.clone()?,
+                at: self.now,
+                text: word.note.clone()?,
+                asks,
+                reply: None,
+            })
+        });
+        noted.collect()
     }
 
     /// Insurers have had their time: who was asked and did not answer was cut off with the hub itself and counts as
@@ -249,7 +261,7 @@ impl Bench<'_> {
                     .collect();
                 self.hear(message, &heard, None)
             }
-            State::Pended if is_over => self.remind(message),
+            State::Pended | State::Appealed if is_over => self.remind(message),
             _ => Ok(Done::Nothing),
         }
     }
@@ -258,7 +270,7 @@ impl Bench<'_> {
         let Some(loaded) = self.loaded.get(&message) else {
             return Ok(Done::Nothing);
         };
-        let (mut record, turn) = (read_record(loaded)?, loaded.turn + 1);
+        let mut record = read_record(loaded)?;
         let waiting = self.waiting(&record.answer, &record.basis);
         if !record.answer.reasons.contains(&Reason::InsurerReminded) {
             record.answer.reasons.push(Reason::InsurerReminded);
@@ -272,7 +284,7 @@ impl Bench<'_> {
             .into_iter()
             .map(|insurer| (insurer, Purpose::Review))
             .collect();
-        self.go_on_waiting(message, turn, record, &owed, legs)
+        self.go_on_waiting(message, Event::Reminded, record, &owed, legs)
     }
 
     /// Takes a reply to an insurer's question, and puts the message before the insurer again.
@@ -287,7 +299,7 @@ impl Bench<'_> {
         let Some(loaded) = loaded.filter(|loaded| loaded.sender == *sender) else {
             return Ok(Done::Nothing);
         };
-        let (mut record, state, turn) = (read_record(loaded)?, loaded.state, loaded.turn + 1);
+        let (mut record, state) = (read_record(loaded)?, loaded.state);
         let mut notes = record.answer.notes.iter_mut();
         let Some(note) = notes.find(|note| note.asks && note.reference == reference) else {
             return Ok(Done::Nothing);
@@ -299,7 +311,7 @@ impl Bench<'_> {
                 false => Done::Changed { earlier: message },
             });
         }
-        if state != State::Pended {
+        if !matches!(state, State::Queried | State::Appealed) {
             // The insurer has decided without it.
             return Ok(Done::Late {
                 answer: Arc::new(Spoken::new(record.answer)?),
@@ -315,14 +327,18 @@ impl Bench<'_> {
             reasons.retain(|reason| *reason != Reason::InsurerAsked);
         }
         let legs = vec![leg(self.now, "replied", Some(sender.clone()), None)];
-        self.go_on_waiting(message, turn, record, &[(insurer, Purpose::Review)], legs)
+        let owed = [(insurer, Purpose::Review)];
+        if state == State::Queried && !asks(&record) {
+            record.answer.state = State::Pended;
+        }
+        self.go_on_waiting(message, Event::Replied, record, &owed, legs)
     }
 
-    /// A pended message goes on waiting, with another answer.
-    fn go_on_waiting(
+    /// A message goes on waiting for insurers, with another answer.
+    pub(super) fn go_on_waiting(
         &mut self,
         message: MessageId,
-        turn: u32,
+        event: Event,
         record: Record,
         owed: &[(ParticipantId, Purpose)],
         legs: Vec<Leg>,
@@ -332,21 +348,19 @@ impl Bench<'_> {
             basis,
             claim,
         } = record;
+        let turn = self.loaded.get(&message).map_or(1, |own| own.turn + 1);
         self.owe(&answer, turn, claim, owed);
-        let reminder = self.reminder(&answer, &basis, None);
+        let deadline = self.reminder(&answer, &basis, None);
+        let to = answer.state;
         let answer = Arc::new(Spoken::new(answer)?);
-        let record = answer.record(&basis, claim)?;
-        let state = State::Pended;
-        self.update(MessageUpdate {
-            id: message,
-            from: state,
-            to: state,
-            turn,
-            at: self.now,
-            deadline: reminder,
-            answer: Some(record),
+        let step = Step {
+            event,
+            to,
+            deadline,
+            answer: Some(answer.record(&basis, claim)?),
             legs,
-        });
+        };
+        self.step(message, step);
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
@@ -368,16 +382,14 @@ impl Bench<'_> {
         let (state, turn, running) = (loaded.state, loaded.turn + 1, loaded.deadline);
         self.give_back(message, Cause { message, turn })?;
         self.close_reservation(message, ReservationState::Expired);
-        self.update(MessageUpdate {
-            id: message,
-            from: state,
+        let step = Step {
+            event: Event::Expired,
             to: state,
-            turn,
-            at: self.now,
             deadline: running,
             answer: None,
             legs: vec![leg(self.now, "expired", None, None)],
-        });
+        };
+        self.step(message, step);
         Ok(Done::Nothing)
     }
 
@@ -457,8 +469,18 @@ pub(super) fn read_back(message: &LoadedMessage) -> Result<(Message, Record), Er
 }
 
 /// The record of a stored message.
-fn read_record(message: &LoadedMessage) -> Result<Record, Error> {
+pub(super) fn read_record(message: &LoadedMessage) -> Result<Record, Error> {
     serde_json::from_str(&message.answer).map_err(|_| Error::Unreadable {
         message: message.id,
     })
+}
+
+/// Whether a question of an insurer that has still to decide waits for the sender's reply.
+pub(super) fn asks(record: &Record) -> bool {
+    let said = |insurer: &ParticipantId| {
+        let mut said = record.basis.said.iter();
+        said.any(|said| said.insurer == *insurer)
+    };
+    let mut notes = record.answer.notes.iter();
+    notes.any(|note| note.is_open() && !said(&note.insurer))
 }

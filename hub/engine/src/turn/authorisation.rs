@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::bill::Line;
 use takmil_domain::code::Code;
 use takmil_domain::decision::{Figure, LineShare, TraceEntry};
@@ -126,7 +126,7 @@ impl Bench<'_> {
     /// Whether this turn has taken a message back.
     fn is_taken_back(&self, message: MessageId) -> bool {
         let loaded = self.loaded.get(&message);
-        loaded.is_some_and(|loaded| loaded.state == State::Cancelled)
+        loaded.is_some_and(|loaded| loaded.state.is_taken_back())
     }
 
     /// What a decided pre-authorisation lets later claims bill, line by line.
@@ -247,7 +247,7 @@ fn capped(line: &LineShare, insurer: &ParticipantId) -> Option<Quantity> {
 }
 
 fn is_decided(answer: &Answer) -> bool {
-    answer.state == State::Decided
+    answer.state.is_decided()
 }
 
 /// How many of a line an insurer has authorised, where it has said another number than what was asked for.

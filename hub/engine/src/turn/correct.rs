@@ -5,19 +5,19 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use takmil_domain::answer::State;
 use takmil_domain::date::Date;
 use takmil_domain::decision::Decision;
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::{self, Event, State};
 use takmil_domain::limit::{EntryKind, LimitKey, LimitNeed};
-use takmil_domain::message::{Kind, Message};
+use takmil_domain::message::Message;
 use takmil_domain::money::Amount;
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
-use takmil_store::{KnownMember, LoadedMessage, MessageUpdate};
+use takmil_store::{KnownMember, LoadedMessage};
 
 use super::again::{read_back, used_of_limits};
-use super::{Bench, Done, leg};
+use super::{Bench, Done, Step, leg};
 use crate::basis::Basis;
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -106,7 +106,12 @@ fn today(
 
 /// Whether a message is one whose decision can be corrected.
 fn is_settled(loaded: &LoadedMessage) -> bool {
-    loaded.state == State::Decided && matches!(loaded.kind, Kind::Claim | Kind::Dispense)
+    life::may(
+        Some(loaded.state),
+        Event::Corrected,
+        State::Adjusted,
+        loaded.kind,
+    )
 }
 
 /// The remainders that a message may touch when it is judged again.
@@ -152,7 +157,7 @@ impl Bench<'_> {
         self.take_off(used, cause)?;
         let is_unmapped = !record.answer.unmapped.is_empty();
         let judged = self.judge(cause, &message, &mut basis, is_unmapped, &[])?;
-        let is_settled = judged.state == Some(State::Decided);
+        let is_settled = judged.state.is_some_and(State::is_decided);
         let after = judged
             .decision
             .filter(|after| is_settled && !pays_the_same(&before, after));
@@ -173,6 +178,7 @@ impl Bench<'_> {
                 Some(_) => Done::Nothing,
             });
         }
+        record.answer.state = State::Adjusted;
         record.answer.decision = Some(after);
         record.answer.covers = judged.covers;
         record.answer.answered_at = self.now;
@@ -189,16 +195,14 @@ impl Bench<'_> {
         owed.dedup();
         self.owe(&record.answer, turn, record.claim, &owed);
         let answer = Arc::new(Spoken::new(record.answer)?);
-        self.update(MessageUpdate {
-            id,
-            from: State::Decided,
-            to: State::Decided,
-            turn,
-            at: self.now,
+        let step = Step {
+            event: Event::Corrected,
+            to: State::Adjusted,
             deadline: None,
             answer: Some(answer.record(&basis, record.claim)?),
             legs: vec![leg(self.now, "corrected", None, None)],
-        });
+        };
+        self.step(id, step);
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
@@ -220,7 +224,7 @@ impl Bench<'_> {
 }
 
 /// Whether everybody pays the same of every line.
-fn pays_the_same(one: &Decision, other: &Decision) -> bool {
+pub(super) fn pays_the_same(one: &Decision, other: &Decision) -> bool {
     let paid = |decision: &Decision| -> Vec<_> {
         let lines = decision.lines.iter();
         lines

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use takmil_domain::answer::State;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
 use takmil_domain::limit::LimitKey;
@@ -175,7 +174,7 @@ async fn load_named(
     for ((at, relation), found) in places.into_iter().zip(turn.find_messages(&wanted).await?) {
         let earlier = found
             .into_iter()
-            .find(|found| found.state != State::Cancelled && fits(relation, found.kind));
+            .find(|found| !found.state.is_taken_back() && fits(relation, found.kind));
         if let (Some(own), Some(earlier)) = (named.get_mut(at), earlier) {
             own.push((relation, earlier.id));
         }

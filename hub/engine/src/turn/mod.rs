@@ -4,6 +4,7 @@
 //! nothing of any is kept, and the lane does each in a turn of its own.
 
 mod again;
+mod appeal;
 mod authorisation;
 mod clinical;
 mod correct;
@@ -18,9 +19,11 @@ use takmil_domain::audit::Receipt;
 use takmil_domain::clinical::Past;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::{Event, State};
 use takmil_domain::limit::EntryKind;
 use takmil_domain::message::{Attachment, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
+use takmil_domain::problem::Problem;
 use takmil_domain::reason::Reason;
 use takmil_store::{
     Batch, Entry, KeptAuthorisation, KeptPast, KnownMember, Leg, LoadedMessage, MessageUpdate,
@@ -38,6 +41,7 @@ use crate::ledger::{Cause, Ledger};
 use crate::normalise::Unmapped;
 use crate::record::Spoken;
 
+pub use appeal::Appealing;
 pub use correct::{Correction, Sums};
 pub use takmil_formats::MESSAGE_SYSTEM;
 
@@ -63,6 +67,12 @@ pub(crate) enum Order {
         reference: String,
         text: String,
         attachments: Vec<Attachment>,
+    },
+    /// Take what the sender of a decided message says against an insurer's part in it.
+    Appeal {
+        message: MessageId,
+        sender: ParticipantId,
+        appeal: Box<Appealing>,
     },
     /// Give back what a message has set aside: its time ran out.
     Expire { message: MessageId },
@@ -114,6 +124,8 @@ pub(crate) enum Done {
         repeated: bool,
         objects: bool,
     },
+    /// It cannot be done, and this is why.
+    Refused(Vec<Problem>),
     /// It would come out otherwise by what is known today. Nothing of that is kept.
     Differs(Box<Correction>),
     /// There is nothing (left) to do, or nothing such for the one who asks.
@@ -163,6 +175,16 @@ pub(crate) async fn rehearse(inner: &Inner, orders: &[Order]) -> Result<Vec<Done
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
 type Given = (MessageId, [u8; 32], Arc<Spoken>);
 
+/// What a turn makes of a message that was there before.
+struct Step {
+    event: Event,
+    to: State,
+    deadline: Option<Instant>,
+    /// The new answer, as it is kept; `None` where it stays.
+    answer: Option<String>,
+    legs: Vec<Leg>,
+}
+
 /// Everything that a turn works on.
 struct Bench<'a> {
     inner: &'a Inner,
@@ -194,6 +216,7 @@ impl Order {
             Order::Hear { message, .. }
             | Order::Overdue { message }
             | Order::Reply { message, .. }
+            | Order::Appeal { message, .. }
             | Order::Correct { message, .. }
             | Order::Expire { message } => Some(*message),
         }
@@ -232,6 +255,11 @@ impl Bench<'_> {
                 };
                 self.reply(*message, sender, reference, reply)
             }
+            Order::Appeal {
+                message,
+                sender,
+                appeal,
+            } => self.appeal(*message, sender, appeal),
             Order::Expire { message } => self.expire(*message),
             Order::Correct {
                 message,
@@ -347,15 +375,28 @@ impl Bench<'_> {
         }
     }
 
-    pub(super) fn update(&mut self, update: MessageUpdate) {
-        // Later orders of this batch go on from here.
-        if let Some(loaded) = self.loaded.get_mut(&update.id) {
-            loaded.state = update.to;
-            loaded.turn = update.turn;
-            loaded.deadline = update.deadline;
-            if let Some(answer) = &update.answer {
-                loaded.answer.clone_from(answer);
-            }
+    /// Leads a message on. Later orders of this batch go on from there.
+    pub(super) fn step(&mut self, id: MessageId, step: Step) {
+        let Some(loaded) = self.loaded.get_mut(&id) else {
+            return;
+        };
+        let update = MessageUpdate {
+            id,
+            kind: loaded.kind,
+            from: loaded.state,
+            event: step.event,
+            to: step.to,
+            turn: loaded.turn + 1,
+            at: self.now,
+            deadline: step.deadline,
+            answer: step.answer,
+            legs: step.legs,
+        };
+        loaded.state = update.to;
+        loaded.turn = update.turn;
+        loaded.deadline = update.deadline;
+        if let Some(answer) = &update.answer {
+            loaded.answer.clone_from(answer);
         }
         self.batch.updates.push(update);
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use takmil_domain::answer::{Answer, Note, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::clinical::Finding;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::{Body, Relation};
 use takmil_domain::reason::Reason;
 use takmil_store::{Leg, NewMessage, UnmappedCode};
@@ -173,6 +174,7 @@ impl Bench<'_> {
             decision: judged.decision.clone(),
             findings,
             notes: Vec::new(),
+            appeals: Vec::new(),
             letter: judged.letter.clone(),
             unmapped: fresh.unmapped.iter().map(|gap| gap.place.clone()).collect(),
         }
@@ -204,16 +206,22 @@ impl Bench<'_> {
             .plus_ms(longest.saturating_add(self.inner.config.consult_grace_ms))
     }
 
-    /// When insurers are to be reminded of what waits for them; the time that runs already stands. While a question to
-    /// the provider is open, none runs.
+    /// When insurers are to be reminded of what waits for them; the time that runs already stands. While the provider
+    /// is asked something, none runs.
     pub(super) fn reminder(
         &self,
         answer: &Answer,
         basis: &Basis,
         running: Option<Instant>,
     ) -> Option<Instant> {
-        if answer.state != State::Pended || answer.notes.iter().any(Note::is_open) {
-            return None;
+        let asked = |by: &ParticipantId| {
+            let mut notes = answer.notes.iter();
+            notes.any(|note| note.is_open() && note.insurer == *by)
+        };
+        match answer.state {
+            State::Pended => {}
+            State::Appealed if !asked(&answer.open_appeal()?.insurer) => {}
+            _ => return None,
         }
         let running = running.filter(|at| *at > self.now);
         let waiting = self.waiting(answer, basis);
@@ -222,8 +230,11 @@ impl Bench<'_> {
         running.or_else(|| Some(self.now.plus_ms(u64::from(hours?) * 3_600_000)))
     }
 
-    /// The insurers for whose decision a pended message waits.
+    /// The insurers for whose word a message waits.
     pub(super) fn waiting(&self, answer: &Answer, basis: &Basis) -> Vec<ParticipantId> {
+        if let Some(appeal) = answer.open_appeal() {
+            return vec![appeal.insurer.clone()];
+        }
         let lines = answer.decision.iter().flat_map(|own| &own.lines);
         let shares = lines.flat_map(|line| &line.supplementary);
         let concerned = shares.filter(|share| {

@@ -1,8 +1,9 @@
 //! Facts that come late: listed, agreed to, and written as reversals and new decisions.
 
 use serde_json::{Value, json};
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::date::Date;
+use takmil_domain::life::State;
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
 use takmil_engine::{Corrected, Correction};
@@ -74,7 +75,7 @@ async fn a_retroactive_plan_changes_nothing_until_its_corrections_are_agreed_to(
     rig.assert_ledger_is_sound().await;
     let way = rig.engine.way(&Scope::Hub, cut.id).await.unwrap();
     let answer = way.turns.last().unwrap().answer.clone().unwrap();
-    assert_eq!((answer.state, paid(&answer)), (State::Decided, 90));
+    assert_eq!((answer.state, paid(&answer)), (State::Adjusted, 90));
     assert!(answer.reasons.contains(&Reason::Corrected));
     assert_eq!(way.deliveries.last().unwrap().purpose, Purpose::Decided);
     let derived = takmil_engine::derive(rig.engine.store(), cut.id)
@@ -120,6 +121,6 @@ async fn what_has_gone_on_since_it_was_listed_stays() {
         }
     );
     let way = rig.engine.way(&Scope::Hub, one.id).await.unwrap();
-    assert_eq!(way.envelope.state, State::Cancelled);
+    assert_eq!(way.envelope.state, State::Reversed);
     rig.assert_ledger_is_sound().await;
 }

@@ -1,7 +1,7 @@
 //! A provider asks about its requests for leave: by number, by its own identifiers, by member, provider and days.
 
 use serde_json::{Value, json};
-use takmil_domain::answer::State;
+use takmil_domain::life::State;
 use takmil_domain::message::{Kind, Message};
 use takmil_engine::RequestsFound;
 use takmil_store::{MessageFilter, Scope};

@@ -1,7 +1,7 @@
 //! Limits: reserved, used, given back, never spent twice.
 
 use serde_json::json;
-use takmil_domain::answer::State;
+use takmil_domain::life::State;
 use takmil_domain::reason::Reason;
 use takmil_engine::Refusal;
 
@@ -200,7 +200,7 @@ async fn what_is_taken_back_is_free_again() {
         .way(&takmil_store::Scope::Hub, claim.id)
         .await
         .unwrap();
-    assert_eq!(way.envelope.state, State::Cancelled);
+    assert_eq!(way.envelope.state, State::Reversed);
     rig.assert_ledger_is_sound().await;
 }
 

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod appeals;
 mod audit;
 mod clinical;
 mod consulting;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::date::Date;
 use takmil_domain::ids::MessageId;
+use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{DecidedLine, InsurerDecision, InsurerVerdict, Purpose};
 use takmil_domain::reason::Reason;
@@ -177,7 +178,7 @@ async fn a_question_stops_the_clock_and_its_reply_puts_the_request_before_the_in
         ..decision(asked.id, "Q-1", InsurerVerdict::Ask)
     };
     let put = engine.decide(&insurer, question).await.unwrap();
-    assert_eq!(put.answer.state, State::Pended);
+    assert_eq!(put.answer.state, State::Queried);
     assert!(put.answer.reasons.contains(&Reason::InsurerAsked));
     assert!(put.answer.notes[0].is_open());
     assert_eq!(deadline().await, None);

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Setup, Simulator, Wire};
-use takmil_domain::answer::State;
 use takmil_domain::audit::{Algorithm, KeyName, Signer};
 use takmil_domain::clinical;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Participant, Purpose};
 use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Spoken, Submission, Taken};

@@ -1,7 +1,7 @@
 //! How a message stands at the hub: its answer, and what it owes to insurers.
 
 use std::collections::HashSet;
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::decision::DecidedBy;
 use takmil_domain::ids::MessageId;
 use takmil_domain::message::Kind;
@@ -67,8 +67,8 @@ impl Standing {
 /// Who decided, or how far it has come where nobody has.
 pub(super) fn who(answer: &Answer) -> &'static str {
     let decided_by = answer.decision.as_ref().map(|decision| decision.decided_by);
-    match answer.state {
-        State::Decided => decided_by.unwrap_or(DecidedBy::Hub).as_str(),
-        open => open.as_str(),
+    match answer.state.is_decided() {
+        true => decided_by.unwrap_or(DecidedBy::Hub).as_str(),
+        false => answer.state.as_str(),
     }
 }

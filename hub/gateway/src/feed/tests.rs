@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use takmil_domain::answer::State as MessageState;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::MessageId;
+use takmil_domain::life::State as MessageState;
 use takmil_domain::message::Kind;
 
 fn id(text: &str) -> ParticipantId {

@@ -125,7 +125,7 @@ async fn an_insurer_asks_and_the_provider_replies() {
         .send(Method::POST, "/v1/decisions", &insurer, &question)
         .await
         .ok();
-    assert_eq!(receipt["state"], json!("pended"), "{receipt}");
+    assert_eq!(receipt["state"], json!("queried"), "{receipt}");
     let shown = way().await;
     assert_eq!(shown["answer"]["notes"][0]["text"], json!("Which side?"));
     assert_eq!(

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use takmil_domain::answer::State;
 use takmil_domain::code::Code;
 use takmil_domain::date::Date;
 use takmil_domain::ids::{MemberId, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Quantity};
 
 use super::Turn;
@@ -88,7 +88,7 @@ impl Turn {
              from batch
              join authorisation_use u on u.member = batch.member and u.number = batch.number
              join message m on m.id = u.message
-             where m.state <> 'cancelled'
+             where m.state not in ('cancelled', 'reversed')
              order by u.message, u.line"
         );
         let numbers: BTreeSet<_> = numbers.iter().collect();
@@ -154,7 +154,7 @@ fn authorised(row: &Row) -> Result<KeptAuthorisation, StoreError> {
     };
     Ok(KeptAuthorisation {
         line,
-        cancelled: row.named::<State>("state")? == State::Cancelled,
+        cancelled: row.named::<State>("state")?.is_taken_back(),
         uses: Vec::new(),
     })
 }

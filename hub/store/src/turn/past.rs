@@ -37,7 +37,7 @@ impl Turn {
              from batch
              join message_identifier i on i.digest = batch.digest
              join message on message.id = i.message
-             where message.member = batch.member and message.state <> 'cancelled'
+             where message.member = batch.member and message.state not in ('cancelled', 'reversed')
              order by batch.place, message.id desc"
         );
         let blind = self.keys.blind();
@@ -69,7 +69,7 @@ impl Turn {
              from batch
              join past p on p.member = batch.member
              join message on message.id = p.message
-             where p.until >= batch.day and message.state <> 'cancelled'
+             where p.until >= batch.day and message.state not in ('cancelled', 'reversed')
              order by batch.place, p.message"
         );
         let row = |(member, _, day): &(MemberId, OwnerKey, Date)| (Id::from(*member), *day);

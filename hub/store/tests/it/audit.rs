@@ -111,8 +111,8 @@ async fn a_leaf_is_written_with_its_message_or_not_at_all(on: Backend) {
     let at = Instant(NOW.0 + 2_000_000);
     let mut silent = update(
         message,
-        takmil_domain::answer::State::Decided,
-        takmil_domain::answer::State::Decided,
+        takmil_domain::life::State::Decided,
+        takmil_domain::life::State::Decided,
         2,
     );
     silent.at = at;

@@ -1,7 +1,7 @@
 //! What a sender asks the hub about its own messages.
 
-use takmil_domain::answer::State;
 use takmil_domain::ids::{Identifier, MessageId};
+use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_store::{Batch, Exchange, NewMessage};
 
@@ -43,7 +43,7 @@ async fn a_sender_finds_its_messages_by_its_identifiers_with_their_last_answers(
     let (first, second) = (claim(&house, "clinic", "1"), claim(&house, "clinic", "2"));
     let ids = [first.id, second.id];
     write(&house, vec![first, second]).await;
-    let mut later = update(ids[0], State::Decided, State::Cancelled, 2);
+    let mut later = update(ids[0], State::Decided, State::Reversed, 2);
     later.answer = Some("{\"the\":\"last\"}".to_owned());
     let batch = Batch {
         updates: vec![later],

@@ -1,8 +1,8 @@
 //! History as rehearsals read it: what was decided and used limits up, page by page, and what was used before.
 
-use takmil_domain::answer::State;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::MessageId;
+use takmil_domain::life::State;
 use takmil_domain::limit::EntryKind;
 use takmil_domain::message::Kind;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};

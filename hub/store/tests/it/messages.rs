@@ -1,8 +1,8 @@
 //! Messages: taken once, whole or not at all, found again as they were.
 
-use takmil_domain::answer::State;
 use takmil_domain::code::Code;
 use takmil_domain::ids::Identifier;
+use takmil_domain::life::State;
 use takmil_domain::limit::EntryKind;
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
@@ -194,7 +194,7 @@ async fn a_message_goes_on_only_from_where_it_is(on: Backend) {
         ),
         (
             "no such step",
-            update(message, State::Consulting, State::Cancelled, 2),
+            update(message, State::Consulting, State::Adjusted, 2),
         ),
         (
             "no such message",
@@ -207,11 +207,11 @@ async fn a_message_goes_on_only_from_where_it_is(on: Backend) {
         assert_eq!(broken(error), expected, "{why}");
     }
     // Several steps in one batch follow each other; an answer that stays is not repeated.
-    let mut stays = update(message, State::Consulting, State::Consulting, 2);
+    let mut stays = update(message, State::Pended, State::Pended, 3);
     stays.answer = None;
     let steps = vec![
+        update(message, State::Consulting, State::Pended, 2),
         stays,
-        update(message, State::Consulting, State::Pended, 3),
         update(message, State::Pended, State::Decided, 4),
     ];
     house.write(&go(steps)).await.unwrap();
@@ -219,7 +219,7 @@ async fn a_message_goes_on_only_from_where_it_is(on: Backend) {
     assert_eq!((way.envelope.state, way.envelope.turn), (State::Decided, 4));
     let numbers: Vec<_> = way.turns.iter().map(|turn| turn.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
-    assert_eq!(way.turns[1].answer, None);
+    assert_eq!(way.turns[2].answer, None);
     assert_eq!(
         house.store.answer(&Scope::Hub, message).await.unwrap(),
         "{\"turn\":4}"
@@ -445,18 +445,9 @@ async fn authorised_lines_are_found_by_member_and_number(on: Backend) {
         ..Batch::default()
     };
     house.write(&batch).await.unwrap();
-    let cancelled = MessageUpdate {
-        id: bills[1].id,
-        from: bills[1].state,
-        to: State::Cancelled,
-        turn: 2,
-        at: NOW,
-        deadline: None,
-        answer: None,
-        legs: Vec::new(),
-    };
+    let reversed = update(bills[1].id, bills[1].state, State::Reversed, 2);
     let batch = Batch {
-        updates: vec![cancelled],
+        updates: vec![reversed],
         ..Batch::default()
     };
     house.write(&batch).await.unwrap();

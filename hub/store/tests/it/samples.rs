@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use takmil_domain::answer::State;
 use takmil_domain::coverage::{EnrolledMember, Enrolment};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{
     AccountId, DeliveryId, Identifier, LimitCode, MemberId, MessageId, ParticipantId, PlanId,
 };
+use takmil_domain::life::{self, Event, State};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Participant, Purpose, Role};
@@ -286,9 +286,12 @@ pub(crate) fn leg(what: &'static str, who: Option<&str>) -> Leg {
 }
 
 pub(crate) fn update(message: MessageId, from: State, to: State, turn: u32) -> MessageUpdate {
+    let leads = |event: &&Event| life::may(Some(from), **event, to, Kind::Claim);
     MessageUpdate {
         id: message,
+        kind: Kind::Claim,
         from,
+        event: *Event::ALL.iter().find(leads).unwrap_or(&Event::Heard),
         to,
         turn,
         at: NOW.plus_ms(1_000),

@@ -5,9 +5,9 @@
 //! `over-…` categories, deductible, copay and coinsurance say how an insurer came to its share, and
 //! `subsidy` is part of the base share: none of those adds to the sum.
 
-use takmil_domain::answer::State;
 use takmil_domain::bill::Line;
 use takmil_domain::decision::{Decision, InsurerShare, LineShare, Totals, TraceEntry};
+use takmil_domain::life::State;
 use takmil_domain::money::Amount;
 use takmil_domain::reason::Reason;
 
@@ -342,13 +342,13 @@ fn review_code(line: &LineShare, state: State) -> Option<&'static str> {
     if line.supplementary.is_empty() {
         return None;
     }
-    if state == State::Cancelled {
+    if state.is_taken_back() {
         return Some(CANCELLED);
     }
     if open.peek().is_none() {
         return Some("A3");
     }
-    let waits = matches!(state, State::Consulting | State::Pended);
+    let waits = state.is_waiting();
     if waits || open.any(|share| share.pended) {
         return Some("A4");
     }

@@ -3,8 +3,9 @@
 //! A line that insurers refuse is decided like any other: it says so in the reason of their adjudication.
 //! `error` is for a message on which nothing could be decided, and then, as R4 wants it, nothing else is told.
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::bill::{Bill, BillClass};
+use takmil_domain::life::State;
 use takmil_domain::message::{Kind, Message, Supporting};
 use takmil_domain::reason::Reason;
 
@@ -89,17 +90,20 @@ fn outcome(answer: &Answer) -> &'static str {
     let mut lines = answer.decision.iter().flat_map(|decision| &decision.lines);
     let refuses = |reason: &Reason| reason.refuses();
     match answer.state {
-        State::Consulting | State::Pended => "queued",
+        state if state.is_waiting() => "queued",
         State::Recorded if answer.decision.is_none() && answer.reasons.iter().any(refuses) => {
             "error"
         }
         State::Decided if answer.kind == Kind::Cancel && answer.reasons.iter().any(refuses) => {
             "error"
         }
-        State::Decided if lines.any(|line| line.supplementary.iter().any(|share| share.pended)) => {
+        state
+            if state.is_decided()
+                && lines.any(|line| line.supplementary.iter().any(|share| share.pended)) =>
+        {
             "partial"
         }
-        State::Recorded | State::Decided | State::Cancelled => "complete",
+        _ => "complete",
     }
 }
 
@@ -164,7 +168,7 @@ fn leave(message: &Message, answer: &Answer) -> Option<(String, Node<'static>)> 
     let decision = answer.decision.as_ref()?;
     let shares = decision.lines.iter().flat_map(|line| &line.supplementary);
     let is_given = shares.into_iter().any(|share| share.refused.is_none());
-    if answer.state != State::Decided || !is_asking_leave(message) || !is_given {
+    if !answer.state.is_decided() || !is_asking_leave(message) || !is_given {
         return None;
     }
     let letter = answer.letter.as_ref();

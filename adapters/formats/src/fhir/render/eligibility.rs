@@ -4,9 +4,10 @@
 //! what the cover would pay; remainders that they touch, with what is used of each. Where no cover is in
 //! force the outcome is an error, with the reason.
 
-use takmil_domain::answer::{Answer, CoverAnswer, State};
+use takmil_domain::answer::{Answer, CoverAnswer};
 use takmil_domain::date::Period;
 use takmil_domain::decision::{Decision, InsurerShare, LineShare, Remainder};
+use takmil_domain::life::State;
 use takmil_domain::message::{Eligibility, Message};
 use takmil_domain::money::Amount;
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
@@ -54,7 +55,7 @@ pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node<'st
     let money = head::money(answered);
     let errors = errors(answer);
     let outcome = match (answer.state, errors.is_empty()) {
-        (State::Consulting | State::Pended, _) => "queued",
+        (state, _) if state.is_waiting() => "queued",
         (_, false) => "error",
         (_, true) => "complete",
     };
@@ -88,7 +89,7 @@ pub(super) fn response(answered: &Answered<'_>, asked: &Eligibility) -> Node<'st
 
 /// Why there is no cover in force; nothing where there is one, or where that is not settled.
 fn errors(answer: &Answer) -> Vec<Reason> {
-    let is_settled = matches!(answer.state, State::Recorded | State::Decided);
+    let is_settled = answer.state == State::Recorded || answer.state.is_decided();
     if !is_settled || answer.covers.iter().any(|cover| cover.active) {
         return Vec::new();
     }

@@ -1,8 +1,9 @@
 //! What a ClaimResponse and a CoverageEligibilityResponse have in common: whose they are, what they answer,
 //! how far it has come.
 
-use takmil_domain::answer::{Answer, State};
+use takmil_domain::answer::Answer;
 use takmil_domain::clinical::{Finding, Level};
+use takmil_domain::life::State;
 use takmil_domain::message::{Head, Message};
 use takmil_domain::money::Currency;
 use takmil_domain::party::Party;
@@ -28,7 +29,7 @@ pub(super) fn opened(kind: &'static str, answer: &Answer) -> Object {
             .put("url", DECIDED_BY)
             .put("valueCode", decision.decided_by.as_str())
     });
-    let cancelled = answer.state == State::Cancelled;
+    let cancelled = answer.state.is_taken_back();
     Object::resource(kind)
         .put("id", answer.id.to_string())
         .list("extension", decided_by.map(Node::from))
@@ -146,8 +147,12 @@ pub(super) fn standing(state: State) -> &'static str {
         State::Recorded => "Recorded; nothing was decided.",
         State::Consulting => "Taken; the insurer is being asked.",
         State::Pended => "Pended; an insurer or a person has still to decide.",
+        State::Queried => "Pended; an insurer waits for a reply to its question.",
         State::Decided => "Decided.",
-        State::Cancelled => "Taken back.",
+        State::Refused => "Decided: every insurer refuses all of it.",
+        State::Adjusted => "Decided anew, after late facts or an appeal.",
+        State::Appealed => "Decided; the insurer looks at it again after an appeal.",
+        State::Cancelled | State::Reversed => "Taken back.",
     }
 }
 
@@ -158,7 +163,7 @@ pub(super) fn disposition(answered: &Answered<'_>, opening: &str) -> String {
     if let Some(decision) = answer.decision.as_ref() {
         let money = money(answered);
         let totals = &decision.totals;
-        let open = matches!(answer.state, State::Consulting | State::Pended);
+        let open = answer.state.is_waiting();
         sentences.push(format!(
             "{} {} the base insurer pays {}, supplementary insurers {}, the member {}.",
             if open { "As proposed, of" } else { "Of" },

@@ -13,10 +13,10 @@ mod decisions;
 #[path = "../../../tests/it/draw.rs"]
 mod draw;
 
-use takmil_domain::answer::State;
 use takmil_domain::date::Date;
 use takmil_domain::decision::{InsurerShare, LineShare};
 use takmil_domain::ids::{Identifier, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::Message;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::problem::{Problem, ProblemCode};

@@ -6,9 +6,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use serde_json::{Value, json};
-use takmil_domain::ids::MessageId;
+use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::message::{Attachment, Kind};
-use takmil_engine::Question;
+use takmil_engine::{Appealing, Question};
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -105,7 +105,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
                 .routes(take_back(*kind, address))
         },
     );
-    of_kinds.routes(routes!(send)).routes(routes!(reply))
+    of_kinds
+        .routes(routes!(send))
+        .routes(routes!(reply))
+        .routes(routes!(appeal))
 }
 
 /// Sends messages of any kind, in any format.
@@ -309,6 +312,47 @@ async fn reply(
     };
     let sender = &identity.participant;
     answer(app.engine.reply(sender, id, question).await?)
+}
+
+/// An appeal against an insurer's part in a decision.
+#[derive(serde::Deserialize)]
+struct AppealSent {
+    insurer: Option<ParticipantId>,
+    reference: String,
+    text: String,
+    #[serde(default)]
+    lines: Vec<u32>,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+}
+
+/// Appeals against an insurer's part in a decision, and puts the message before that insurer again.
+///
+/// What was decided stands meanwhile; the member never pays more for it. Sending the same appeal again has no further
+/// effect.
+#[utoipa::path(
+    post, path = "/v1/messages/{id}/appeals", tag = "messages",
+    params(("id" = String, Path, description = "The hub's id of the message.")),
+    request_body(description = "The appeal.", content = ref("#/components/schemas/appeal")),
+    responses((status = 200, description = "The answer as it stands.", body = ref("#/components/schemas/answer"))),
+)]
+async fn appeal(
+    State(app): State<App>,
+    identity: Identity,
+    Id(id): Id<MessageId>,
+    payload: Payload,
+) -> Result<Response, Failure> {
+    let value = documents::json(&payload.bytes)?;
+    let sent: AppealSent = documents::read(Document::Appeal, &value, "")?;
+    let appealing = Appealing {
+        insurer: sent.insurer,
+        reference: sent.reference,
+        text: sent.text,
+        lines: sent.lines,
+        attachments: sent.attachments,
+    };
+    let sender = &identity.participant;
+    answer(app.engine.appeal(sender, id, appealing).await?)
 }
 
 fn reference(name: &str) -> RefOr<Schema> {

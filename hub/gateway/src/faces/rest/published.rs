@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 use takmil_domain::clinical::{self, Level, Rule, State as RuleState};
+use takmil_domain::life::{self, State as MessageState};
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::reason::Reason;
 use takmil_portal::docs::{self, Registry};
@@ -44,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(reasons))
         .routes(routes!(problems))
+        .routes(routes!(states))
         .routes(routes!(clinical_rules))
         .routes(routes!(schema))
         .routes(routes!(interface))
@@ -77,6 +79,17 @@ async fn problems() -> Json<Value> {
     let one = |(name, code, meaning): (&str, Code, &str)| json!({"code": name, "status": code.http().as_u16(), "meaning": meaning});
     let problems: Vec<Value> = of_request.chain(of_body).map(one).collect();
     Json(json!({"problems": problems}))
+}
+
+/// Lists the states of a message, and all that leads from one to another.
+#[utoipa::path(
+    get, path = "/v1/states", tag = "published", security(()),
+    responses((status = 200, description = "The states with their meanings; and of each event the states that it leads from (none: where a message begins), those that it may lead to (none: it stays as it is), and which messages are meant.", content_type = "application/json")),
+)]
+async fn states() -> Json<Value> {
+    let one = |state: &MessageState| json!({"state": state, "meaning": state.meaning()});
+    let states: Vec<Value> = MessageState::ALL.iter().map(one).collect();
+    Json(json!({"states": states, "transitions": life::TRANSITIONS}))
 }
 
 /// Lists the clinical rules, and what those wait for that find nothing yet.
@@ -180,6 +193,19 @@ fn registries() -> Vec<Registry> {
             own.rule.meaning().to_owned(),
         ]
     };
+    let state = |state: &MessageState| {
+        let rows = life::TRANSITIONS.iter();
+        let own = rows.filter(|own| own.from.contains(state) && !own.to.is_empty());
+        let leads = own.map(|own| {
+            let to: Vec<_> = own.to.iter().map(|to| to.as_str()).collect();
+            format!("{}: {}", own.event.as_str(), to.join(", "))
+        });
+        vec![
+            state.as_str().to_owned(),
+            leads.collect::<Vec<_>>().join("; "),
+            state.meaning().to_owned(),
+        ]
+    };
     let request = |code: &Code| {
         vec![
             code.code().to_owned(),
@@ -199,6 +225,13 @@ fn registries() -> Vec<Registry> {
             about: "Why an answer is what it is.",
             columns: vec!["code", "the insurer pays", "meaning"],
             rows: Reason::ALL.iter().map(reason).collect(),
+        },
+        Registry {
+            anchor: "states",
+            title: "States of a message",
+            about: "How far a message has come, and what leads it on.",
+            columns: vec!["state", "event: next", "meaning"],
+            rows: MessageState::ALL.iter().map(state).collect(),
         },
         Registry {
             anchor: "clinical-rules",

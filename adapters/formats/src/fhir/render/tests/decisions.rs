@@ -3,12 +3,13 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use takmil_domain::answer::{Answer, CoverAnswer, Letter, State};
+use takmil_domain::answer::{Answer, CoverAnswer, Letter};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::decision::{
     DecidedBy, Decision, InsurerShare, LineShare, Remainder, Totals, TraceEntry,
 };
 use takmil_domain::ids::{AccountId, LimitCode, MemberId, MessageId, ParticipantId, PlanId};
+use takmil_domain::life::State;
 use takmil_domain::limit::LimitKey;
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::{Amount, Currency};
@@ -82,6 +83,7 @@ pub(super) fn bare(kind: Kind) -> Answer {
         decision: None,
         findings: Vec::new(),
         notes: Vec::new(),
+        appeals: Vec::new(),
         letter: None,
         unmapped: Vec::new(),
     }
