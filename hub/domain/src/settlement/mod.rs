@@ -9,12 +9,18 @@
 //! book outlives the erasure of a member.
 
 pub mod account;
+pub mod age;
 pub mod allocate;
 pub mod dispute;
 pub mod due;
 pub mod folio;
 pub mod payment;
+pub mod period;
+pub mod reconcile;
+pub mod remittance;
+pub mod stage;
 pub mod state;
+pub mod statement;
 
 #[cfg(test)]
 mod sample;
@@ -23,6 +29,7 @@ pub use account::{Account, Balances, Transfer, TransferKind};
 pub use due::{Change, Due, DueLine, Says, Word};
 pub use folio::Folio;
 pub use payment::{Notice, Payment, Reach, Receipt};
+pub use statement::Statement;
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
