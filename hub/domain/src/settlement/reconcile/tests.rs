@@ -180,46 +180,50 @@ fn a_limits_difference_is_traced_by_entries_or_by_what_sums_to_it() {
         candidate(4, Posted, 7),
         candidate(5, Dead, 0),
     ];
-    type Row<'a> = (Figure, &'a [Candidate], Result<Vec<Candidate>, usize>);
-    let table: Vec<Row<'_>> = vec![
+    type Row = (Figure, Vec<Candidate>, Result<Vec<Candidate>, usize>);
+    let table: Vec<Row> = vec![
         (
             limit(60, &[(1, 60)]),
-            &[],
+            vec![],
             Ok(vec![candidate(2, Entry, 40)]),
         ),
         (
             limit(105, &[(1, 60), (2, 40), (9, 5)]),
-            &[],
+            vec![],
             Ok(vec![candidate(9, Entry, -5)]),
         ),
         // The insurer's entries do not make up its own figure: the rest is looked for.
         (
             limit(53, &[(1, 60)]),
-            &known,
+            known.to_vec(),
             Ok(vec![candidate(2, Entry, 40), candidate(4, Posted, 7)]),
         ),
-        (limit(52, &[(1, 60)]), &known, Err(5)),
-        (limit(40, &[]), &known, Ok(vec![known[0]])),
-        (limit(0, &[]), &known, Ok(vec![known[0], known[1]])),
-        (limit(115, &[]), &known, Ok(vec![known[2]])),
-        (limit(108, &[]), &known, Ok(vec![known[2], known[3]])),
-        (limit(99, &[]), &known, Err(5)),
-        (limit(99, &[]), &[], Err(0)),
+        (limit(52, &[(1, 60)]), known.to_vec(), Err(5)),
+        (limit(40, &[]), known.to_vec(), Ok(vec![known[0]])),
+        (limit(0, &[]), known.to_vec(), Ok(vec![known[0], known[1]])),
+        (limit(115, &[]), known.to_vec(), Ok(vec![known[2]])),
+        (
+            limit(108, &[]),
+            known.to_vec(),
+            Ok(vec![known[2], known[3]]),
+        ),
+        (limit(99, &[]), known.to_vec(), Err(5)),
+        (limit(99, &[]), vec![], Err(0)),
         // Two deliveries of the same amount: it may be either, so that neither is named.
         (
             limit(70, &[]),
-            &[candidate(1, Undelivered, 30), candidate(2, Undelivered, 30)],
+            vec![candidate(1, Undelivered, 30), candidate(2, Undelivered, 30)],
             Err(2),
         ),
         // A delivery is likelier than a posting of the same amount; one message than two.
         (
             limit(70, &[]),
-            &[candidate(1, Posted, 30), candidate(2, Undelivered, 30)],
+            vec![candidate(1, Posted, 30), candidate(2, Undelivered, 30)],
             Ok(vec![candidate(2, Undelivered, 30)]),
         ),
         (
             limit(70, &[]),
-            &[
+            vec![
                 candidate(1, Undelivered, 10),
                 candidate(2, Undelivered, 20),
                 candidate(3, Posted, 30),
