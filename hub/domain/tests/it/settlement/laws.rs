@@ -307,7 +307,8 @@ fn advices_add_up(month: &Month) -> Result<(), String> {
         let Some(page) = book.pages.get(&notice.pair) else {
             continue;
         };
-        if page.folio.payment(*id).is_none() {
+        // One that was refused, or a repeat, books nothing to advise of.
+        if transfers.is_empty() {
             continue;
         }
         let advice = Remittance::of_payment(&page.folio, *id, &transfers, |_| None, event.at);
