@@ -56,8 +56,8 @@ impl Folio {
         let mut book = Vec::new();
         let booked = self.reach_out(notice, stated, id, at, &mut book);
         if booked.is_err() {
-            // Rows are refused one by one; only a page that lacks a part of itself comes here. What it was is
-            // whatever the caller read, so that nothing of this is kept.
+            // Rows are refused one by one, so that only a page whose dues and payments contradict each other comes
+            // here: there is nothing on it that could be gone on with.
             self.payments.remove(&id);
         }
         let rows = booked?;
@@ -132,7 +132,7 @@ impl Folio {
             .collect();
         let mut funds = Vec::new();
         for message in overpaid {
-            funds.append(&mut self.net(message, at, book)?);
+            funds.append(&mut self.net(message, None, at, book)?);
         }
         funds.push(own);
         for message in self.open_by_age() {
@@ -211,10 +211,7 @@ impl Folio {
         }
         let overpaid = due.overpaid();
         let back = row.amount.map_or(overpaid, |amount| Amount::ZERO - amount);
-        if back > overpaid {
-            return Err(Refused::Over);
-        }
-        funds.append(&mut self.net_most(row.message, back, at, book)?);
+        funds.append(&mut self.net(row.message, Some(back), at, book)?);
         Ok((Amount::ZERO - back, None))
     }
 

@@ -97,6 +97,9 @@ pub struct Word<'a> {
     pub payee: PayeeKind,
     /// What it says.
     pub says: Says<'a>,
+    /// Whether a review brought it about that the provider agreed to: what is owed less by it is recovered, not
+    /// reversed.
+    pub is_reviewed: bool,
     /// The turn.
     pub turn: u32,
     /// The day of the turn, as the hub's clock tells it in its own zone.
@@ -151,6 +154,17 @@ pub fn changes(
         .collect()
 }
 
+/// Whether a claim is paid: of all its dues nothing is open, on its way or argued about, and something has arrived. A
+/// claim of which nobody owes anything is not.
+pub fn is_paid(dues: &[Due]) -> bool {
+    let is_settled = |due: &Due| {
+        [due.open(), due.noticed, due.disputed]
+            .iter()
+            .all(Amount::is_zero)
+    };
+    dues.iter().all(is_settled) && dues.iter().any(|due| !due.confirmed.is_zero())
+}
+
 impl Word<'_> {
     fn change(
         &self,
@@ -186,8 +200,11 @@ impl Word<'_> {
             due.on_day = self.day;
             due.due_on = self.day.add_days(pay_days);
         }
-        let transfer = due.missing(self.at)?;
-        if let Some(transfer) = &transfer {
+        let mut transfer = due.missing(self.at)?;
+        if let Some(transfer) = &mut transfer {
+            if self.is_reviewed && transfer.kind == TransferKind::Reversed {
+                transfer.kind = TransferKind::Recovered;
+            }
             due = due.apply(transfer)?;
         }
         let is_new = match booked {
@@ -255,16 +272,6 @@ impl Due {
     pub fn open_of(&self, seq: u32) -> Option<Amount> {
         let line = self.lines.iter().find(|line| line.seq == seq)?;
         Some((line.amount - line.held).min(self.open()).or_zero())
-    }
-
-    /// Whether everything that was owed has arrived, and there was something.
-    pub fn is_paid(&self) -> bool {
-        self.confirmed > Amount::ZERO && self.open().is_zero() && self.is_at_rest()
-    }
-
-    /// Whether nothing is on its way or argued about.
-    pub fn is_at_rest(&self) -> bool {
-        self.noticed.is_zero() && self.disputed.is_zero()
     }
 
     /// Takes over what a decision says of the lines. A line that it no longer has stays as long as something was

@@ -120,10 +120,11 @@ impl Folio {
     }
 
     /// Lets what earlier payments have left over reach what is open: first what was paid for claims and is no longer
-    /// owed becomes rest again, then the oldest due takes of the oldest payment.
+    /// owed becomes rest again, then the oldest due takes of the oldest payment. What was overpaid by payments that the
+    /// page does not hold stays for a page that does.
     ///
     /// # Errors
-    /// None on a whole page; [`Refused::Over`] where a due was overpaid by payments that the page does not hold.
+    /// None, on a page whose dues and payments are of one moment.
     pub fn take_prepaid(&mut self, at: Instant) -> Result<Vec<Transfer>, Refused> {
         let mut book = Vec::new();
         let overpaid: Vec<MessageId> = self
@@ -133,7 +134,7 @@ impl Folio {
             .map(|due| due.message)
             .collect();
         for message in overpaid {
-            self.net(message, at, &mut book)?;
+            self.net(message, None, at, &mut book)?;
         }
         let mut funds = self.rests();
         for message in self.open_by_age() {
@@ -291,37 +292,29 @@ impl Folio {
         Ok(wanted - left)
     }
 
-    /// Makes rest again of what was paid for a claim and is no longer owed: of the last payment first. Gives the
-    /// rests, as funds.
+    /// Makes rest again of what was paid for a claim and is no longer owed: of the last payment first, and no more than
+    /// `most`. Gives the rests, as funds.
     pub(super) fn net(
         &mut self,
         message: MessageId,
+        most: Option<Amount>,
         at: Instant,
         book: &mut Vec<Transfer>,
     ) -> Result<Vec<Fund>, Refused> {
         let overpaid = self.dues.get(&message).map(Due::overpaid);
-        self.net_most(message, overpaid.unwrap_or_default(), at, book)
-    }
-
-    /// As [`Folio::net`], and no more than `most`.
-    pub(super) fn net_most(
-        &mut self,
-        message: MessageId,
-        most: Amount,
-        at: Instant,
-        book: &mut Vec<Transfer>,
-    ) -> Result<Vec<Fund>, Refused> {
+        let overpaid = overpaid.ok_or(Refused::Unknown)?;
         let mut reached: Vec<(Date, PaymentId, PaymentState, Option<u32>, Amount)> = Vec::new();
         for payment in self.payments.values().filter(|one| one.state.is_live()) {
             let of_claim = payment.of_claim(message);
             let row = |(line, amount)| (payment.paid_on, payment.id, payment.state, line, amount);
             reached.extend(of_claim.map(row));
         }
-        if sum(reached.iter().map(|row| row.4)) < i128::from(most.get()) {
+        let found: Amount = reached.iter().map(|row| row.4).sum();
+        if most.is_some_and(|most| most > overpaid.min(found)) {
             return Err(Refused::Over);
         }
         reached.sort_by_key(|row| std::cmp::Reverse((row.0, row.1, row.3)));
-        let mut left = most;
+        let mut left = most.unwrap_or(overpaid);
         let mut freed = Vec::new();
         for (_, id, state, line, amount) in reached {
             let part = left.min(amount);

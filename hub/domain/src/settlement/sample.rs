@@ -94,6 +94,7 @@ pub(super) fn word(number: u128, says: Says<'_>, turn: u32, booked: &[Due]) -> V
         provider: &provider,
         payee: PayeeKind::Provider,
         says,
+        is_reviewed: false,
         turn,
         day: day("2026-01-01").add_days(turn),
         at: at(turn.into()),

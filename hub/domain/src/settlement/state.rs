@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Refused;
+
 /// Something that has states: a name for each, and a table of what may happen in which.
 macro_rules! states {
     ($(#[$doc:meta])+ $state:ident { $($(#[$state_doc:meta])+ $variant:ident $name:literal)+ }
@@ -168,9 +170,32 @@ impl PaymentState {
     }
 }
 
+impl PeriodState {
+    /// Whether a statement of one of the month's days may still be made.
+    ///
+    /// # Errors
+    /// [`Refused::Closed`] where the month is closed, [`Refused::State`] where it is about to be.
+    pub fn admit(self) -> Result<(), Refused> {
+        match self {
+            PeriodState::Open => Ok(()),
+            PeriodState::Closing => Err(Refused::State),
+            PeriodState::Closed => Err(Refused::Closed),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_are_made_in_open_months_alone() {
+        let admitted: Vec<_> = PeriodState::ALL.iter().map(|state| state.admit()).collect();
+        assert_eq!(
+            admitted,
+            [Ok(()), Err(Refused::State), Err(Refused::Closed)]
+        );
+    }
 
     macro_rules! check {
         ($state:ident, $event:ident, first $first:ident, final [$($last:ident)*]) => {

@@ -278,7 +278,8 @@ fn a_repeat_has_the_same_receipt_and_another_body_is_refused() {
 fn what_is_no_payment_of_this_pair_books_nothing() {
     let rows = |many| Reach::Named(vec![row(1, None, None); many]);
     let good = notice(30, Reach::Bulk);
-    let table: &[(&dyn Fn(&mut Notice), Refused)] = &[
+    type Row<'a> = (&'a dyn Fn(&mut Notice), Refused);
+    let table: &[Row<'_>] = &[
         (&|one| one.amount = Amount::ZERO, Refused::Amount),
         (&|one| one.amount = amount(-4), Refused::Amount),
         (

@@ -284,6 +284,7 @@ fn what_cannot_be_booked_is_refused() {
         provider: &provider,
         payee: PayeeKind::Provider,
         says: Says::Owes(&decision),
+        is_reviewed: false,
         turn: 2,
         day: day("2026-01-01"),
         at: at(1),
@@ -350,6 +351,51 @@ fn what_was_written_off_is_not_owed_again() {
             (amount(incurred), amount(open)),
             "{says}"
         );
+    }
+}
+
+#[test]
+fn what_a_review_brings_down_is_recovered() {
+    let provider = party("hafez");
+    let decision = |value| decision(&[("omid", &[value])]);
+    let said = |value, turn, booked: &[Due]| {
+        let decision = decision(value);
+        let word = Word {
+            message: id(1),
+            provider: &provider,
+            payee: PayeeKind::Provider,
+            says: Says::Owes(&decision),
+            is_reviewed: true,
+            turn,
+            day: day("2026-01-01"),
+            at: at(1),
+        };
+        let change = changes(&word, booked, |_| 30).unwrap().remove(0);
+        (change.transfer.unwrap().kind, change.due)
+    };
+    let (kind, due) = said(9, 1, &[]);
+    assert_eq!(kind, K::Incurred);
+    let (kind, due) = said(4, 2, &[due]);
+    assert_eq!((kind, due.incurred), (K::Recovered, amount(4)));
+}
+
+#[test]
+fn a_claim_is_paid_when_all_of_its_dues_are() {
+    for (dues, expected) in [
+        (vec![], false),
+        (vec![[0, 0, 0, 0, 0]], false),
+        (vec![[9, 0, 9, 0, 0]], true),
+        (vec![[9, 0, 7, 0, 2]], true),
+        (vec![[9, 0, 0, 0, 9]], false),
+        (vec![[9, 1, 8, 0, 0]], false),
+        (vec![[9, 0, 8, 1, 0]], false),
+        (vec![[9, 0, 8, 0, 0]], false),
+        (vec![[8, 0, 9, 0, 0]], false),
+        (vec![[9, 0, 9, 0, 0], [0, 0, 0, 0, 0]], true),
+        (vec![[9, 0, 9, 0, 0], [5, 0, 0, 0, 0]], false),
+    ] {
+        let all: Vec<Due> = dues.iter().map(|sums| due(*sums)).collect();
+        assert_eq!(is_paid(&all), expected, "{dues:?}");
     }
 }
 

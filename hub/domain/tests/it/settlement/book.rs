@@ -138,6 +138,7 @@ impl Book {
             provider: &claim.provider,
             payee: claim.payee,
             says: decision.as_ref().map_or(Says::Nothing, Says::Owes),
+            is_reviewed: turn.is_multiple_of(3),
             turn,
             day,
             at,

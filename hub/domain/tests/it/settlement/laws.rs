@@ -359,11 +359,11 @@ impl Reached {
 
     /// What they have not.
     pub(crate) fn missing(&self) -> Vec<String> {
-        // One currency, no statement out of order, no closed month, no book that was tampered with, and a recovery is
-        // a review's: tables tell of those.
+        // One currency, no statement out of order, no closed month, no book that was tampered with: tables tell of
+        // those.
         let kinds = TransferKind::ALL
             .iter()
-            .filter(|kind| **kind != TransferKind::Recovered && !self.kinds.contains(kind))
+            .filter(|kind| !self.kinds.contains(kind))
             .map(|kind| format!("{kind:?}"));
         let elsewhere = [Refused::Currency, Refused::Closed, Refused::Unbalanced];
         let refusals = Refused::ALL
