@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::state::PaymentState;
 use super::{Pair, Refused, total};
 use crate::date::Instant;
 use crate::ids::MessageId;
@@ -255,6 +256,26 @@ impl Balances {
         let rule = kind.rule();
         self.add(rule.debit, -value);
         self.add(rule.credit, value);
+    }
+
+    /// Adds what a claim's due says: what was incurred, is on its way, has arrived, is argued about, was written off.
+    pub fn add_due(&mut self, [incurred, noticed, confirmed, disputed, written_off]: [i128; 5]) {
+        let borne = incurred - written_off;
+        self.add(Account::Cost, -borne);
+        self.add(Account::Payable, borne - noticed - confirmed - disputed);
+        self.add(Account::Disputed, disputed);
+        self.add(Account::InTransit, noticed);
+        self.add(Account::Paid, confirmed);
+    }
+
+    /// Adds what a payment in a state has left over.
+    pub fn add_rest(&mut self, state: PaymentState, rest: i128) {
+        let holder = match state {
+            PaymentState::Confirmed => Account::Paid,
+            _ => Account::InTransit,
+        };
+        self.add(holder, rest);
+        self.add(Account::Prepaid, -rest);
     }
 
     /// Adds to one account.

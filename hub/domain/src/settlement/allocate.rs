@@ -202,7 +202,7 @@ impl Folio {
         at: Instant,
         book: &mut Vec<Transfer>,
     ) -> Result<(Amount, Option<Refused>), Refused> {
-        let due = self.due(row.message).ok_or(Refused::Unknown)?;
+        let due = self.named(row.message)?;
         if row
             .line
             .is_some_and(|seq| due.lines.iter().all(|line| line.seq != seq))

@@ -3,13 +3,13 @@
 //! Every operation gives the transfers that it makes and leaves the page as they do. A refusal leaves it as it was. A
 //! page may hold a part of the pair's dues and payments alone: those that an operation is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-use super::account::{Account, Balances, Transfer, TransferKind};
+use super::account::{Balances, Transfer, TransferKind};
 use super::payment::Payment;
 use super::state::{PaymentEvent, PaymentState};
-use super::{Due, Pair, Refused, sum};
+use super::{Due, Pair, Refused};
 use crate::date::{Date, Instant};
 use crate::ids::{MessageId, PaymentId};
 use crate::money::Amount;
@@ -20,6 +20,8 @@ pub struct Folio {
     pair: Pair,
     pub(super) dues: BTreeMap<MessageId, Due>,
     pub(super) payments: BTreeMap<PaymentId, Payment>,
+    /// Claims between the two that are owed in another currency.
+    elsewhere: BTreeSet<MessageId>,
 }
 
 /// Money that may still reach a claim: so much of a payment, and by which kind of transfer.
@@ -47,6 +49,7 @@ impl Folio {
             pair,
             dues: BTreeMap::new(),
             payments: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
         };
         for due in dues {
             folio.put(due)?;
@@ -93,28 +96,27 @@ impl Folio {
         Ok(())
     }
 
+    /// Notes claims between the two that are owed in another currency: whoever names one is told so.
+    pub fn note_elsewhere(&mut self, messages: impl IntoIterator<Item = MessageId>) {
+        self.elsewhere.extend(messages);
+    }
+
     /// What the accounts have to stand at, by the dues and payments alone. Of a whole page it is what its transfers
     /// come to.
     pub fn balances(&self) -> Balances {
         let mut balances = Balances::default();
-        let mut add =
-            |account, amounts: &[Amount]| balances.add(account, sum(amounts.iter().copied()));
         for due in self.dues.values() {
-            let borne = due.incurred - due.written_off;
-            add(Account::Cost, &[Amount::ZERO - borne]);
-            add(Account::Payable, &[due.open()]);
-            add(Account::Disputed, &[due.disputed]);
-            add(Account::InTransit, &[due.noticed]);
-            add(Account::Paid, &[due.confirmed]);
+            let sums = [
+                due.incurred,
+                due.noticed,
+                due.confirmed,
+                due.disputed,
+                due.written_off,
+            ];
+            balances.add_due(sums.map(|sum| sum.get().into()));
         }
         for payment in self.payments.values() {
-            let rest = payment.rest();
-            let holder = match payment.state {
-                PaymentState::Confirmed => Account::Paid,
-                _ => Account::InTransit,
-            };
-            add(holder, &[rest]);
-            add(Account::Prepaid, &[Amount::ZERO - rest]);
+            balances.add_rest(payment.state, payment.rest().get().into());
         }
         balances
     }
@@ -349,11 +351,20 @@ impl Folio {
 
     /// What is open of a claim, which may lie below zero, or of a line.
     pub(super) fn open_at(&self, (message, line): Place) -> Result<Amount, Refused> {
-        let due = self.dues.get(&message).ok_or(Refused::Unknown)?;
+        let due = self.named(message)?;
         match line {
             None => Ok(due.open()),
             Some(seq) => due.open_of(seq).ok_or(Refused::Unknown),
         }
+    }
+
+    /// The due of a claim that somebody names.
+    pub(super) fn named(&self, message: MessageId) -> Result<&Due, Refused> {
+        let missing = match self.elsewhere.contains(&message) {
+            true => Refused::Currency,
+            false => Refused::Unknown,
+        };
+        self.dues.get(&message).ok_or(missing)
     }
 
     /// The claims of which something is open, oldest first: by the day by which they are to be paid, then by age.

@@ -31,7 +31,7 @@ pub use folio::Folio;
 pub use payment::{Notice, Payment, Reach, Receipt};
 pub use statement::Statement;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 use crate::bill::Payee;
@@ -223,6 +223,15 @@ impl Refused {
 impl Serialize for Refused {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Refused {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Refused, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        let mut all = Refused::ALL.iter().copied();
+        all.find(|refused| refused.code() == code)
+            .ok_or_else(|| serde::de::Error::custom("no such refusal"))
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Payment {
 }
 
 /// What is answered to a notice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The payment.
     pub payment: PaymentId,
@@ -144,12 +144,13 @@ pub struct Receipt {
     /// How much waits for later ones.
     pub prepaid: Amount,
     /// What became of each row that it named, in its order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowFate>,
 }
 
 /// What became of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenFate")]
 pub struct RowFate {
     /// The row.
     #[serde(flatten)]
@@ -159,6 +160,33 @@ pub struct RowFate {
     /// Why not, or not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+}
+
+/// The JSON form of a [`RowFate`]: the row's own fields beside what became of it.
+#[derive(Deserialize)]
+struct WrittenFate {
+    message: MessageId,
+    #[serde(default)]
+    line: Option<u32>,
+    #[serde(default)]
+    amount: Option<Amount>,
+    booked: Amount,
+    #[serde(default)]
+    refused: Option<Refused>,
+}
+
+impl From<WrittenFate> for RowFate {
+    fn from(written: WrittenFate) -> RowFate {
+        RowFate {
+            row: Row {
+                message: written.message,
+                line: written.line,
+                amount: written.amount,
+            },
+            booked: written.booked,
+            refused: written.refused,
+        }
+    }
 }
 
 impl Payment {
@@ -223,6 +251,27 @@ mod tests {
             instrument: None,
             reach: Reach::Bulk,
         }
+    }
+
+    #[test]
+    fn a_receipt_is_read_as_it_was_written() {
+        let row = |line, refused| RowFate {
+            row: Row {
+                message: id(1),
+                line,
+                amount: Amount::new(-5),
+            },
+            booked: Amount::ZERO,
+            refused,
+        };
+        let receipt = Receipt {
+            payment: PaymentId(id(2).0),
+            allocated: Amount::ONE,
+            prepaid: Amount::ZERO,
+            rows: vec![row(None, None), row(Some(3), Some(Refused::Over))],
+        };
+        let written = serde_json::to_string(&receipt).unwrap();
+        assert_eq!(serde_json::from_str::<Receipt>(&written).unwrap(), receipt);
     }
 
     #[test]
