@@ -30,6 +30,7 @@ mod recognise;
 mod record;
 mod route;
 mod sequencer;
+mod settlement;
 mod submission;
 mod together;
 mod turn;
@@ -42,7 +43,7 @@ use takmil_domain::answer::{Answer, State};
 use takmil_domain::audit::{Leaf, Receipt, Signer, VerifierKey};
 use takmil_domain::clinical;
 use takmil_domain::code::Coded;
-use takmil_domain::date::Instant;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::message::{Attachment, Body, Cancel, Correlate, Head, Message, Relation};
 use takmil_domain::participant::{Delivery, InsurerDecision, Participant};
@@ -66,6 +67,7 @@ pub use inquiry::{RequestFound, RequestsFound};
 pub use outage::Outage;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
+pub use settlement::{SettledDay, Settlement, TimeOfDay, Zone, settle};
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::{Correction, MESSAGE_SYSTEM, Sums};
 
@@ -88,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) random: Random,
     pub(crate) audit: audit::Audit,
     pub(crate) config: Config,
+    pub(crate) settlement: Settlement,
     catalog: RwLock<Arc<Catalog>>,
     /// Something became owed to insurers.
     pub(crate) owed: Owed,
@@ -139,6 +142,8 @@ pub struct Parts {
     pub log: Signer,
     /// The settings.
     pub config: Config,
+    /// When the book's days end and are settled.
+    pub settlement: Settlement,
 }
 
 /// The hub at work. Clones share it.
@@ -228,6 +233,7 @@ impl Engine {
             random,
             log,
             config,
+            settlement,
         } = parts;
         let audit = audit::Audit::open(log, &store).await?;
         let catalog = catalog::load(&store, None).await?.unwrap_or_default();
@@ -240,6 +246,7 @@ impl Engine {
             random,
             audit,
             config,
+            settlement,
             catalog: RwLock::new(Arc::new(catalog)),
             owed: Owed::default(),
             commits: commits::Commits::default(),
@@ -251,6 +258,7 @@ impl Engine {
         tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),
@@ -281,6 +289,11 @@ impl Engine {
     /// What the clinical rules go by.
     pub fn clinical(&self) -> &clinical::Tables {
         &self.inner.clinical
+    }
+
+    /// The day that it is in the book.
+    pub fn book_day(&self) -> Date {
+        self.inner.settlement.day(self.now())
     }
 
     /// What the clock shows.

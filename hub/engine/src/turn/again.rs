@@ -9,9 +9,11 @@ use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::{Kind, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::{PayeeKind, Says};
 use takmil_domain::share::InsurerSays;
 use takmil_store::{Leg, LoadedMessage, MessageUpdate, NewDecision, ReservationState};
 
+use super::due::{Left, payee};
 use super::{Bench, Done, Fresh, leg};
 use crate::basis::Basis;
 use crate::error::Error;
@@ -87,6 +89,16 @@ impl Bench<'_> {
             .collect();
         self.owe(&record.answer, turn, record.claim, &owed);
         self.close_reservation(target, ReservationState::Released);
+        // Who takes a claim back does not read it again: what is booked says whom it names.
+        let booked = self.dues.get(&target).and_then(|dues| dues.first());
+        let payee = booked.map_or_else(PayeeKind::default, |due| due.pair.payee);
+        self.book(Left {
+            message: target,
+            sender,
+            payee,
+            turn,
+            says: Says::of(record.answer.kind, State::Cancelled, None),
+        })?;
         let legs = vec![leg(self.now, "cancelled", None, None)];
         let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
         self.update(MessageUpdate {
@@ -113,6 +125,7 @@ impl Bench<'_> {
         };
         let (canonical, mut record) = read_back(loaded)?;
         let (from, turn, running) = (loaded.state, loaded.turn + 1, loaded.deadline);
+        let sender = loaded.sender.clone();
         if let Some((insurer, word)) = decision {
             if !record
                 .basis
@@ -206,6 +219,13 @@ impl Bench<'_> {
         let answer = Arc::new(Spoken::new(record.answer)?);
         self.authorise(message, &canonical, &record.basis, &answer);
         self.use_leave(message, &canonical, &record.basis, &answer);
+        self.book(Left {
+            message,
+            sender: &sender,
+            payee: payee(&canonical),
+            turn,
+            says: Says::of(answer.kind, state, answer.decision.as_ref()),
+        })?;
         let mut legs: Vec<Leg> = heard
             .iter()
             .map(|(insurer, heard)| {

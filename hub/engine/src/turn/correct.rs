@@ -14,9 +14,11 @@ use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::Amount;
 use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::Says;
 use takmil_store::{KnownMember, LoadedMessage, MessageUpdate};
 
 use super::again::{read_back, used_of_limits};
+use super::due::{Left, payee};
 use super::{Bench, Done, leg};
 use crate::basis::Basis;
 use crate::catalog::Catalog;
@@ -141,6 +143,7 @@ impl Bench<'_> {
             return Ok(Done::Nothing);
         }
         let (last, turn) = (loaded.turn, loaded.turn + 1);
+        let sender = loaded.sender.clone();
         let used = used_of_limits(loaded);
         let (message, mut record) = read_back(loaded)?;
         let mut basis = today(&record.basis, loaded, &message, member, self.catalog);
@@ -155,7 +158,9 @@ impl Bench<'_> {
         let is_settled = judged.state == Some(State::Decided);
         let after = judged
             .decision
-            .filter(|after| is_settled && !pays_the_same(&before, after));
+            .filter(|after| is_settled && !pays_the_same(&before, after))
+            // What is owed is booked in one currency.
+            .filter(|after| after.currency == before.currency);
         let Some(after) = after else {
             (self.ledger, self.holdings) = kept;
             return Ok(Done::Nothing);
@@ -189,6 +194,13 @@ impl Bench<'_> {
         owed.dedup();
         self.owe(&record.answer, turn, record.claim, &owed);
         let answer = Arc::new(Spoken::new(record.answer)?);
+        self.book(Left {
+            message: id,
+            sender: &sender,
+            payee: payee(&message),
+            turn,
+            says: Says::of(answer.kind, State::Decided, answer.decision.as_ref()),
+        })?;
         self.update(MessageUpdate {
             id,
             from: State::Decided,

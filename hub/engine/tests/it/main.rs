@@ -18,3 +18,4 @@ mod inquiry;
 mod limits;
 mod preauthorisation;
 mod rig;
+mod settlement;
