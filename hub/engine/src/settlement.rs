@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use takmil_domain::date::{Date, Instant};
+use takmil_domain::date::{Calendar, Date, Instant};
+use takmil_domain::settlement::period::Month;
 use takmil_domain::settlement::stage::Roadmap;
 use takmil_store::Store;
 
@@ -34,6 +35,8 @@ pub struct Settlement {
     pub zone: Zone,
     /// How long after the end of a day its statements are made: what was decided at its very end is committed by then.
     pub run_at: TimeOfDay,
+    /// In which calendar its months are counted.
+    pub calendar: Calendar,
 }
 
 /// Minutes ahead of UTC; written as "+03:30".
@@ -110,16 +113,16 @@ as_text! { Zone: "+03:30" TimeOfDay: "01:30" }
 impl Settlement {
     /// The day of a moment, by the book's clock.
     pub fn day(&self, at: Instant) -> Date {
-        self.calendar().day(at)
+        self.clock().day(at)
     }
 
     /// The last moment of a day, by the book's clock.
     pub fn end_of(&self, day: Date) -> Instant {
-        self.calendar().end_of(day)
+        self.clock().end_of(day)
     }
 
     /// Where days begin and end.
-    fn calendar(&self) -> Roadmap {
+    fn clock(&self) -> Roadmap {
         Roadmap {
             zone_minutes: self.zone.0,
             ..Roadmap::default()
@@ -159,8 +162,11 @@ pub async fn settle(
     };
     let first = match store.last_settled_day().await? {
         Some(last) => Some(last.add_days(1)),
-        // Nothing was ever settled: the book begins with its first transfer.
-        None => store.first_unstated().await?.map(|at| settlement.day(at)),
+        // Nothing was ever settled: the book begins with the month of its first transfer, so that it can be closed.
+        None => store.first_unstated().await?.and_then(|at| {
+            let month = Month::of(settlement.day(at), settlement.calendar)?;
+            Some(month.first())
+        }),
     };
     let Some(first) = first.filter(due) else {
         return Ok(settled);
@@ -253,6 +259,7 @@ mod tests {
         let settlement = Settlement {
             zone: Zone::parse("+03:30").unwrap(),
             run_at: TimeOfDay::parse("01:30").unwrap(),
+            ..Settlement::default()
         };
         let day = Date::parse("2026-01-05").unwrap();
         let end = settlement.end_of(day);

@@ -286,6 +286,7 @@ constraints! {
     AllocationAmount "allocation_amount" "" "A payment reaches a claim with something."
     Dispute "dispute_pk" "dispute.id" "A dispute is kept once."
     DisputeAmount "dispute_amount" "" "A dispute is about something."
+    Period "period_pk" "period.insurer, period.currency, period.first_day" "A month is closed once."
     AuditPending "audit_pending_pk" "audit_pending.id" "Leaves that wait are counted."
     AuditEntry "audit_entry_pk" "audit_entry.place" "A place of the log has one entry."
     AuditNumber "audit_number_pk" "audit_number.participant" "A participant's entries are counted in one place."

@@ -86,8 +86,8 @@ pub use scope::Scope;
 pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use secret::write_secret;
 pub use settlement::{
-    AgedPair, BookDifference, BookFilter, DisputeRecord, NewDispute, PaymentRecord, StatementBook,
-    StatementFilter, StatementRecord,
+    AgedPair, BookDifference, BookFilter, ClosedPeriod, DisputeRecord, NewDispute, PaymentRecord,
+    PeriodBooks, StatementBook, StatementFilter, StatementRecord,
 };
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};

@@ -202,6 +202,43 @@ pub enum Hindrance {
     },
 }
 
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hindrance::NotOver => f.write_str("the month is not over"),
+            Hindrance::DayNotRun(day) => write!(f, "{day} has no statements yet"),
+            Hindrance::Unstated { pair, transfers } => {
+                write!(f, "{pair}: {transfers} transfers are in no statement")
+            }
+            Hindrance::Statement { pair, day } => {
+                write!(f, "{pair}: the statement of {day} does not add up")
+            }
+            Hindrance::Stated {
+                pair,
+                closing,
+                transfers,
+            } => write!(
+                f,
+                "{pair}: the last statement closes with {closing}, its transfers with {transfers}"
+            ),
+            Hindrance::Book {
+                pair,
+                account,
+                transfers,
+                dues,
+            } => write!(
+                f,
+                "{pair}: {} is {dues} by dues and payments, and {transfers} by its transfers",
+                account.as_str()
+            ),
+            Hindrance::Range => f.write_str("a sum is larger than the book can state"),
+            Hindrance::Difference { id, amount } => {
+                write!(f, "difference {id} about {amount} is open")
+            }
+        }
+    }
+}
+
 /// A month that may be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Manner, Script, Verdict, Wire};
 use takmil_domain::answer::{Answer, State};
+use takmil_domain::date::Calendar;
 use takmil_domain::ids::MessageId;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::settlement::payment::Reach;
+use takmil_domain::settlement::period::{Hindrance, Month};
 use takmil_domain::settlement::remittance::Remittance;
 use takmil_domain::settlement::state::PaymentEvent;
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Receipt, TransferKind};
-use takmil_store::{BookFilter, Scope, StatementFilter, StatementRecord};
+use takmil_engine::Error;
+use takmil_store::{BookFilter, Scope, StatementFilter, StatementRecord, StoreError};
 
 use crate::rig::{Insurer, Rig, bill, following, insurer, insurer_id, message};
 
@@ -270,5 +273,60 @@ async fn claims_are_stated_paid_and_what_is_taken_back_is_netted() {
             .sum::<i64>()
     };
     assert_eq!(open("i-1"), 0);
+    rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    let claim = rig.take(claim("C-1", 1_000)).await;
+    let month = Month::of(rig.engine.book_day(), Calendar::Gregorian).unwrap();
+    let (insurer, currency) = (insurer_id("i-1"), Currency::parse("IRR").unwrap());
+    let whose = (&insurer, currency);
+    let period = async || {
+        let scope = Scope::Insurer(insurer_id("i-1"));
+        rig.engine.period(&scope, whose, month).await.unwrap()
+    };
+    assert!(period().await.hindrances.contains(&Hindrance::NotOver));
+    let early = rig.engine.close_period(whose, month).await.unwrap();
+    assert!(early.is_err());
+    let stranger = Scope::Insurer(insurer_id("i-2"));
+    let foreign = rig.engine.period(&stranger, whose, month).await;
+    assert!(matches!(foreign, Err(Error::Store(StoreError::NotFound))));
+
+    rig.pass_days(40);
+    let mut tries = 0;
+    while !period().await.hindrances.is_empty() {
+        tries += 1;
+        assert!(tries < 500, "{:?}", period().await.hindrances);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..2 {
+        let closed = rig.engine.close_period(whose, month).await.unwrap();
+        assert_eq!(closed, Ok(()));
+    }
+    let before = period().await;
+    let closed = before.closed.clone().unwrap();
+    assert_eq!(closed.debits, 900);
+    assert_eq!(before.balance.totals(), (900, 900));
+
+    // What comes later is booked in the open month.
+    rig.take(cancel("X-1", "C-1")).await;
+    rig.pass_days(2);
+    let later = rig.statements("i-1", 2).await.remove(1).statement;
+    assert!(later.day > month.last() && later.closing == 0, "{later:?}");
+    let after = period().await;
+    assert_eq!(
+        (after.balance, after.closed),
+        (before.balance, Some(closed))
+    );
+    let store = rig.engine.store();
+    let (now, day) = (rig.engine.now(), month.last());
+    rig.take(self::claim("C-9", 100)).await;
+    assert_eq!(
+        store.settle_day(day, rig.engine.now(), now).await.unwrap(),
+        0
+    );
+    assert_eq!(rig.owed(claim.id).await, [("i-1".to_owned(), 0, 0)]);
     rig.assert_ledger_is_sound().await;
 }

@@ -167,6 +167,18 @@ create policy dispute_seen on dispute for select to takmil_scoped using (
     or provider = (select current_setting('takmil.sender', true))
 );
 
+-- Months that are closed for good.
+create table period (
+    insurer text collate "C" not null,
+    currency text collate "C" not null,
+    first_day text collate "C" not null,
+    last_day text collate "C" not null,
+    debits bigint not null,
+    digest bytea not null,
+    closed_at bigint not null,
+    constraint period_pk primary key (insurer, currency, first_day)
+);
+
 create or replace function takmil_missing_partitions(start bigint, months bigint)
 returns table (parent text, month timestamp)
 language sql stable as $$

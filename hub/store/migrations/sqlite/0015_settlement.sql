@@ -125,3 +125,15 @@ create table dispute (
 ) strict, without rowid;
 create index dispute_by_insurer on dispute (insurer, id);
 create index dispute_by_provider on dispute (provider, id);
+
+-- Months that are closed for good.
+create table period (
+    insurer text not null,
+    currency text not null,
+    first_day text not null,
+    last_day text not null,
+    debits integer not null,
+    digest blob not null,
+    closed_at integer not null,
+    constraint period_pk primary key (insurer, currency, first_day)
+) strict, without rowid;

@@ -9,7 +9,7 @@ use takmil_domain::settlement::{Balances, Pair, TransferKind};
 use super::rows;
 use super::statements::{StatementRecord, record};
 use crate::column::Row;
-use crate::db::Db;
+use crate::db::{Db, Value};
 use crate::error::StoreError;
 use crate::scope::Scope;
 use crate::store::Store;
@@ -56,12 +56,15 @@ const PAYMENTS: &str = "select p.id from payment p
 
 const RESTS: &str = "select insurer, provider, payee, currency, state,
          cast(sum(amount - allocated) as bigint) as rest
-     from payment where state in ('noticed', 'confirmed')
+     from payment
+     where state in ('noticed', 'confirmed')
+         and ($1 is null or insurer = $1) and ($2 is null or currency = $2)
      group by insurer, provider, payee, currency, state";
 
 const TRANSFERS: &str =
     "select insurer, provider, payee, currency, kind, cast(sum(amount) as bigint) as amount
-     from transfer group by insurer, provider, payee, currency, kind";
+     from transfer where ($1 is null or insurer = $1) and ($2 is null or currency = $2)
+     group by insurer, provider, payee, currency, kind";
 
 const STATED: &str =
     "select statement, kind, cast(sum(amount) as bigint) as amount, count(*) as transfers
@@ -179,20 +182,9 @@ async fn accounts(
     db: &mut Db<'_>,
     mut kept: BTreeMap<Pair, Balances>,
 ) -> Result<Vec<BookDifference>, StoreError> {
-    for row in db.fetch_all(RESTS, &[]).await? {
-        let (state, rest) = (row.named("state")?, row.number::<i128>("rest")?);
-        kept.entry(rows::pair(&row)?)
-            .or_default()
-            .add_rest(state, rest);
-    }
-    let mut derived: BTreeMap<Pair, Balances> = BTreeMap::new();
-    for row in db.fetch_all(TRANSFERS, &[]).await? {
-        let (kind, amount) = (row.named("kind")?, row.number::<i128>("amount")?);
-        derived
-            .entry(rows::pair(&row)?)
-            .or_default()
-            .book(kind, amount);
-    }
+    let all = [Value::Text(None), Value::Text(None)];
+    add_rests(db, all, &mut kept).await?;
+    let mut derived = transfers(db, all).await?;
     let pairs: Vec<Pair> = kept.keys().chain(derived.keys()).cloned().collect();
     let mut differences = Vec::new();
     for pair in pairs {
@@ -209,6 +201,41 @@ async fn accounts(
         }));
     }
     Ok(differences)
+}
+
+/// Adds what payments have left over; of an insurer in a currency, or of all.
+pub(super) async fn add_rests(
+    db: &mut Db<'_>,
+    whose: [Value<'_>; 2],
+    balances: &mut BTreeMap<Pair, Balances>,
+) -> Result<(), StoreError> {
+    for row in db.fetch_all(RESTS, &whose).await? {
+        let (state, rest) = (row.named("state")?, row.number::<i128>("rest")?);
+        let balance = balances.entry(rows::pair(&row)?).or_default();
+        balance.add_rest(state, rest);
+    }
+    Ok(())
+}
+
+/// What the transfers come to, pair by pair; of an insurer in a currency, or of all.
+pub(super) async fn transfers(
+    db: &mut Db<'_>,
+    whose: [Value<'_>; 2],
+) -> Result<BTreeMap<Pair, Balances>, StoreError> {
+    by_kind(&db.fetch_all(TRANSFERS, &whose).await?)
+}
+
+/// What rows of sums by kind come to, pair by pair.
+pub(super) fn by_kind(found: &[Row]) -> Result<BTreeMap<Pair, Balances>, StoreError> {
+    let mut balances: BTreeMap<Pair, Balances> = BTreeMap::new();
+    for row in found {
+        let (kind, amount) = (row.named("kind")?, row.number::<i128>("amount")?);
+        balances
+            .entry(rows::pair(row)?)
+            .or_default()
+            .book(kind, amount);
+    }
+    Ok(balances)
 }
 
 /// Holds each statement against its transfers, and against the one before it.

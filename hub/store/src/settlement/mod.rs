@@ -8,6 +8,7 @@ mod disputes;
 mod dues;
 mod page;
 mod payments;
+mod periods;
 mod rows;
 mod statements;
 
@@ -20,6 +21,7 @@ pub use check::BookDifference;
 pub use disputes::{DisputeRecord, NewDispute};
 pub use dues::AgedPair;
 pub use payments::PaymentRecord;
+pub use periods::{ClosedPeriod, PeriodBooks};
 pub(crate) use rows::{DueRow, TransferRow};
 pub use statements::{StatementBook, StatementFilter, StatementRecord};
 

@@ -5,6 +5,7 @@ use takmil_domain::ids::{MessageId, TransferId};
 use takmil_domain::settlement::{Due, Folio, Pair, Statement, Transfer};
 
 use super::page::{dues_of_claims, load_payments, pair_values, reaching, unreadable};
+use super::periods::is_closed;
 use super::rows::StatedRow;
 use super::{BookFilter, rows, seen};
 use crate::column::Row;
@@ -67,7 +68,7 @@ impl Store {
 
     /// Makes the statements of a day: of each pair one over its transfers up to `until` that no statement has. Gives how
     /// many it made; done again, or by two at once, it makes none twice. What is committed too late for its own day is in
-    /// the next one's.
+    /// the next one's, and what belongs to a closed month in the first one's after it.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
@@ -111,6 +112,9 @@ impl Store {
         let mut db = transaction.db();
         let before = last(&mut db, pair).await?;
         if before.as_ref().is_some_and(|before| before.day >= day) {
+            return Ok(false);
+        }
+        if is_closed(&mut db, pair, &day.to_string()).await? {
             return Ok(false);
         }
         let values = [&pair_values(pair)[..], &[until.into()]].concat();

@@ -539,6 +539,29 @@ async fn rows_of_the_book_are_seen_by_their_two_sides(on: Backend) {
         ));
         assert_eq!(seen, expected, "{scope} {sender} {owner}");
     }
+    let tables = "due, statement, payment, dispute";
+    house
+        .bench
+        .sql(&format!("revoke select on {tables} from takmil_scoped"));
+    let alpha = insurer("alpha");
+    let all = StatementFilter::default();
+    let refused = [
+        store
+            .dues(&alpha, &filter, None, true, None, 10)
+            .await
+            .err(),
+        store.aging(&alpha, &filter, at(2).day()).await.err(),
+        store.payments(&alpha, &filter, None, None, 10).await.err(),
+        store.statements(&alpha, &all, 0, 10).await.err(),
+        store.statement(&alpha, 1).await.err(),
+        store.disputes(&alpha, &filter, None, None, 10).await.err(),
+    ];
+    for (at, refused) in refused.into_iter().enumerate() {
+        assert!(
+            matches!(refused, Some(StoreError::Database(_))),
+            "question {at} is asked in the scoped role: {refused:?}"
+        );
+    }
 }
 
 async fn what_was_touched_by_other_hands_is_found(on: Backend) {
