@@ -89,6 +89,10 @@ documents! {
     Cancellation "cancellation"
     Reply "reply"
     CorrectionPeriod "correction_period"
+    PaymentNotice "payment_notice"
+    Objection "objection"
+    Ruling "ruling"
+    Closing "closing"
     Simulation "simulation"
 }
 
