@@ -41,6 +41,10 @@ hub_ids! {
     AccountId "One policy certificate: principal and dependants under one policy. Owns limits."
     DeliveryId "One thing owed to one insurer."
     ReservationId "Parts of limits set aside for an admission."
+    TransferId "One movement of money in the book."
+    PaymentId "A payment that an insurer gave notice of."
+    DisputeId "A dispute about what an insurer owes for a claim."
+    DifferenceId "A figure that two parties state differently."
 }
 
 // Most are short enough to be kept in place: a copy touches nothing that other threads touch.

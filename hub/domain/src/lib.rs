@@ -25,6 +25,7 @@ pub mod prescription;
 pub mod problem;
 pub mod reason;
 pub mod rehearsal;
+pub mod settlement;
 pub mod share;
 pub mod tariff;
 pub mod text;

@@ -139,6 +139,16 @@ pub struct Contract {
     /// For how many days after a decision its sender may appeal to this insurer.
     #[serde(default = "default_appeal_days")]
     pub appeal_days: u32,
+    /// How many days after a decision it has to pay what it owes by it.
+    #[serde(default = "default_pay_days")]
+    pub pay_days: u32,
+}
+
+/// How many days an insurer has to pay where its contract says nothing.
+pub const PAY_DAYS: u32 = 30;
+
+fn default_pay_days() -> u32 {
+    PAY_DAYS
 }
 
 fn default_deadline_ms() -> u64 {

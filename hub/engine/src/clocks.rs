@@ -62,7 +62,7 @@ struct Held {
 }
 
 /// A name's worth of random bits.
-fn bits(inner: &Inner) -> [u8; 16] {
+pub(crate) fn bits(inner: &Inner) -> [u8; 16] {
     let mut bits = [0; 16];
     let random = (inner.random)().into_iter().chain((inner.random)());
     for (to, from) in bits.iter_mut().zip(random) {

@@ -25,11 +25,13 @@ mod ledger;
 mod normalise;
 mod outage;
 mod owed;
+mod period;
 mod reads;
 mod recognise;
 mod record;
 mod route;
 mod sequencer;
+mod settlement;
 mod submission;
 mod together;
 mod turn;
@@ -42,7 +44,7 @@ use takmil_domain::answer::Answer;
 use takmil_domain::audit::{Leaf, Receipt, Signer, VerifierKey};
 use takmil_domain::clinical;
 use takmil_domain::code::Coded;
-use takmil_domain::date::Instant;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::life::State;
 use takmil_domain::message::{Attachment, Body, Cancel, Correlate, Head, Message, Relation};
@@ -65,8 +67,10 @@ pub use error::Error;
 pub use extract::{ExtractError, Extracted, Wanted, extract};
 pub use inquiry::{RequestFound, RequestsFound};
 pub use outage::Outage;
+pub use period::Period;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
+pub use settlement::{SettledDay, Settlement, TimeOfDay, Zone, settle};
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::{Appealing, Correction, MESSAGE_SYSTEM, Sums};
 
@@ -89,6 +93,7 @@ pub(crate) struct Inner {
     pub(crate) random: Random,
     pub(crate) audit: audit::Audit,
     pub(crate) config: Config,
+    pub(crate) settlement: Settlement,
     catalog: RwLock<Arc<Catalog>>,
     /// Something became owed to insurers.
     pub(crate) owed: Owed,
@@ -140,6 +145,8 @@ pub struct Parts {
     pub log: Signer,
     /// The settings.
     pub config: Config,
+    /// When the book's days end and are settled.
+    pub settlement: Settlement,
 }
 
 /// The hub at work. Clones share it.
@@ -229,6 +236,7 @@ impl Engine {
             random,
             log,
             config,
+            settlement,
         } = parts;
         let audit = audit::Audit::open(log, &store).await?;
         let catalog = catalog::load(&store, None).await?.unwrap_or_default();
@@ -241,6 +249,7 @@ impl Engine {
             random,
             audit,
             config,
+            settlement,
             catalog: RwLock::new(Arc::new(catalog)),
             owed: Owed::default(),
             commits: commits::Commits::default(),
@@ -252,6 +261,7 @@ impl Engine {
         tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),
@@ -282,6 +292,11 @@ impl Engine {
     /// What the clinical rules go by.
     pub fn clinical(&self) -> &clinical::Tables {
         &self.inner.clinical
+    }
+
+    /// The day that it is in the book.
+    pub fn book_day(&self) -> Date {
+        self.inner.settlement.day(self.now())
     }
 
     /// What the clock shows.

@@ -38,12 +38,14 @@ enum Callers {
 
 const PROVIDERS: &[Role] = &[Role::Provider];
 const INSURERS: &[Role] = &[Role::Insurer];
-/// The parties of a price list.
+/// The parties of a price list, and of what is owed.
 const PARTIES: &[Role] = &[Role::Provider, Role::Insurer];
 /// Who may read whole decisions: an insurer has its own view of them in its deliveries.
 const READERS: &[Role] = &[Role::Provider, Role::Regulator, Role::Operator];
 /// Who may read entries of the log; of insurers, those that witness it.
 const WITNESSES: &[Role] = &[Role::Regulator, Role::Insurer];
+/// Who may look at an insurer's months.
+const BOOKKEEPERS: &[Role] = &[Role::Insurer, Role::Regulator, Role::Operator];
 const OPERATORS: &[Role] = &[Role::Operator];
 const ALL: &[Role] = &[
     Role::Provider,
@@ -127,6 +129,25 @@ const OPERATIONS: &[Operation] = &[
         "POST",
         "/takmil.v1.HubService/Deliveries",
         Systems(INSURERS),
+    ),
+    // The book of settlement.
+    row("GET", "/v1/dues", People(ALL)),
+    row("GET", "/v1/aging", People(ALL)),
+    row("GET", "/v1/statements", People(ALL)),
+    row("GET", "/v1/statements/{number}", People(ALL)),
+    row("POST", "/v1/payments", Systems(INSURERS)),
+    row("GET", "/v1/payments", People(ALL)),
+    row("GET", "/v1/payments/{id}", People(ALL)),
+    row("POST", "/v1/payments/{id}/confirm", People(PROVIDERS)),
+    row("POST", "/v1/payments/{id}/bounce", People(PROVIDERS)),
+    row("POST", "/v1/disputes", People(PARTIES)),
+    row("GET", "/v1/disputes", People(ALL)),
+    row("POST", "/v1/disputes/{id}/decide", People(PARTIES)),
+    row("GET", "/v1/periods/{month}", People(BOOKKEEPERS)),
+    row(
+        "POST",
+        "/v1/periods/{month}/close",
+        Person(StaffRole::Finance, INSURERS),
     ),
     // What people of insurers propose and decide.
     row(

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use std::error::Error;
 use std::sync::Arc;
 use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::settlement::Refused;
 use takmil_formats::{Cause, Fault};
 use takmil_store::StoreError;
 use tonic::Code as Grpc;
@@ -86,6 +87,15 @@ impl Code {
         }
     }
 
+    /// The code of what the book of settlement does not take.
+    pub(crate) fn of_refused(refused: Refused) -> Code {
+        match refused {
+            Refused::State | Refused::Closed => Code::Conflict,
+            Refused::Reference => Code::Changed,
+            _ => Code::Invalid,
+        }
+    }
+
     /// The code of a bare HTTP status that another layer has set.
     pub(crate) fn of_status(status: StatusCode) -> Code {
         let same = |code: &&Code| code.http() == status;
@@ -106,6 +116,8 @@ pub(crate) struct Failure {
     pub(crate) detail: Option<String>,
     /// What is wrong with the body, where it is the body.
     pub(crate) problems: Vec<Problem>,
+    /// Why the book of settlement does not take it, where it is that.
+    pub(crate) refused: Option<Refused>,
     /// When to try again.
     pub(crate) retry_after_s: Option<u64>,
     /// What went wrong inside the hub, for the log alone.
@@ -137,19 +149,21 @@ impl Failure {
         }
     }
 
-    /// The public code: the first problem's own, where there is one.
+    /// The public code: the first problem's own, where there is one, or the book's.
     pub(crate) fn public_code(&self) -> &'static str {
-        match self.problems.first() {
-            Some(problem) => problem.code.code(),
-            None => self.code.code(),
+        match (self.problems.first(), self.refused) {
+            (Some(problem), _) => problem.code.code(),
+            (None, Some(refused)) => refused.code(),
+            (None, None) => self.code.code(),
         }
     }
 
     /// The meaning of the public code.
     pub(crate) fn meaning(&self) -> &'static str {
-        match self.problems.first() {
-            Some(problem) => problem.code.meaning(),
-            None => self.code.meaning(),
+        match (self.problems.first(), self.refused) {
+            (Some(problem), _) => problem.code.meaning(),
+            (None, Some(refused)) => refused.meaning(),
+            (None, None) => self.code.meaning(),
         }
     }
 
@@ -171,7 +185,7 @@ impl Failure {
     pub(crate) fn sentence(&self) -> &str {
         let problem = self.problems.first().map(|problem| problem.detail.as_str());
         let own = self.detail.as_deref().or(problem);
-        own.unwrap_or_else(|| self.code.meaning())
+        own.unwrap_or_else(|| self.meaning())
     }
 }
 
@@ -181,6 +195,7 @@ impl From<Code> for Failure {
             code,
             detail: None,
             problems: Vec::new(),
+            refused: None,
             retry_after_s: None,
             cause: None,
         }
@@ -200,6 +215,15 @@ impl From<Vec<Problem>> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
         Failure::from(vec![problem])
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        Failure {
+            refused: Some(refused),
+            ..Failure::from(Code::of_refused(refused))
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) audit: Audit,
     pub(crate) redis: Redis,
     pub(crate) engine: takmil_engine::Config,
+    pub(crate) settlement: takmil_engine::Settlement,
     pub(crate) limits: Limits,
     pub(crate) telemetry: Telemetry,
     pub(crate) tables: Folder,

@@ -90,6 +90,10 @@ documents! {
     Reply "reply"
     Appeal "appeal"
     CorrectionPeriod "correction_period"
+    PaymentNotice "payment_notice"
+    Objection "objection"
+    Ruling "ruling"
+    Closing "closing"
     Simulation "simulation"
 }
 

@@ -63,6 +63,7 @@ impl Hub {
             random: Arc::new(rand::random),
             log: audit::log_key(&config)?,
             config: config.engine.clone(),
+            settlement: config.settlement,
         });
         let engine = engine.await?;
         let metrics = Metrics::new()?;

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 
 use takmil_domain::clinical::Past;
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, ParticipantId, TransferId};
 use takmil_domain::life::{Event, State};
 use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::plan::{LimitKind, LimitPer, LimitUnit};
+use takmil_domain::settlement::{Due, Transfer};
 
 use crate::audit::NewLeaf;
 use crate::body::Sent;
@@ -41,6 +42,10 @@ pub struct Batch {
     pub decisions: Vec<NewDecision>,
     /// What becomes owed to insurers.
     pub outbox: Vec<NewDelivery>,
+    /// What insurers owe for claims, as this turn leaves it. Of several for one claim and insurer the last counts.
+    pub dues: Vec<Due>,
+    /// What brought the dues there.
+    pub transfers: Vec<(TransferId, Transfer)>,
     /// Codes that the common scheme does not know, to be counted.
     pub unmapped: Vec<UnmappedCode>,
     /// What the tamper-evident log is to have of it: a leaf for each turn of a message.

@@ -49,6 +49,7 @@ mod rules;
 mod scope;
 mod seal;
 mod secret;
+mod settlement;
 mod sqlite;
 mod staff;
 mod store;
@@ -84,6 +85,10 @@ pub use postings::{Posting, PostingRefusal};
 pub use scope::Scope;
 pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use secret::write_secret;
+pub use settlement::{
+    AgedPair, BookDifference, BookFilter, ClosedPeriod, DisputeRecord, NewDispute, PaymentRecord,
+    PeriodBooks, StatementBook, StatementFilter, StatementRecord,
+};
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};
 pub use turn::{

@@ -22,6 +22,7 @@ use crate::message_rows::{
 use crate::outbox_rows::DeliveryRow;
 use crate::rows::{Cells, Over};
 use crate::seal::OwnerKey;
+use crate::settlement::{DueRow, TransferRow};
 
 /// A row of a batch statement.
 pub(crate) trait Row: Cells {
@@ -98,6 +99,8 @@ async fn write(
     put(to, &RevisedRow::of(&batch.revised, places)).await?;
     put(to, &deltas.rows()).await?;
     put(to, &ReservationRow::of(&batch.reservations, &moves, held)?).await?;
+    put(to, &DueRow::of(&batch.dues)).await?;
+    put(to, &TransferRow::of(&batch.transfers)).await?;
     put(to, &DeliveryRow::of(&batch.outbox)).await?;
     put(to, &LeafRow::of(&batch.leaves)).await?;
     // Last, because many messages count on one row: it is held only while the turn is committed.

@@ -10,7 +10,7 @@
 use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
-use takmil_domain::ids::{AccountId, DeliveryId, MemberId, MessageId};
+use takmil_domain::ids::{AccountId, DeliveryId, MemberId, MessageId, PaymentId, TransferId};
 use uuid::Uuid;
 
 use crate::db::Value;
@@ -229,7 +229,7 @@ macro_rules! from_ids {
     )+};
 }
 
-from_ids!(AccountId DeliveryId MemberId MessageId);
+from_ids!(AccountId DeliveryId MemberId MessageId PaymentId TransferId);
 
 impl From<&Id> for Uuid {
     fn from(id: &Id) -> Uuid {

@@ -29,9 +29,10 @@ pub use past::KeptPast;
 
 /// A lane's transaction. Dropped without [`Turn::commit`], it leaves nothing behind.
 ///
-/// What it finds stays as it is until the turn ends: authorised lines, messages, reservations and standings are
-/// locked, each kind in the order of its keys. Everybody asks in this one order, and [`Turn::write`] goes through
-/// the tables in one order, so that turns of several hubs do not wait for each other in a circle.
+/// What it finds stays as it is until the turn ends: authorised lines, messages, reservations, standings and dues are
+/// locked, in this order, and each kind in the order of its keys. Everybody asks in this one order, and [`Turn::write`]
+/// goes through the tables in one order, so that turns of several hubs do not wait for each other in a circle. Payments
+/// are booked beside the turns: whoever does it locks dues alone, in the order of their keys, and never a message.
 ///
 /// Where a key or a limit that was not there when this turn asked was made by another since, or where turns wait
 /// for each other after all, the answer is [`StoreError::Contended`], and the turn is to be done again.
@@ -181,7 +182,7 @@ impl Turn {
         }
     }
 
-    fn db(&mut self) -> Db<'_> {
+    pub(crate) fn db(&mut self) -> Db<'_> {
         self.transaction.db()
     }
 

@@ -24,6 +24,7 @@ mod reach;
 mod rehearsal;
 mod sample;
 mod setting;
+mod settlement;
 mod tape;
 mod together;
 mod worked;

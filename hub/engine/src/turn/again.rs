@@ -10,9 +10,11 @@ use takmil_domain::limit::{EntryKind, LimitKey};
 use takmil_domain::message::{Kind, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::{PayeeKind, Says};
 use takmil_domain::share::InsurerSays;
 use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
 
+use super::due::Left;
 use super::{Bench, Done, Fresh, Step, leg};
 use crate::basis::Basis;
 use crate::error::Error;
@@ -93,6 +95,16 @@ impl Bench<'_> {
             .collect();
         self.owe(&record.answer, turn, record.claim, &owed);
         self.close_reservation(target, ReservationState::Released);
+        // Who takes a claim back does not read it again: what is booked says whom it names.
+        let booked = self.dues.get(&target).and_then(|dues| dues.first());
+        let payee = booked.map_or_else(PayeeKind::default, |due| due.pair.payee);
+        self.book(Left {
+            message: target,
+            sender,
+            payee,
+            turn,
+            says: Says::of(record.answer.kind, to, None),
+        })?;
         let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
         let step = Step {
             event: Event::TakenBack,
@@ -204,6 +216,7 @@ impl Bench<'_> {
         let answer = Arc::new(Spoken::new(record.answer)?);
         self.authorise(message, &canonical, &record.basis, &answer);
         self.use_leave(message, &canonical, &record.basis, &answer);
+        self.book_anew(&canonical, &answer)?;
         let mut legs: Vec<Leg> = heard
             .iter()
             .map(|(insurer, heard)| {

@@ -160,7 +160,9 @@ impl Bench<'_> {
         let is_settled = judged.state.is_some_and(State::is_decided);
         let after = judged
             .decision
-            .filter(|after| is_settled && !pays_the_same(&before, after));
+            .filter(|after| is_settled && !pays_the_same(&before, after))
+            // What is owed is booked in one currency.
+            .filter(|after| after.currency == before.currency);
         let Some(after) = after else {
             (self.ledger, self.holdings) = kept;
             return Ok(Done::Nothing);
@@ -195,6 +197,7 @@ impl Bench<'_> {
         owed.dedup();
         self.owe(&record.answer, turn, record.claim, &owed);
         let answer = Arc::new(Spoken::new(record.answer)?);
+        self.book_anew(&message, &answer)?;
         let step = Step {
             event: Event::Corrected,
             to: State::Adjusted,

@@ -12,7 +12,7 @@ use takmil_store::{
 };
 
 use super::again::read_back;
-use super::{Bench, MESSAGE_SYSTEM, Order, authorisation, clinical, correct};
+use super::{Bench, MESSAGE_SYSTEM, Order, authorisation, clinical, correct, due};
 use crate::Inner;
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -82,6 +82,7 @@ pub(super) async fn load<'a>(
     keys.extend(needs.keys().cloned());
     let keys: Vec<LimitKey> = keys.into_iter().collect();
     let standings = turn.standings(&keys).await?;
+    let dues = due::load(turn, &loaded).await?;
     let mut ledger = Ledger::default();
     for (key, standing) in keys.into_iter().zip(standings) {
         if let Some(standing) = standing {
@@ -105,6 +106,7 @@ pub(super) async fn load<'a>(
         filled,
         loaded,
         authorised,
+        dues,
         past,
         batch: Batch::default(),
     })

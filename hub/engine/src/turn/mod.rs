@@ -8,6 +8,7 @@ mod appeal;
 mod authorisation;
 mod clinical;
 mod correct;
+mod due;
 mod load;
 mod take;
 
@@ -25,6 +26,7 @@ use takmil_domain::message::{Attachment, Message, Relation};
 use takmil_domain::participant::{InsurerDecision, Purpose};
 use takmil_domain::problem::Problem;
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::Due;
 use takmil_store::{
     Batch, Entry, KeptAuthorisation, KeptPast, KnownMember, Leg, LoadedMessage, MessageUpdate,
     NewDelivery, NewEntry, NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit,
@@ -203,6 +205,8 @@ struct Bench<'a> {
     filled: Vec<Vec<MessageId>>,
     loaded: HashMap<MessageId, LoadedMessage>,
     authorised: Vec<KeptAuthorisation>,
+    /// What insurers owe for the claims that were loaded or decided.
+    dues: HashMap<MessageId, Vec<Due>>,
     /// What members had before, as far as rules look at it.
     past: HashMap<MemberId, Vec<KeptPast>>,
     batch: Batch,

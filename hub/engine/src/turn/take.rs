@@ -10,8 +10,10 @@ use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::life::State;
 use takmil_domain::message::{Body, Relation};
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::Says;
 use takmil_store::{Leg, NewMessage, UnmappedCode};
 
+use super::due::{Left, payee};
 use super::{Bench, Done, Fresh, clinical, leg};
 use crate::basis::Basis;
 use crate::error::Error;
@@ -61,6 +63,13 @@ impl Bench<'_> {
         self.reserve(fresh.id, &basis.uses);
         self.authorise(fresh.id, &fresh.message, &basis, &answer);
         self.use_leave(fresh.id, &fresh.message, &basis, &answer);
+        self.book(Left {
+            message: fresh.id,
+            sender: &fresh.sender,
+            payee: payee(&fresh.message),
+            turn: 1,
+            says: Says::of(answer.kind, state, answer.decision.as_ref()),
+        })?;
         self.count_unmapped(fresh);
         for key in &fresh.keys {
             self.keys.insert(

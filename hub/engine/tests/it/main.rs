@@ -19,3 +19,4 @@ mod inquiry;
 mod limits;
 mod preauthorisation;
 mod rig;
+mod settlement;

@@ -14,7 +14,9 @@ use takmil_domain::ids::{DeliveryId, Identifier, MemberId, MessageId, Participan
 use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Participant, Purpose};
-use takmil_engine::{Config, Engine, Outcome, Parts, Refusal, Spoken, Submission, Taken};
+use takmil_engine::{
+    Config, Engine, Outcome, Parts, Refusal, Settlement, Spoken, Submission, Taken,
+};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
 use takmil_store::{
@@ -120,6 +122,7 @@ impl Rig {
                 clock_ms: 20,
                 ..Config::default()
             },
+            settlement: Settlement::default(),
         };
         Rig {
             engine: Engine::start(parts).await.unwrap(),
@@ -322,6 +325,7 @@ impl Rig {
             self.engine.store().check_ledger().await.unwrap(),
             Vec::new()
         );
+        assert_eq!(self.engine.store().check_book().await.unwrap(), Vec::new());
     }
 }
 

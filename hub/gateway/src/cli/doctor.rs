@@ -79,6 +79,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Exit, Fatal>
 async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     findings.extend(ledger(store).await?);
+    findings.extend(book(store).await?);
     findings.extend(outbox(store, now).await?);
     findings.extend(erased(store, now).await?);
     findings.extend(forgotten(store, now).await?);
@@ -100,6 +101,16 @@ async fn ledger(store: &Store) -> Result<Option<Finding>, StoreError> {
             first.kept,
             first.derived
         ),
+        next: "stop the hub and restore from the last sound backup".to_owned(),
+    }))
+}
+
+/// Σ transfers = what is owed = statements, or money was lost or made.
+async fn book(store: &Store) -> Result<Option<Finding>, StoreError> {
+    let differences = store.check_book().await?;
+    Ok(differences.first().map(|first| Finding {
+        what: "the book of settlement does not balance",
+        reach: format!("{} sums, the first {first:?}", differences.len()),
         next: "stop the hub and restore from the last sound backup".to_owned(),
     }))
 }

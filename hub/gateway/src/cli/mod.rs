@@ -12,6 +12,7 @@ mod participant;
 mod restore;
 mod sandbox;
 mod serve;
+mod settle;
 mod simulate;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +54,9 @@ enum Command {
     Member(member::Command),
     /// Makes certificates to try the partner port with.
     Sandbox(sandbox::Arguments),
+    /// Settles days that are over, and says how old is what insurers owe.
+    #[command(subcommand)]
+    Settle(settle::Command),
     /// Verifies and exports the tamper-evident log, and makes its key.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -121,6 +125,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
         Command::Member(command) => wait_for(member::run(command, json)),
         Command::Sandbox(arguments) => sandbox::run(&arguments, json),
+        Command::Settle(command) => wait_for(settle::run(command, json)),
         Command::Audit(command) => wait_for(audit::run(command, json)),
         Command::Backup(arguments) => refusable(wait_for(backup::run(arguments, json))),
         Command::Restore(arguments) => refusable(wait_for(restore::run(arguments, json))),

@@ -258,6 +258,10 @@ async fn prove_opened(store: &Store, wanted: &Figures, found: &Figures) -> Resul
         let told = format!("limits differ from their ledger, the first {:?}", first.sum);
         return Err(Refusal(told).into());
     }
+    if let Some(first) = store.check_book().await?.first() {
+        let told = format!("the book of settlement does not balance, the first {first:?}");
+        return Err(Refusal(told).into());
+    }
     if let Some(first) = log.first() {
         let told = format!("the tamper-evident log is not what was signed: {first:?}");
         return Err(Refusal(told).into());

@@ -181,7 +181,8 @@ async fn show(world: &mut World, arguments: &Arguments) -> Result<Exit, Fatal> {
         None => None,
     };
     let settled = world.hub.settle(PATIENCE, |_| ()).await?;
-    let differences = world.hub.store().check_ledger().await?.len();
+    let store = world.hub.store();
+    let differences = store.check_ledger().await?.len() + store.check_book().await?.len();
     screen.show(format_args!("\nThe ledger: {}", ledger(differences)));
     let insurers = figures::delivered(world).await?;
     if corpus.is_some() {

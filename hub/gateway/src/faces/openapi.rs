@@ -37,6 +37,10 @@ const TAGS: &[(&str, &str)] = &[
         "What insurers tell the hub, and what it owes them.",
     ),
     (
+        "settlement",
+        "What insurers owe providers, what they paid, and what the two argue about.",
+    ),
+    (
         "audit",
         "The tamper-evident log: that what was answered cannot be changed afterwards unseen.",
     ),
@@ -112,7 +116,8 @@ fn answer_failures(path: &str, operation: &mut Value) {
     if path.contains('{') || path == "/v1/decisions" {
         codes.push(Code::NotFound);
     }
-    if path.contains("approv") || path.contains("plans") {
+    let conflicts = ["approv", "plans", "confirm", "bounce", "decide", "close"];
+    if conflicts.iter().any(|word| path.contains(word)) {
         codes.push(Code::Conflict);
     }
     let Some(responses) = operation

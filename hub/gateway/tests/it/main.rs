@@ -30,4 +30,5 @@ mod refusals;
 mod rotation;
 mod sandbox;
 mod schemas;
+mod settlement;
 mod simulations;

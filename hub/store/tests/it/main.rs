@@ -27,4 +27,5 @@ mod races;
 mod samples;
 mod schema;
 mod scopes;
+mod settlement;
 mod tampering;

@@ -8,8 +8,8 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
 use takmil_store::{
-    Authorised, AuthorisedUse, Batch, Constraint, KeptAuthorisation, MessageFilter, MessageUpdate,
-    NewDecision, NewMessage, NewUse, Place, Scope, StoreError, UnmappedCode,
+    Authorised, AuthorisedUse, Batch, Constraint, KeptAuthorisation, MessageFilter, NewDecision,
+    NewMessage, NewUse, Place, Scope, StoreError, UnmappedCode,
 };
 
 use crate::bench::{Backend, both};

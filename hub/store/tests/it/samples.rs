@@ -261,6 +261,7 @@ impl House {
 
     pub(crate) async fn in_order(&self) {
         assert_eq!(self.store.check_ledger().await.unwrap(), []);
+        assert_eq!(self.store.check_book().await.unwrap(), []);
     }
 }
 

@@ -18,6 +18,7 @@ use takmil_store::{Approval, ApprovalId, ApprovalState, NewApproval, Scope, Staf
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::periods::{self, PERIOD};
 use super::{App, Id, json};
 use crate::auth::Identity;
 use crate::changes::{Change, changes};
@@ -45,7 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// A proposal, as people decide on it.
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct Shown {
     id: ApprovalId,
     kind: String,
     subject: String,
@@ -142,7 +143,7 @@ async fn propose_plan(
     propose(&app, &identity, &proposal).await
 }
 
-async fn propose(
+pub(super) async fn propose(
     app: &App,
     identity: &Identity,
     proposal: &NewApproval,
@@ -387,6 +388,7 @@ async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure>
             tracing::info!(approval.id = %approval.id, done.corrected, done.left, "corrections were made");
             return Ok(());
         }
+        PERIOD => return periods::close(app, approval).await,
         PRICE_LIST => {
             let list: Tariff =
                 serde_json::from_str(&approval.document).map_err(Failure::internal)?;

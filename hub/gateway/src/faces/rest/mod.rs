@@ -9,7 +9,10 @@ mod health;
 mod insurers;
 mod intake;
 mod messages;
+mod payments;
+mod periods;
 mod published;
+mod settlement;
 mod simulations;
 mod validate;
 
@@ -47,6 +50,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(approvals::routes())
         .merge(simulations::routes())
         .merge(deliveries::routes())
+        .merge(settlement::routes())
+        .merge(payments::routes())
+        .merge(periods::routes())
         .merge(published::routes())
         .merge(validate::routes())
         .merge(health::routes())
@@ -109,9 +115,17 @@ named! {
     takmil_domain::ids::MessageId
     takmil_domain::ids::MemberId
     takmil_domain::ids::DeliveryId
+    takmil_domain::ids::PaymentId
+    takmil_domain::ids::DisputeId
     takmil_domain::ids::PlanId
     takmil_domain::ids::TariffId
     takmil_store::ApprovalId
+}
+
+impl Named for u64 {
+    fn named(text: &str) -> Option<u64> {
+        text.parse().ok()
+    }
 }
 
 impl Named for String {

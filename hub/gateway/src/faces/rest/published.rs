@@ -10,6 +10,7 @@ use takmil_domain::clinical::{self, Level, Rule, State as RuleState};
 use takmil_domain::life::{self, State as MessageState};
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::Refused;
 use takmil_portal::docs::{self, Registry};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -76,8 +77,12 @@ async fn problems() -> Json<Value> {
     let of_body = ProblemCode::ALL
         .iter()
         .map(|code| (code.code(), Code::of(*code), code.meaning()));
+    let of_book = Refused::ALL.iter().map(|refused| {
+        let status = Code::of_refused(*refused);
+        (refused.code(), status, refused.meaning())
+    });
     let one = |(name, code, meaning): (&str, Code, &str)| json!({"code": name, "status": code.http().as_u16(), "meaning": meaning});
-    let problems: Vec<Value> = of_request.chain(of_body).map(one).collect();
+    let problems: Vec<Value> = of_request.chain(of_body).chain(of_book).map(one).collect();
     Json(json!({"problems": problems}))
 }
 
@@ -218,6 +223,14 @@ fn registries() -> Vec<Registry> {
         let status = Code::of(*code).http().as_u16().to_string();
         vec![code.code().to_owned(), status, code.meaning().to_owned()]
     };
+    let book = |refused: &Refused| {
+        let status = Code::of_refused(*refused).http().as_u16().to_string();
+        vec![
+            refused.code().to_owned(),
+            status,
+            refused.meaning().to_owned(),
+        ]
+    };
     vec![
         Registry {
             anchor: "reasons",
@@ -253,6 +266,13 @@ fn registries() -> Vec<Registry> {
             about: "What is wrong with a body, each with a pointer to the place.",
             columns: vec!["code", "HTTP", "meaning"],
             rows: ProblemCode::ALL.iter().map(body).collect(),
+        },
+        Registry {
+            anchor: "book",
+            title: "Refusals of the book",
+            about: "Why the book of settlement does not take a payment, a row of it, or a dispute.",
+            columns: vec!["code", "HTTP", "meaning"],
+            rows: Refused::ALL.iter().map(book).collect(),
         },
     ]
 }
