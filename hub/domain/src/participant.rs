@@ -2,6 +2,8 @@
 
 mod faults;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bill::BillClass;
@@ -118,9 +120,18 @@ impl Role {
 pub struct Contract {
     /// Who decides.
     pub mode: AnswerMode,
-    /// How long a consulted insurer has.
+    /// How long a consulted insurer has, in milliseconds.
     #[serde(default = "default_deadline_ms")]
     pub deadline_ms: u64,
+    /// How long it has for messages of these kinds, where that differs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deadlines: BTreeMap<Kind, u64>,
+    /// How many questions to it wait for its answer at once. Who comes beyond waits for a place within the deadline.
+    #[serde(
+        default = "default_ask_parallel",
+        skip_serializing_if = "is_default_ask_parallel"
+    )]
+    pub ask_parallel: u16,
     /// What the hub may answer in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandInTerms>,
@@ -136,6 +147,58 @@ pub struct Contract {
     /// How many hours it has for what waits for its decision, before it is reminded.
     #[serde(default = "default_decision_hours")]
     pub decision_hours: u32,
+    /// How it takes what the hub owes it.
+    #[serde(default, skip_serializing_if = "DeliveryTerms::is_default")]
+    pub delivery: DeliveryTerms,
+}
+
+impl Contract {
+    /// How long a consulted insurer has for a message of a kind, in milliseconds.
+    pub fn deadline(&self, kind: Kind) -> u64 {
+        let own = self.deadlines.get(&kind);
+        own.copied().unwrap_or(self.deadline_ms)
+    }
+}
+
+/// How an insurer takes what the hub owes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliveryTerms {
+    /// How many deliveries are on the way to it at once; as many as the hub's settings say where nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u16>,
+    /// How many a second it takes, of a backlog too; as many as go where nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// After how long the hub finds out whether it is back, in milliseconds; each time it is not, the wait doubles.
+    pub probe_ms: u64,
+    /// The longest such wait, in milliseconds: so long after it is back it is met at the latest.
+    pub probe_most_ms: u64,
+}
+
+impl Default for DeliveryTerms {
+    fn default() -> Self {
+        Self {
+            parallel: None,
+            per_second: None,
+            probe_ms: 1_000,
+            probe_most_ms: 10_000,
+        }
+    }
+}
+
+impl DeliveryTerms {
+    fn is_default(&self) -> bool {
+        *self == DeliveryTerms::default()
+    }
+}
+
+fn default_ask_parallel() -> u16 {
+    64
+}
+
+fn is_default_ask_parallel(parallel: &u16) -> bool {
+    *parallel == default_ask_parallel()
 }
 
 fn default_deadline_ms() -> u64 {

@@ -88,6 +88,9 @@ documents! {
     Posting "posting"
     Cancellation "cancellation"
     Reply "reply"
+    DeliveryAck "delivery_ack"
+    DeliveryResolution "delivery_resolution"
+    Redelivery "redelivery"
     CorrectionPeriod "correction_period"
     Simulation "simulation"
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
-use takmil_domain::participant::Participant;
+use takmil_domain::participant::{Endpoint, Participant};
 
 use crate::blind::spelled;
 use crate::catalogue::{Upserted, next_revision, rendered};
@@ -11,6 +11,7 @@ use crate::column::Row;
 use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
+use crate::outbox::revive;
 use crate::put::put;
 use crate::rows::row;
 use crate::scope::Scope;
@@ -94,8 +95,14 @@ row! {
      select system, value, participant from batch"
 }
 
+/// Where a participant listens.
+fn endpoint(participant: &Participant) -> Option<&Endpoint> {
+    participant.contract.as_ref()?.endpoint.as_ref()
+}
+
 impl Store {
-    /// Makes a participant or brings it up to date.
+    /// Makes a participant or brings it up to date. Where it listens elsewhere from now on, its dead letters are tried
+    /// again.
     ///
     /// # Errors
     /// [`Constraint::ParticipantIdentifier`] if one of its identifiers names another participant.
@@ -108,10 +115,15 @@ impl Store {
         let mut db = transaction.db();
         let id = participant.id.as_str();
         let kept = db.fetch_optional(DOCUMENT, &[id.into()]).await?;
-        if let Some(kept) = kept
-            && kept.text("document")? == document
-        {
-            return Ok(Upserted::Same);
+        if let Some(kept) = kept {
+            if kept.text("document")? == document {
+                return Ok(Upserted::Same);
+            }
+            let before: Participant = kept.document("document")?;
+            if endpoint(&before) != endpoint(participant) {
+                // What was refused there may be taken here.
+                revive(&mut db, &participant.id).await?;
+            }
         }
         let revision = next_revision(&mut db).await?;
         db.execute(

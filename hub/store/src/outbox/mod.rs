@@ -1,6 +1,9 @@
 //! What is owed to insurers: offered in the order of each claim, tried until it is had, never deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod attempts;
+mod letters;
+
+use std::collections::HashSet;
 
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
@@ -9,16 +12,18 @@ use takmil_domain::participant::Purpose;
 
 use crate::body::sent_and_answered;
 use crate::column::Row;
-use crate::db::{Db, Sql};
+use crate::db::{Db, Pool, Sql, Value};
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
-use crate::rows::{Id, over, row};
+use crate::rows::{Id, row};
 use crate::scope::Scope;
 use crate::seal::OwnerKey;
 use crate::store::Store;
 
-/// Why an attempt failed whose delivery was erased.
-const ERASED: &str = "the member was erased";
+pub(crate) use attempts::attempts_of;
+pub use attempts::{Attempt, AttemptRecord, Outcome};
+pub(crate) use letters::revive;
+pub use letters::{DeliveryPage, DeliveryState, ListedDelivery, Redelivery};
 
 /// The most deliveries that are offered at once.
 const MOST_OFFERED: u32 = 10_000;
@@ -51,44 +56,10 @@ pub struct Owed {
 pub struct Offered {
     /// The delivery's id.
     pub id: DeliveryId,
+    /// How often it was tried before.
+    pub attempts: u32,
     /// What it is; [`StoreError::Erased`] where its member was erased, another error where it is broken.
     pub owed: Result<Owed, StoreError>,
-}
-
-/// What came of an attempt to hand a delivery over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// When.
-    pub at: Instant,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The insurer said that it has it.
-    Delivered,
-    /// It did not.
-    Failed {
-        /// When to try again.
-        next_due: Instant,
-        /// Why, in words. Nothing of the person.
-        error: String,
-    },
-    /// Its member was erased: nobody can read it any more, and it is owed no longer.
-    Erased,
-}
-
-/// An attempt, as kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptRecord {
-    /// When.
-    pub at: Instant,
-    /// Why it failed; `None` where it did not.
-    pub error: Option<String>,
 }
 
 /// A delivery that its insurer never had: its member was erased first.
@@ -111,41 +82,14 @@ pub struct Backlog {
     pub insurer: ParticipantId,
     /// How many deliveries wait.
     pub waiting: u64,
-    /// Since when the oldest of them is owed.
+    /// How many were refused for what they are, and wait for a person.
+    pub dead: u64,
+    /// Since when the oldest is owed of those that are tried: neither dead nor behind one that is.
     pub oldest: Option<Instant>,
     /// How many it has had.
     pub delivered: u64,
     /// When it had the last one.
     pub last_delivered: Option<Instant>,
-}
-
-row! {
-    /// An attempt under its delivery's sequence and its own number.
-    struct AttemptRow<'a> {
-        delivery: i64 as integer,
-        number: i64 as integer,
-        at: Instant as integer,
-        error: Option<&'a str> as text,
-    }
-    Some(Constraint::Attempt);
-    "insert into attempt (delivery, number, at, error)
-     select delivery, number, at, error from batch"
-}
-
-row! {
-    /// What attempts leave of a delivery.
-    struct LeftRow {
-        sequence: i64 as integer,
-        attempts: i64 as integer,
-        due_at: Instant as integer,
-        delivered_at: Option<Instant> as integer,
-        erased_at: Option<Instant> as integer,
-    }
-    Some(Constraint::Delivery);
-    "update delivery
-     set attempts = batch.attempts, due_at = batch.due_at, delivered_at = batch.delivered_at,
-         erased_at = batch.erased_at, claimed_until = null
-     from batch where delivery.sequence = batch.sequence"
 }
 
 row! {
@@ -159,14 +103,50 @@ row! {
      from batch where delivery.sequence = batch.sequence"
 }
 
+row! {
+    /// A claim that goes on, or ends.
+    struct HeldRow {
+        id: Id as id,
+        until: Option<Instant> as integer,
+    }
+    None;
+    sqlite(
+        "update delivery set claimed_until = batch.until
+         from batch where delivery.id = batch.id and delivery.claimed_until is not null"
+    )
+    postgres(
+        ", held as (
+             select d.sequence, batch.until from batch join delivery d on d.id = batch.id
+             where d.claimed_until is not null order by d.sequence for no key update of d)
+         update delivery set claimed_until = held.until
+         from held where delivery.sequence = held.sequence"
+    )
+}
+
+/// Which deliveries of an insurer are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// To whom they are owed.
+    pub insurer: &'a ParticipantId,
+    /// The moment at which claims are counted.
+    pub now: Instant,
+    /// Those that are due by then: `now`, or later where it is to be found out whether the insurer is back.
+    pub due_by: Instant,
+    /// So many at most.
+    pub most: u32,
+    /// Those that are on their way already, from this hub.
+    pub beside: &'a HashSet<DeliveryId>,
+}
+
 /// The longest that an attempt may be put off. What lies further ahead was put off by a clock that has gone back
 /// since, and is due.
 pub const MOST_WAIT_MS: u64 = 300_000;
 
-/// What an insurer ($1) is to get now ($2), so many at most ($3); $4 is the farthest that an attempt may lie ahead.
+/// What an insurer ($1) is to get by then ($5), so many at most ($3), now ($2); $4 is the farthest that an attempt may
+/// lie ahead.
 macro_rules! due {
     () => {
-        "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at,
+        "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at, d.attempts,
              m.member, k.wrapped, first.body as taken, told.number, told.body
          from delivery d
          join message m on m.id = d.message
@@ -174,7 +154,7 @@ macro_rules! due {
          join turn first on first.message = d.message and first.number = 1
          join turn told on told.message = d.message and told.number = d.turn
          where d.insurer = $1 and d.delivered_at is null and d.erased_at is null
-             and (d.due_at <= $2 or d.due_at > $4)
+             and d.dead_at is null and (d.due_at <= $5 or d.due_at > $4)
              and (d.claimed_until is null or d.claimed_until <= $2 or d.claimed_until > $4)
              and not exists (
                  select 1 from delivery earlier
@@ -185,40 +165,61 @@ macro_rules! due {
     };
 }
 
-/// What an insurer ($1) has had of a stretch of time ($2, $3) and can be read still.
-macro_rules! delivered {
+/// What an insurer ($1) is to get later than now ($2) because it was away.
+macro_rules! put_off {
     () => {
         "select sequence from delivery
-         where insurer = $1 and delivered_at is not null and created_at >= $2 and created_at < $3
-             and not exists (
-                 select 1 from message m join erasure e on e.member = m.member
-                 where m.id = delivery.message)"
+         where insurer = $1 and due_at > $2 and delivered_at is null and erased_at is null
+             and dead_at is null and refusals = 0"
     };
 }
 
+impl<'a> Wanted<'a> {
+    fn values(&self, most: u32) -> [Value<'a>; 5] {
+        [
+            self.insurer.as_str().into(),
+            self.now.into(),
+            most.into(),
+            self.now.plus_ms(MOST_WAIT_MS).into(),
+            self.due_by.into(),
+        ]
+    }
+}
+
 impl Store {
-    /// What an insurer is to get now, the longest due first: of each claim only the earliest that it has not
-    /// had, and nothing that somebody has claimed. What is offered stays offered until an attempt is recorded.
+    /// What an insurer is to get, the longest due first: of each claim only the earliest that it has not had, nothing
+    /// that somebody has claimed, and nothing behind a dead letter. What is offered stays offered until an attempt is
+    /// recorded.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
-    pub async fn due(
-        &self,
-        insurer: &ParticipantId,
-        now: Instant,
-        most: u32,
-    ) -> Result<Vec<Offered>, StoreError> {
-        let values = [
-            insurer.as_str().into(),
-            now.into(),
-            most.min(MOST_OFFERED).into(),
-            now.plus_ms(MOST_WAIT_MS).into(),
-        ];
-        let rows = self.readers.fetch_all(due!(), &values).await?;
-        self.offered(&rows).await
+    pub async fn due(&self, wanted: Wanted<'_>) -> Result<Vec<Offered>, StoreError> {
+        // Those beside are among the first, for they are due the longest.
+        let beside = u32::try_from(wanted.beside.len()).unwrap_or(u32::MAX);
+        let most = wanted.most.saturating_add(beside).min(MOST_OFFERED);
+        let rows = self.readers.fetch_all(due!(), &wanted.values(most)).await?;
+        let mut offered = self.offered(&rows, wanted.beside).await?;
+        offered.truncate(usize::try_from(wanted.most).unwrap_or(usize::MAX));
+        Ok(offered)
     }
 
-    /// Claims what an insurer is to get now, as [`Store::due`] offers it: nobody else is offered it, nor what
+    /// Takes what an insurer is to get, so that nobody else does before `until`: where several hubs work in the database it
+    /// is claimed; where one does, it is enough that the hub keeps its own list of what is on the way.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn take(
+        &self,
+        wanted: Wanted<'_>,
+        until: Instant,
+    ) -> Result<Vec<Offered>, StoreError> {
+        match self.readers {
+            Pool::Sqlite(_) => self.due(wanted).await,
+            Pool::Postgres(_) => self.claim(wanted, until).await,
+        }
+    }
+
+    /// Claims what an insurer is to get, as [`Store::due`] offers it: nobody else is offered it, nor what
     /// comes after it in its claim, before an attempt is recorded or `until` has come. Of two who claim at the
     /// same time, each gets what the other does not.
     ///
@@ -229,10 +230,8 @@ impl Store {
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn claim(
         &self,
-        insurer: &ParticipantId,
-        now: Instant,
+        wanted: Wanted<'_>,
         until: Instant,
-        most: u32,
     ) -> Result<Vec<Offered>, StoreError> {
         const RIPE: Sql = Sql {
             sqlite: due!(),
@@ -243,16 +242,11 @@ impl Store {
             sqlite: "begin immediate",
             postgres: "begin; set local synchronous_commit to off",
         };
-        let values = [
-            insurer.as_str().into(),
-            now.into(),
-            most.min(MOST_OFFERED).into(),
-            now.plus_ms(MOST_WAIT_MS).into(),
-        ];
+        let values = wanted.values(wanted.most.min(MOST_OFFERED));
         let mut transaction = self.writers.begin(BEGIN).await?;
         let mut db = transaction.db();
         let rows = db.fetch_all(RIPE, &values).await?;
-        let claimed = self.offered(&rows).await?;
+        let claimed = self.offered(&rows, wanted.beside).await?;
         let mut claims: Vec<_> = rows
             .iter()
             .map(|row| row.number("sequence"))
@@ -265,103 +259,71 @@ impl Store {
         Ok(claimed)
     }
 
-    async fn offered(&self, rows: &[Row]) -> Result<Vec<Offered>, StoreError> {
+    async fn offered(
+        &self,
+        rows: &[Row],
+        beside: &HashSet<DeliveryId>,
+    ) -> Result<Vec<Offered>, StoreError> {
         let mut offered = Vec::with_capacity(rows.len());
         for row in rows {
+            let id = DeliveryId(row.uuid("id")?);
+            if beside.contains(&id) {
+                continue;
+            }
             let key = self.keys.of(row).await;
             offered.push(Offered {
-                id: DeliveryId(row.uuid("id")?),
+                id,
+                attempts: row.number("attempts")?,
                 owed: key.and_then(|key| owed(row, &key)),
             });
         }
         Ok(offered)
     }
 
-    /// Records attempts, all in one transaction, and ends what claims there were. A delivery that the insurer
-    /// has had stays had; one that was erased goes out of what is owed, and stays in [`Store::erased_deliveries`].
+    /// Goes on with what [`Store::take`] gave: nobody else is offered it before `until`, or everybody at once where there
+    /// is none.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if one of the deliveries is not the scope's; nothing is recorded then.
-    pub async fn record_attempts(
+    /// If the database cannot serve.
+    pub async fn hold(
         &self,
-        scope: &Scope,
-        attempts: &[Attempt],
+        deliveries: &[DeliveryId],
+        until: Option<Instant>,
     ) -> Result<(), StoreError> {
-        if matches!(scope, Scope::Regulator | Scope::Provider(_)) {
-            return Err(StoreError::NotFound);
+        if let Pool::Sqlite(_) = self.readers {
+            return Ok(());
         }
+        let held = |id: &DeliveryId| HeldRow {
+            id: (*id).into(),
+            until,
+        };
+        let held: Vec<_> = deliveries.iter().map(held).collect();
         let mut transaction = self.rows().await?;
-        let mut db = transaction.db();
-        let mut left = left(&mut db, scope, attempts).await?;
-        let mut rows = Vec::with_capacity(attempts.len());
-        for attempt in attempts {
-            let left = left
-                .get_mut(&attempt.delivery)
-                .ok_or(StoreError::NotFound)?;
-            left.attempts += 1;
-            let error = match &attempt.outcome {
-                Outcome::Delivered => {
-                    left.delivered_at = left.delivered_at.or(Some(attempt.at));
-                    left.erased_at = None;
-                    None
-                }
-                Outcome::Erased => {
-                    if left.delivered_at.is_none() {
-                        left.erased_at = left.erased_at.or(Some(attempt.at));
-                    }
-                    Some(ERASED)
-                }
-                Outcome::Failed { next_due, error } => {
-                    left.due_at = *next_due;
-                    Some(error.as_str())
-                }
-            };
-            rows.push(AttemptRow {
-                delivery: left.sequence,
-                number: left.attempts,
-                at: attempt.at,
-                error,
-            });
-        }
-        put(&mut db, &rows).await?;
-        let mut left: Vec<_> = left.into_values().collect();
-        left.sort_unstable_by_key(|left| left.sequence);
-        put(&mut db, &left).await?;
+        put(&mut transaction.db(), &held).await?;
         transaction.commit().await
     }
 
-    /// Makes everything that became owed to an insurer in a stretch of time (its end not included) owed again,
-    /// in the old order, but for what is of members who were erased since. Gives how many that are.
+    /// Makes everything due that waits for an insurer to be back: it is. What was refused for what it is waits on.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the insurer's deliveries are not the scope's.
-    pub async fn redeliver(
-        &self,
-        scope: &Scope,
-        insurer: &ParticipantId,
-        (from, to): (Instant, Instant),
-        due: Instant,
-    ) -> Result<u64, StoreError> {
-        if !scope.may_change(insurer) {
-            return Err(StoreError::NotFound);
-        }
-        const AGAIN: Sql = Sql {
+    /// If the database cannot serve.
+    pub async fn hasten(&self, insurer: &ParticipantId, now: Instant) -> Result<u64, StoreError> {
+        const SOON: Sql = Sql {
             sqlite: concat!(
-                "update delivery set delivered_at = null, claimed_until = null, due_at = $4
-                 where sequence in (",
-                delivered!(),
+                "update delivery set due_at = $2 where sequence in (",
+                put_off!(),
                 ")"
             ),
             postgres: concat!(
-                "with again as (",
-                delivered!(),
-                " order by sequence for no key update)
-                 update delivery set delivered_at = null, claimed_until = null, due_at = $4
-                 from again where delivery.sequence = again.sequence"
+                "with put_off as (",
+                put_off!(),
+                " order by sequence for no key update skip locked)
+                 update delivery set due_at = $2
+                 from put_off where delivery.sequence = put_off.sequence"
             ),
         };
-        let values = [insurer.as_str().into(), from.into(), to.into(), due.into()];
-        self.writers.execute(AGAIN, &values).await
+        let values = [insurer.as_str().into(), now.into()];
+        self.writers.execute(SOON, &values).await
     }
 
     /// How much is owed, to every insurer that the scope may see and to which something was ever owed.
@@ -372,20 +334,26 @@ impl Store {
         if matches!(scope, Scope::Provider(_)) {
             return Ok(Vec::new());
         }
-        // Two questions, so that each is answered from its own index.
+        // A question of each kind, so that each is answered from its own index.
         let mut reader = self.read(scope).await?;
         let rows = reader
             .db()
             .fetch_all(
                 "select insurer, cast(sum(waiting) as bigint) as waiting, min(oldest) as oldest,
-                 cast(sum(delivered) as bigint) as delivered, max(last_delivered) as last_delivered
+                 cast(sum(delivered) as bigint) as delivered, max(last_delivered) as last_delivered,
+                 cast(sum(dead) as bigint) as dead
              from (
                  select insurer, count(*) as waiting, min(created_at) as oldest, 0 as delivered,
-                     cast(null as bigint) as last_delivered
+                     cast(null as bigint) as last_delivered, 0 as dead
                  from delivery where delivered_at is null and erased_at is null group by insurer
                  union all
-                 select insurer, 0, null, count(*), max(delivered_at)
-                 from delivery where delivered_at is not null group by insurer) both_kinds
+                 select insurer, 0, null, count(*), max(delivered_at), 0
+                 from delivery where delivered_at is not null group by insurer
+                 union all
+                 select insurer, -count(*), null, 0, null, count(*)
+                 from delivery
+                 where dead_at is not null and delivered_at is null and erased_at is null
+                 group by insurer) all_kinds
              where $1 is null or insurer = $1
              group by insurer order by insurer",
                 &[scope.insurer().into()],
@@ -395,12 +363,18 @@ impl Store {
             Ok(Backlog {
                 insurer: row.named("insurer")?,
                 waiting: row.number("waiting")?,
+                dead: row.number("dead")?,
                 oldest: row.moment_maybe("oldest")?,
                 delivered: row.number("delivered")?,
                 last_delivered: row.moment_maybe("last_delivered")?,
             })
         };
-        rows.iter().map(read).collect()
+        let mut backlogs: Vec<Backlog> =
+            rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        for backlog in backlogs.iter_mut().filter(|own| own.dead > 0) {
+            backlog.oldest = oldest_tried(&mut reader.db(), &backlog.insurer).await?;
+        }
+        Ok(backlogs)
     }
 
     /// Deliveries that insurers never had because the member was erased first, as they were found since a moment, the
@@ -433,41 +407,25 @@ impl Store {
     }
 }
 
-macro_rules! left {
-    () => {
-        "select d.id, d.insurer, d.sequence, d.attempts, d.due_at, d.delivered_at, d.erased_at
-         from batch join delivery d on d.id = batch.id"
-    };
-}
-
-/// The deliveries of the scope that attempts speak of.
-async fn left(
+/// Since when the oldest is owed to an insurer of those that are neither dead nor behind one that is.
+async fn oldest_tried(
     db: &mut Db<'_>,
-    scope: &Scope,
-    attempts: &[Attempt],
-) -> Result<BTreeMap<DeliveryId, LeftRow>, StoreError> {
-    let sql = over!(
-        id id;
-        sqlite(left!())
-        postgres(left!(), " order by d.sequence for no key update of d")
-    );
-    let distinct: BTreeSet<_> = attempts.iter().map(|attempt| attempt.delivery).collect();
-    let keys: Vec<_> = distinct.into_iter().map(|id| (Id::from(id),)).collect();
-    let mut left = BTreeMap::new();
-    for row in db.ask(sql, &keys).await? {
-        let insurer: ParticipantId = row.named("insurer")?;
-        if scope.sees_insurer(&insurer) {
-            let delivery = LeftRow {
-                sequence: row.number("sequence")?,
-                attempts: row.number("attempts")?,
-                due_at: row.moment("due_at")?,
-                delivered_at: row.moment_maybe("delivered_at")?,
-                erased_at: row.moment_maybe("erased_at")?,
-            };
-            left.insert(DeliveryId(row.uuid("id")?), delivery);
-        }
-    }
-    Ok(left)
+    insurer: &ParticipantId,
+) -> Result<Option<Instant>, StoreError> {
+    let row = db
+        .fetch_one(
+            "select min(d.created_at) as oldest from delivery d
+             where d.insurer = $1 and d.delivered_at is null and d.erased_at is null
+                 and d.dead_at is null
+                 and not exists (
+                     select 1 from delivery dead
+                     where dead.insurer = d.insurer and dead.claim = d.claim
+                         and dead.delivered_at is null and dead.erased_at is null
+                         and dead.dead_at is not null and dead.sequence < d.sequence)",
+            &[insurer.as_str().into()],
+        )
+        .await?;
+    row.moment_maybe("oldest")
 }
 
 fn owed(row: &Row, key: &OwnerKey) -> Result<Owed, StoreError> {
@@ -484,15 +442,4 @@ fn owed(row: &Row, key: &OwnerKey) -> Result<Owed, StoreError> {
         canonical,
         answer,
     })
-}
-
-/// The attempt of a row that may have none.
-pub(crate) fn attempt_record(row: &Row) -> Result<Option<AttemptRecord>, StoreError> {
-    let Some(at) = row.moment_maybe("at")? else {
-        return Ok(None);
-    };
-    Ok(Some(AttemptRecord {
-        at,
-        error: row.text_maybe("error")?.map(str::to_owned),
-    }))
 }
