@@ -38,6 +38,18 @@ pub struct Participant {
     /// How an insurer is reached, and how the hub answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
+    /// Where a provider is told, by signed webhooks, how its messages go on after the first answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Endpoint>,
+}
+
+impl Participant {
+    /// Where the hub delivers what it owes it, if anywhere.
+    pub fn listens(&self) -> Option<&Endpoint> {
+        let contract = self.contract.as_ref();
+        let own = contract.and_then(|contract| contract.endpoint.as_ref());
+        own.or(self.callback.as_ref())
+    }
 }
 
 /// A provider's place in an insurer's network: the insurer alone for its first tier.
@@ -272,7 +284,7 @@ pub enum Transport {
     Rest,
 }
 
-/// Something owed to one insurer.
+/// Something owed to one insurer, or to the provider that sent the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id; the same at every attempt.
@@ -289,11 +301,11 @@ pub struct Delivery {
     pub sequence: i64,
     /// When it became owed.
     pub created_at: Instant,
-    /// The document, as JSON: `{"message": …, "answer": …}`.
+    /// The document, as JSON: `{"message": …, "answer": …}`; to a provider the whole webhook.
     pub document: String,
 }
 
-/// What an insurer is to do with a delivery.
+/// What whoever gets a delivery is to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -305,6 +317,8 @@ pub enum Purpose {
     Review,
     /// Take note that the message was taken back.
     Cancelled,
+    /// Take note of how far the own message has come: to the provider that sent it.
+    Answered,
 }
 
 impl Purpose {
@@ -315,6 +329,7 @@ impl Purpose {
             Purpose::Decided => "decided",
             Purpose::Review => "review",
             Purpose::Cancelled => "cancelled",
+            Purpose::Answered => "answered",
         }
     }
 
@@ -325,6 +340,7 @@ impl Purpose {
             Purpose::Decided,
             Purpose::Review,
             Purpose::Cancelled,
+            Purpose::Answered,
         ]
         .into_iter()
         .find(|purpose| purpose.as_str() == text)

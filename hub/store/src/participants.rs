@@ -3,7 +3,7 @@
 use serde::Serialize;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
-use takmil_domain::participant::{Endpoint, Participant};
+use takmil_domain::participant::Participant;
 
 use crate::blind::spelled;
 use crate::catalogue::{Upserted, next_revision, rendered};
@@ -95,11 +95,6 @@ row! {
      select system, value, participant from batch"
 }
 
-/// Where a participant listens.
-fn endpoint(participant: &Participant) -> Option<&Endpoint> {
-    participant.contract.as_ref()?.endpoint.as_ref()
-}
-
 impl Store {
     /// Makes a participant or brings it up to date. Where it listens elsewhere from now on, its dead letters are tried
     /// again.
@@ -120,7 +115,7 @@ impl Store {
                 return Ok(Upserted::Same);
             }
             let before: Participant = kept.document("document")?;
-            if endpoint(&before) != endpoint(participant) {
+            if before.listens() != participant.listens() {
                 // What was refused there may be taken here.
                 revive(&mut db, &participant.id).await?;
             }

@@ -1,7 +1,7 @@
 //! What is wrong with an entry of a participant, and what is odd about it: its contract above all, by which the hub
 //! answers for an insurer.
 
-use super::{AnswerMode, Contract, Participant, Role};
+use super::{AnswerMode, Contract, Participant, Role, Transport};
 use crate::lint::Remarks;
 use crate::message::Kind;
 use crate::money::Amount;
@@ -24,6 +24,20 @@ impl Participant {
     pub fn faults(&self) -> Remarks {
         let mut faults = Vec::new();
         let mut fault = |pointer: &str, fault| faults.push((pointer.to_owned(), fault));
+        if let Some(callback) = &self.callback {
+            if self.role != Role::Provider {
+                fault("/callback", "providers alone are told of their messages");
+            }
+            if callback.transport != Transport::Rest {
+                fault("/callback/transport", "expected rest: signed webhooks");
+            }
+            if callback.secret.is_none() {
+                fault(
+                    "/callback/secret",
+                    "webhooks need a secret to be signed with",
+                );
+            }
+        }
         let Some(contract) = &self.contract else {
             return faults;
         };

@@ -1,4 +1,5 @@
-//! From the outbox to insurers: one worker each, so that a slow one holds up no other.
+//! From the outbox to insurers, and to providers that are told of their messages: one worker each, so that a slow one
+//! holds up no other.
 //!
 //! Within a claim deliveries go one after the other; claims go side by side. Nothing is ever given up: what fails is
 //! tried again, later and later, up to a bound. A party that fails too often is left in peace but for single calls, by
@@ -20,7 +21,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::ParticipantId;
-use takmil_domain::participant::{Contract, Endpoint};
 use takmil_store::{Attempt, Offered, Outcome, StoreError};
 use tokio::task::JoinHandle;
 
@@ -34,21 +34,17 @@ use worker::Worker;
 /// How long a worker rests where nothing wakes it: deliveries become due by the clock, too.
 const REST: Duration = Duration::from_millis(250);
 
-/// Keeps a worker for every insurer that has an endpoint.
+/// Keeps a worker for everybody who listens.
 pub(crate) async fn run(inner: Arc<Inner>, attempts: Arc<Attempts>) {
     let mut workers: HashMap<ParticipantId, JoinHandle<()>> = HashMap::new();
     let mut stop = inner.stop.subscribe();
     loop {
-        for insurer in inner
-            .catalog()
-            .insurers()
-            .filter(|insurer| endpoint_of(insurer.contract.as_ref()).is_some())
-        {
+        for party in inner.catalog().listeners() {
             let worker = || {
                 let (inner, attempts) = (Arc::clone(&inner), Arc::clone(&attempts));
-                tokio::spawn(Worker::new(inner, attempts, insurer.id.clone()).run())
+                tokio::spawn(Worker::new(inner, attempts, party.id.clone()).run())
             };
-            let known = workers.entry(insurer.id.clone()).or_insert_with(worker);
+            let known = workers.entry(party.id.clone()).or_insert_with(worker);
             if known.is_finished() {
                 *known = worker();
             }
@@ -59,10 +55,6 @@ pub(crate) async fn run(inner: Arc<Inner>, attempts: Arc<Attempts>) {
         }
     }
     join_all(workers.into_values()).await;
-}
-
-fn endpoint_of(contract: Option<&Contract>) -> Option<&Endpoint> {
-    contract.and_then(|contract| contract.endpoint.as_ref())
 }
 
 /// Reads what is offered. What cannot be read is an attempt that failed: it holds up nothing but its own claim, shows

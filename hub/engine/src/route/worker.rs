@@ -19,7 +19,7 @@ use super::attempts::Attempts;
 use super::health::{Change, Passage, Way};
 use super::pace::Pace;
 use super::party::{Carrier, Due, Party};
-use super::{REST, endpoint_of, failed};
+use super::{REST, failed};
 use crate::outage::Outage;
 use crate::{Inner, Seen};
 
@@ -105,9 +105,9 @@ impl Worker {
     /// How the party takes deliveries, while it has an endpoint.
     fn terms(&self) -> Option<DeliveryTerms> {
         let catalog = self.inner.catalog();
+        catalog.participant(&self.id)?.listens()?;
         let contract = catalog.contract(&self.id);
-        endpoint_of(contract)?;
-        contract.map(|contract| contract.delivery.clone())
+        Some(contract.map_or_else(DeliveryTerms::default, |own| own.delivery.clone()))
     }
 
     /// Sends off as much as may go, and says how long there is nothing more to send.
@@ -318,7 +318,8 @@ async fn hand_over(inner: Arc<Inner>, due: Arc<Due>) -> Result<(), TransportErro
     let gone = || TransportError::Endpoint {
         what: "there is none any more".to_owned(),
     };
-    let endpoint = endpoint_of(catalog.contract(&due.delivery.insurer)).ok_or_else(gone)?;
+    let party = catalog.participant(&due.delivery.insurer);
+    let endpoint = party.and_then(|party| party.listens()).ok_or_else(gone)?;
     let deadline = Duration::from_millis(inner.config.deliver_deadline_ms);
     let (delivery, now) = (&due.delivery, (inner.clock)());
     let handed = inner

@@ -13,6 +13,7 @@ mod take;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use takmil_domain::answer::{Answer, Reply};
 use takmil_domain::audit::Receipt;
 use takmil_domain::clinical::Past;
@@ -348,6 +349,7 @@ impl Bench<'_> {
     }
 
     pub(super) fn update(&mut self, update: MessageUpdate) {
+        self.owe_sender(&update);
         // Later orders of this batch go on from here.
         if let Some(loaded) = self.loaded.get_mut(&update.id) {
             loaded.state = update.to;
@@ -380,6 +382,36 @@ impl Bench<'_> {
                 due_at: self.now,
             });
         }
+    }
+
+    /// Whoever sent a message is told of every answer after the first, where it listens.
+    fn owe_sender(&mut self, update: &MessageUpdate) {
+        #[derive(Deserialize)]
+        struct Kept {
+            claim: MessageId,
+        }
+        let Some(loaded) = self.loaded.get(&update.id) else {
+            return;
+        };
+        let sender = self.catalog.participant(&loaded.sender);
+        if sender.is_none_or(|sender| sender.callback.is_none()) {
+            return;
+        }
+        // A turn without an answer of its own tells nothing. One that cannot be read has failed before.
+        let answer = update.answer.as_deref();
+        let kept = answer.and_then(|answer| serde_json::from_str::<Kept>(answer).ok());
+        let Some(Kept { claim }) = kept else { return };
+        self.batch.outbox.push(NewDelivery {
+            id: DeliveryId::new(self.now, (self.inner.random)()),
+            insurer: loaded.sender.clone(),
+            claim,
+            message: update.id,
+            turn: update.turn,
+            kind: loaded.kind,
+            purpose: Purpose::Answered,
+            created_at: self.now,
+            due_at: self.now,
+        });
     }
 
     pub(super) fn finish(mut self) -> Batch {

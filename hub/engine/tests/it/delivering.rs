@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
-use takmil_conformance::insurer::{Manner, Script, Simulator, Wire};
+use takmil_conformance::callback::{Listener, Told};
+use takmil_conformance::insurer::{Manner, Script, Simulator, Verdict, Wire};
 use takmil_domain::answer::State;
 use takmil_domain::date::Instant;
+use takmil_domain::ids::MessageId;
+use takmil_domain::participant::{InsurerDecision, InsurerVerdict, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_engine::{CircuitState, Config};
 use takmil_store::{DeliveryPage, DeliveryState, Redelivery, Scope};
@@ -356,4 +359,73 @@ async fn questions_wait_for_a_place_within_their_deadline_which_differs_by_kind(
     let (one, other) = tokio::join!(rig.take(claim("C-1")), rig.take(claim("C-2")));
     assert_eq!((one.state, other.state), (State::Decided, State::Decided));
     rig.engine.drain(Duration::from_secs(15)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_told_in_order_and_signed_how_its_messages_go_on() {
+    let simulator = insurer("i-1", Wire::Grpc).await;
+    let rig = Rig::new(&[(Insurer::Consulted(&simulator), 100_000)]).await;
+    let listener = Listener::start(SECRET).await.unwrap();
+    // Nothing is owed to whoever does not listen.
+    simulator.perform(Script::of(Verdict::Pend)).await;
+    rig.take(claim("C-0")).await;
+    rig.provider_listens(&listener.url()).await;
+    listener.kill().await;
+    let pended = rig.take(claim("C-1")).await;
+    let other = rig.take(claim("C-2")).await;
+    assert_eq!((pended.state, other.state), (State::Pended, State::Pended));
+    let says = |message, verdict| InsurerDecision {
+        message,
+        reference: format!("D-{message}"),
+        verdict,
+        lines: vec![],
+        valid_until: None,
+        note: None,
+    };
+    let (engine, own) = (&rig.engine, insurer_id("i-1"));
+    for (message, verdict) in [
+        (pended.id, InsurerVerdict::Approve),
+        (other.id, InsurerVerdict::Refuse),
+    ] {
+        engine.decide(&own, says(message, verdict)).await.unwrap();
+    }
+    let cancelled = engine.cancel(rig.provider(), pended.id, None, None);
+    cancelled.await.unwrap().unwrap();
+    listener.revive().await.unwrap();
+    until("all is told", || listener.told().len() >= 5).await;
+    assert_eq!(listener.forged(), 0);
+    let told = listener.told();
+    let of = |message: MessageId| {
+        let own = told
+            .iter()
+            .filter(|one| one.body["data"]["message"] == json!(message));
+        let state = |one: &Told| one.body["data"]["state"].as_str().unwrap().to_owned();
+        own.map(state).collect::<Vec<_>>()
+    };
+    assert_eq!(of(pended.id), ["pended", "decided", "cancelled"]);
+    assert_eq!(of(other.id), ["pended", "decided"]);
+    let ids: BTreeSet<_> = told.iter().map(|one| &one.id).collect();
+    assert_eq!((told.len(), ids.len()), (5, 5), "each once");
+    let first = &told[0].body;
+    assert_eq!(first["type"], json!("message.answered"));
+    let data = &first["data"];
+    let number = &data["identifiers"][0]["value"];
+    assert!([json!("C-1"), json!("C-2")].contains(number), "{first}");
+    assert_eq!(
+        (&data["format"], &data["media_type"]),
+        (&json!("native"), &json!("application/json"))
+    );
+    assert_eq!(data["answer"]["id"], data["message"]);
+    // On the message's way it stands like every delivery, for its sender to see.
+    let sender = Scope::Provider(rig.provider().id.clone());
+    let way = rig.engine.way(&sender, other.id).await.unwrap();
+    let to_sender = way
+        .deliveries
+        .iter()
+        .filter(|one| one.purpose == Purpose::Answered);
+    assert_eq!(
+        to_sender.filter(|one| one.delivered_at.is_some()).count(),
+        2
+    );
+    rig.engine.drain(Duration::from_secs(5)).await;
 }

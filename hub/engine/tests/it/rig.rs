@@ -156,6 +156,17 @@ impl Rig {
         self.engine.refresh().await.unwrap();
     }
 
+    /// Lets the provider be told at an address, from now on, how its messages go on.
+    pub(crate) async fn provider_listens(&self, url: &str) {
+        let mut provider = Participant::clone(&self.provider);
+        provider.callback = Some(from(
+            json!({"transport": "rest", "url": url, "secret": SECRET}),
+        ));
+        let store = self.engine.store();
+        store.upsert_participant(&provider).await.unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
     /// Publishes a version of the first insurer's plan with another ceiling.
     pub(crate) async fn publish_version(&self, version: u32, ceiling: i64) {
         let mut document = plan("i-1", ceiling);

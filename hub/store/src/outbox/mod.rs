@@ -1,4 +1,4 @@
-//! What is owed to insurers: offered in the order of each claim, tried until it is had, never deleted.
+//! What is owed to insurers, and to providers that are told of their messages: offered in the order of each claim, tried until it is had, never deleted.
 
 mod attempts;
 mod letters;
@@ -41,6 +41,8 @@ pub struct Owed {
     pub message: MessageId,
     /// The kind of the message.
     pub kind: Kind,
+    /// The wire format that the message came in.
+    pub format: String,
     /// Deliveries of one claim go in this order, one after the other.
     pub sequence: i64,
     /// When it became owed.
@@ -147,7 +149,7 @@ pub const MOST_WAIT_MS: u64 = 300_000;
 macro_rules! due {
     () => {
         "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at, d.attempts,
-             m.member, k.wrapped, first.body as taken, told.number, told.body
+             m.format, m.member, k.wrapped, first.body as taken, told.number, told.body
          from delivery d
          join message m on m.id = d.message
          left join data_key k on k.owner = m.member
@@ -437,6 +439,7 @@ fn owed(row: &Row, key: &OwnerKey) -> Result<Owed, StoreError> {
         purpose: row.named("purpose")?,
         message,
         kind: row.named("kind")?,
+        format: row.text("format")?.to_owned(),
         sequence: row.number("sequence")?,
         created_at: row.moment("created_at")?,
         canonical,
