@@ -332,7 +332,7 @@ impl Said<'_> {
             stretch.attempts.push(Attempt {
                 delivery,
                 at: answered_at.plus_ms(DELIVERED_AFTER_MS),
-                outcome: Outcome::Delivered,
+                outcome: Outcome::Delivered { took_ms: None },
             });
         }
         let identifiers: Vec<Identifier> = kept

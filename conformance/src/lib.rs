@@ -2,6 +2,7 @@
 //!
 //! They meet the hub on the network alone, as its real partners do: nothing here knows what the hub is made of.
 
+pub mod callback;
 mod error;
 pub mod faults;
 pub mod insurer;

@@ -64,6 +64,18 @@ impl TransportError {
         }
     }
 
+    /// Whether it is this call that the insurer does not take, for what it is: others it may take, and this one never.
+    pub fn is_of_the_call(&self) -> bool {
+        match self {
+            TransportError::Refused { permanent, .. } => *permanent,
+            TransportError::Garbled(_) => true,
+            TransportError::Unreachable { .. }
+            | TransportError::Silent { .. }
+            | TransportError::Endpoint { .. }
+            | TransportError::Document { .. } => false,
+        }
+    }
+
     /// The call failed in the network, for the reason at the end of `error`'s chain.
     pub(crate) fn unreachable(error: &(dyn Error + 'static)) -> Self {
         let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use takmil_domain::answer::Answer;
 use takmil_domain::date::Instant;
-use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Transport};
+use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Purpose, Transport};
 
 pub use decision::StatedDecision;
 pub use error::TransportError;
@@ -96,7 +96,7 @@ impl Transports {
         stated.fit(proposal).map_err(TransportError::Garbled)
     }
 
-    /// Hands an insurer something to take note of, or to decide later.
+    /// Hands an insurer something to take note of, or to decide later; or tells a provider how its message goes on.
     ///
     /// `deadline` bounds the whole call, connection included; `now` is the time that a webhook is signed with.
     ///
@@ -111,9 +111,12 @@ impl Transports {
         now: Instant,
     ) -> Result<Receipt, TransportError> {
         let call = async {
-            match endpoint.transport {
-                Transport::Grpc => self.grpc.deliver(endpoint, delivery, deadline).await,
-                Transport::Rest => self.rest.deliver(endpoint, delivery, now).await,
+            match (endpoint.transport, delivery.purpose) {
+                (Transport::Rest, Purpose::Answered) => {
+                    self.rest.call_back(endpoint, delivery, now).await
+                }
+                (Transport::Grpc, _) => self.grpc.deliver(endpoint, delivery, deadline).await,
+                (Transport::Rest, _) => self.rest.deliver(endpoint, delivery, now).await,
             }
         };
         self.within(endpoint, deadline, call).await

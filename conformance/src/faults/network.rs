@@ -38,9 +38,10 @@ const LISTEN: &str = "header_timeout_ms = 2000\nrequest_timeout_ms = 3000\n";
 const ENGINE: &str =
     "[engine]\ndeliver_deadline_ms = 1000\nretry_first_ms = 100\nretry_most_ms = 2000\n";
 /// How long the hub may take to let go of what it holds, and how much it may hold more than at first: connections to
-/// its insurer stay open, and memory that was used once is kept by the allocator.
+/// its insurer stay open, as many as deliveries go at once; the store opens its readers when it needs them; and memory
+/// that was used once is kept by the allocator.
 const LETS_GO: Duration = Duration::from_secs(30);
-const MORE_FILES: usize = 16;
+const MORE_FILES: usize = 16 + 8;
 const MORE_KIB: u64 = 96 * 1024;
 /// How soon after the weather clears all that is owed has to be there.
 const RECOVERS: Duration = Duration::from_secs(30);

@@ -141,6 +141,7 @@ impl HubService for Hub {
                     let response = v1::DeliveriesResponse {
                         delivery: Some(delivery),
                         deadline_ms: 0,
+                        refused: None,
                     };
                     to_insurer.send(Ok(response)).await.unwrap();
                 }

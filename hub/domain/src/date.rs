@@ -355,6 +355,18 @@ impl Instant {
         Instant(self.0.saturating_add(micros))
     }
 
+    /// Reads RFC 3339, as it is written.
+    pub fn parse(text: &str) -> Option<Instant> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        Some(Instant(moment.as_microsecond()))
+    }
+
+    /// How many whole milliseconds after `earlier` it is; 0 where it is before.
+    pub fn ms_since(self, earlier: Instant) -> u64 {
+        let micros = self.0.saturating_sub(earlier.0);
+        u64::try_from(micros / 1_000).unwrap_or(0)
+    }
+
     /// The first moment of a day in UTC.
     pub fn start_of(day: Date) -> Instant {
         let days = day.days_since(Instant(0).day());

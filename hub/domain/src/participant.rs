@@ -2,6 +2,8 @@
 
 mod faults;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bill::BillClass;
@@ -36,6 +38,18 @@ pub struct Participant {
     /// How an insurer is reached, and how the hub answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
+    /// Where a provider is told, by signed webhooks, how its messages go on after the first answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Endpoint>,
+}
+
+impl Participant {
+    /// Where the hub delivers what it owes it, if anywhere.
+    pub fn listens(&self) -> Option<&Endpoint> {
+        let contract = self.contract.as_ref();
+        let own = contract.and_then(|contract| contract.endpoint.as_ref());
+        own.or(self.callback.as_ref())
+    }
 }
 
 /// A provider's place in an insurer's network: the insurer alone for its first tier.
@@ -118,9 +132,18 @@ impl Role {
 pub struct Contract {
     /// Who decides.
     pub mode: AnswerMode,
-    /// How long a consulted insurer has.
+    /// How long a consulted insurer has, in milliseconds.
     #[serde(default = "default_deadline_ms")]
     pub deadline_ms: u64,
+    /// How long it has for messages of these kinds, where that differs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deadlines: BTreeMap<Kind, u64>,
+    /// How many questions to it wait for its answer at once. Who comes beyond waits for a place within the deadline.
+    #[serde(
+        default = "default_ask_parallel",
+        skip_serializing_if = "is_default_ask_parallel"
+    )]
+    pub ask_parallel: u16,
     /// What the hub may answer in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandInTerms>,
@@ -142,6 +165,58 @@ pub struct Contract {
     /// How many days after a decision it has to pay what it owes by it.
     #[serde(default = "default_pay_days")]
     pub pay_days: u32,
+    /// How it takes what the hub owes it.
+    #[serde(default, skip_serializing_if = "DeliveryTerms::is_default")]
+    pub delivery: DeliveryTerms,
+}
+
+impl Contract {
+    /// How long a consulted insurer has for a message of a kind, in milliseconds.
+    pub fn deadline(&self, kind: Kind) -> u64 {
+        let own = self.deadlines.get(&kind);
+        own.copied().unwrap_or(self.deadline_ms)
+    }
+}
+
+/// How an insurer takes what the hub owes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliveryTerms {
+    /// How many deliveries are on the way to it at once; as many as the hub's settings say where nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u16>,
+    /// How many a second it takes, of a backlog too; as many as go where nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// After how long the hub finds out whether it is back, in milliseconds; each time it is not, the wait doubles.
+    pub probe_ms: u64,
+    /// The longest such wait, in milliseconds: so long after it is back it is met at the latest.
+    pub probe_most_ms: u64,
+}
+
+impl Default for DeliveryTerms {
+    fn default() -> Self {
+        Self {
+            parallel: None,
+            per_second: None,
+            probe_ms: 1_000,
+            probe_most_ms: 10_000,
+        }
+    }
+}
+
+impl DeliveryTerms {
+    fn is_default(&self) -> bool {
+        *self == DeliveryTerms::default()
+    }
+}
+
+fn default_ask_parallel() -> u16 {
+    64
+}
+
+fn is_default_ask_parallel(parallel: &u16) -> bool {
+    *parallel == default_ask_parallel()
 }
 
 /// How many days an insurer has to pay where its contract says nothing.
@@ -227,7 +302,7 @@ pub enum Transport {
     Rest,
 }
 
-/// Something owed to one insurer.
+/// Something owed to one insurer, or to the provider that sent the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id; the same at every attempt.
@@ -244,11 +319,11 @@ pub struct Delivery {
     pub sequence: i64,
     /// When it became owed.
     pub created_at: Instant,
-    /// The document, as JSON: `{"message": …, "answer": …}`.
+    /// The document, as JSON: `{"message": …, "answer": …}`; to a provider the whole webhook.
     pub document: String,
 }
 
-/// What an insurer is to do with a delivery.
+/// What whoever gets a delivery is to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -260,6 +335,8 @@ pub enum Purpose {
     Review,
     /// Take note that the message was taken back.
     Cancelled,
+    /// Take note of how far the own message has come: to the provider that sent it.
+    Answered,
 }
 
 impl Purpose {
@@ -270,6 +347,7 @@ impl Purpose {
             Purpose::Decided => "decided",
             Purpose::Review => "review",
             Purpose::Cancelled => "cancelled",
+            Purpose::Answered => "answered",
         }
     }
 
@@ -280,6 +358,7 @@ impl Purpose {
             Purpose::Decided,
             Purpose::Review,
             Purpose::Cancelled,
+            Purpose::Answered,
         ]
         .into_iter()
         .find(|purpose| purpose.as_str() == text)

@@ -98,6 +98,12 @@ impl Catalog {
             .is_some_and(|contract| contract.mode != AnswerMode::Delegated)
     }
 
+    /// Everybody to whom the hub delivers what it owes.
+    pub fn listeners(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        let all = self.participants.values();
+        all.filter(|participant| participant.listens().is_some())
+    }
+
     /// Every insurer.
     pub fn insurers(&self) -> impl Iterator<Item = &Arc<Participant>> {
         self.participants

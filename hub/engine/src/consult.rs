@@ -1,18 +1,20 @@
-//! Asking insurers before the provider is answered: all at once, each within its own deadline.
+//! Asking insurers before the provider is answered: all at once, each within its own deadline, and none that is known
+//! to be away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
 use takmil_domain::message::Message;
-use takmil_domain::participant::{Delivery, InsurerDecision, InsurerVerdict, Purpose};
+use takmil_domain::participant::{Contract, Delivery, InsurerDecision, InsurerVerdict, Purpose};
 use takmil_domain::share::InsurerSays;
 use takmil_insurers::TransportError;
 
-use crate::Inner;
 use crate::document;
 use crate::judge::{Heard, Word};
+use crate::route::health::Way;
+use crate::{Inner, Seen};
 
 /// Asks the insurers to decide on a proposal; says what was heard of each.
 pub(crate) async fn ask(
@@ -26,48 +28,75 @@ pub(crate) async fn ask(
         let (insurer, catalog) = (insurer.clone(), catalog.clone());
         async move {
             let contract = catalog.contract(&insurer);
-            let Some((contract, endpoint)) =
-                contract.and_then(|contract| Some((contract, contract.endpoint.as_ref()?)))
-            else {
-                // An insurer that only pulls cannot be asked while a member waits.
-                return (insurer, Heard::Pends(Word::default()));
-            };
-            let seen = document::seen_by(proposal, &insurer);
-            let Ok(text) = document::for_insurer(message.clone(), proposal, &insurer) else {
-                return (insurer, Heard::Invalid);
-            };
-            let now = (inner.clock)();
-            let delivery = Delivery {
-                id: DeliveryId::new(now, (inner.random)()),
-                insurer: insurer.clone(),
-                purpose: Purpose::Decide,
-                message: proposal.id,
-                kind: proposal.kind,
-                sequence: 0,
-                created_at: now,
-                document: text,
-            };
-            let deadline = Duration::from_millis(contract.deadline_ms);
-            let heard = match inner
-                .transports
-                .decide(endpoint, &delivery, &seen, deadline, now)
-                .await
-            {
-                Ok(decision) if decision.message == proposal.id => heard(decision),
-                Ok(_) => Heard::Invalid,
-                Err(error) => {
-                    tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, %error, "an insurer did not decide");
-                    if matches!(error, TransportError::Garbled { .. }) {
-                        Heard::Invalid
-                    } else {
-                        Heard::Silent
-                    }
-                }
+            let heard = match contract {
+                Some(contract) => ask_one(inner, &insurer, contract, message, proposal).await,
+                None => Heard::Pends(Word::default()),
             };
             (insurer, heard)
         }
     };
     join_all(asks.iter().map(one)).await
+}
+
+async fn ask_one(
+    inner: &Inner,
+    insurer: &ParticipantId,
+    contract: &Contract,
+    message: &Message,
+    proposal: &Answer,
+) -> Heard {
+    let Some(endpoint) = &contract.endpoint else {
+        // An insurer that only pulls cannot be asked while a member waits.
+        return Heard::Pends(Word::default());
+    };
+    let seen = document::seen_by(proposal, insurer);
+    let Ok(text) = document::for_insurer(message.clone(), proposal, insurer) else {
+        return Heard::Invalid;
+    };
+    let (party, now) = (inner.parties.of(insurer), (inner.clock)());
+    let deadline_ms = contract.deadline(proposal.kind);
+    // Nobody at a counter waits for one that is known to be away.
+    if !party.begin(Way::Asking, now, deadline_ms) {
+        return Heard::Silent;
+    }
+    let delivery = Delivery {
+        id: DeliveryId::new(now, (inner.random)()),
+        insurer: insurer.clone(),
+        purpose: Purpose::Decide,
+        message: proposal.id,
+        kind: proposal.kind,
+        sequence: 0,
+        created_at: now,
+        document: text,
+    };
+    // The wait for a place is the insurer's own time, so that the whole ends before the hub finishes without it.
+    let (begun, deadline) = (Instant::now(), Duration::from_millis(deadline_ms));
+    let place = party.place_to_ask(contract.ask_parallel);
+    let Ok(_place) = tokio::time::timeout(deadline, place).await else {
+        tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, "too many questions wait for an insurer's answer");
+        return Heard::Silent;
+    };
+    let left = deadline.saturating_sub(begun.elapsed());
+    let decided = inner
+        .transports
+        .decide(endpoint, &delivery, &seen, left, now)
+        .await;
+    party.hear(inner, Way::Asking, Some(contract), decided.as_ref().err());
+    (inner.observe)(Seen::Asked {
+        insurer,
+        took: begun.elapsed(),
+    });
+    match decided {
+        Ok(decision) if decision.message == proposal.id => heard(decision),
+        Ok(_) => Heard::Invalid,
+        Err(error) => {
+            tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, %error, "an insurer did not decide");
+            match error {
+                TransportError::Garbled { .. } => Heard::Invalid,
+                _ => Heard::Silent,
+            }
+        }
+    }
 }
 
 /// An insurer's decision in the words of the judgement.

@@ -1,14 +1,17 @@
-//! The document that an insurer gets: the message, and the answer as far as it is that insurer's business.
+//! The documents that go out: to an insurer the message, and the answer as far as it is that insurer's business; to the
+//! provider that sent the message, the answer in the form that it speaks itself.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use takmil_domain::answer::Answer;
 use takmil_domain::clinical::Level;
 use takmil_domain::decision::{Decision, LineShare, Totals};
-use takmil_domain::ids::ParticipantId;
-use takmil_domain::message::Message;
-use takmil_domain::participant::Delivery;
+use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
+use takmil_domain::life::State;
+use takmil_domain::message::{Correlate, Kind, Message};
+use takmil_domain::participant::{Delivery, Purpose};
 use takmil_domain::reason::Reason;
+use takmil_formats::{Answered, FORMATS, Outcome, Reply, native};
 use takmil_store::Owed;
 
 use crate::error::Error;
@@ -29,11 +32,15 @@ struct Document<M, A> {
     answer: A,
 }
 
-/// What an insurer is handed: `{"message": …, "answer": …}`.
+/// What an insurer is handed: `{"message": …, "answer": …}`; or a provider, where it is told of its own message.
 ///
 /// Other supplementary insurers stay without a name, and their covers, limits and reasons stay out.
 pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
-    let document = document(&owed).map_err(|_| Error::Unreadable {
+    let document = match owed.purpose {
+        Purpose::Answered => for_sender(&owed),
+        _ => document(&owed),
+    };
+    let document = document.map_err(|_| Error::Unreadable {
         message: owed.message,
     })?;
     Ok(Delivery {
@@ -58,6 +65,67 @@ fn document(owed: &Owed) -> Result<String, serde_json::Error> {
     }
     let message = serde_json::from_slice(&owed.canonical)?;
     for_insurer(message, &answer, &owed.insurer)
+}
+
+/// The webhook that tells a provider of its message.
+#[derive(Serialize)]
+struct Webhook<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    message: MessageId,
+    identifiers: &'a [Identifier],
+    correlates: &'a [Correlate],
+    kind: Kind,
+    state: State,
+    format: &'static str,
+    media_type: &'static str,
+    answer: &'a RawValue,
+}
+
+/// A JSON body, so that a format that has several syntaxes answers in this one: the answer stands in a JSON document.
+const IN_JSON: &[u8] = b"{}";
+
+fn for_sender(owed: &Owed) -> Result<String, serde_json::Error> {
+    let kept: Kept<'_> = serde_json::from_str(&owed.answer)?;
+    let answer: Answer = serde_json::from_str(kept.answer.get())?;
+    let message: Message = serde_json::from_slice(&owed.canonical)?;
+    let mut formats = FORMATS.iter();
+    let format = formats.find(|format| format.name == owed.format);
+    let format = format.unwrap_or(&native::FORMAT);
+    let answered = Answered {
+        message: &message,
+        answer: &answer,
+        json: Some(kept.answer.get()),
+    };
+    let written = (format.answer)(&Reply {
+        body: IN_JSON,
+        hub: "",
+        request: &owed.id.to_string(),
+        outcomes: &[Outcome {
+            place: "",
+            result: Ok(answered),
+        }],
+    });
+    let shown: &RawValue = serde_json::from_slice(&written.bytes)?;
+    serde_json::to_string(&Webhook {
+        r#type: "message.answered",
+        timestamp: owed.created_at.to_string(),
+        data: Told {
+            message: owed.message,
+            identifiers: &message.head.identifiers,
+            correlates: &message.head.correlates,
+            kind: owed.kind,
+            state: answer.state,
+            format: format.name,
+            media_type: written.media_type,
+            answer: shown,
+        },
+    })
 }
 
 /// The document of an answer that is not kept yet.

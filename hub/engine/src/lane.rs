@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::outage::Outage;
 use crate::reads::Reads;
 use crate::recognise::Recogniser;
+use crate::route::attempts::Attempts;
 use crate::together::{self, Coming, Desk, Questions};
 use crate::turn::{self, Decided, Order};
 
@@ -31,6 +32,8 @@ pub(crate) struct Lanes {
     pub(crate) recogniser: Recogniser,
     /// Records who reads what.
     pub(crate) reads: Reads,
+    /// Records attempts to deliver.
+    pub(crate) attempts: Arc<Attempts>,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -57,8 +60,9 @@ impl Lanes {
         let counts = Arc::new(Counts::default());
         let (recogniser, recognises) = Recogniser::start(inner);
         let (reads, records) = Reads::start(inner);
+        let (attempts, records_attempts) = Attempts::start(inner);
         let mut desks = Vec::new();
-        let mut tasks = vec![recognises, records];
+        let mut tasks = vec![recognises, records, records_attempts];
         for number in 1..=inner.config.lanes.max(1) {
             let (desk, orders) = together::desk(inner.config.queue_orders);
             desks.push(desk);
@@ -73,6 +77,7 @@ impl Lanes {
             desks,
             recogniser,
             reads,
+            attempts,
             counts,
         };
         (lanes, tasks)

@@ -30,6 +30,7 @@ mod reads;
 mod recognise;
 mod record;
 mod route;
+mod seen;
 mod sequencer;
 mod settlement;
 mod submission;
@@ -48,13 +49,13 @@ use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::life::State;
 use takmil_domain::message::{Attachment, Body, Cancel, Correlate, Head, Message, Relation};
-use takmil_domain::participant::{Delivery, InsurerDecision, Participant};
+use takmil_domain::participant::{InsurerDecision, Participant};
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
 use takmil_store::{
     DeliveryWay, Leg, MessageEnvelope, MessageTurn, MessageWay, Random, Scope, Store,
 };
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 pub use basis::{Basis, MissingDocument};
@@ -70,11 +71,15 @@ pub use outage::Outage;
 pub use period::Period;
 pub use reads::Reading;
 pub use record::{Record, Spoken};
+pub use route::health::{CircuitState, Way as CallWay};
+pub use route::party::{Carrier, Due, PartyStanding};
+pub use seen::{Observe, Seen};
 pub use settlement::{SettledDay, Settlement, TimeOfDay, Zone, settle};
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::{Appealing, Correction, MESSAGE_SYSTEM, Sums};
 
 use owed::Owed;
+use route::party::Parties;
 
 use intake::Arrival;
 use lane::Lanes;
@@ -97,6 +102,10 @@ pub(crate) struct Inner {
     catalog: RwLock<Arc<Catalog>>,
     /// Something became owed to insurers.
     pub(crate) owed: Owed,
+    /// Whom this hub calls, and what is on its way.
+    pub(crate) parties: Parties,
+    /// Told what took how long.
+    pub(crate) observe: Observe,
     /// What the lanes have committed.
     pub(crate) commits: commits::Commits,
     /// True once the engine is to stop.
@@ -147,6 +156,8 @@ pub struct Parts {
     pub config: Config,
     /// When the book's days end and are settled.
     pub settlement: Settlement,
+    /// Told what took how long, for metrics.
+    pub observe: Observe,
 }
 
 /// The hub at work. Clones share it.
@@ -237,6 +248,7 @@ impl Engine {
             log,
             config,
             settlement,
+            observe,
         } = parts;
         let audit = audit::Audit::open(log, &store).await?;
         let catalog = catalog::load(&store, None).await?.unwrap_or_default();
@@ -252,13 +264,16 @@ impl Engine {
             settlement,
             catalog: RwLock::new(Arc::new(catalog)),
             owed: Owed::default(),
+            parties: Parties::default(),
+            observe,
             commits: commits::Commits::default(),
             stop: watch::channel(false).0,
         });
         let (lanes, mut tasks) = Lanes::start(&inner);
         let counts = Arc::clone(&lanes.counts);
         let lanes = Arc::new(lanes);
-        tasks.push(tokio::spawn(route::run(Arc::clone(&inner))));
+        let attempts = Arc::clone(&lanes.attempts);
+        tasks.push(tokio::spawn(route::run(Arc::clone(&inner), attempts)));
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
@@ -312,7 +327,7 @@ impl Engine {
     /// [`Error::UnreadableBody`] if nothing of the body can be read; else if the hub itself failed, in which case
     /// the same body may be sent again.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Error> {
-        let lanes = self.lanes()?;
+        let (lanes, begun) = (self.lanes()?, std::time::Instant::now());
         let (audit, store) = (&self.inner.audit, &self.inner.store);
         audit.know(store, &submission.sender.id).await?;
         let submission = Arc::new(submission);
@@ -350,7 +365,7 @@ impl Engine {
                     // What insurers say counts, even where whoever sent the message has hung up meanwhile.
                     let finished = tokio::spawn(async move {
                         let decided = pending.done().await?;
-                        engine.finish(&lanes, &own, decided).await
+                        engine.finish(&lanes, &own, decided, begun).await
                     });
                     Ok(Outcome {
                         place,
@@ -372,7 +387,11 @@ impl Engine {
         lanes: &Lanes,
         message: &Message,
         (done, receipt): Decided,
+        begun: std::time::Instant,
     ) -> Result<Result<Taken, Refusal>, Error> {
+        let told = |answer: &Answer, asks: &[ParticipantId], waited: Duration| {
+            seen::answered(&self.inner, answer, asks, begun.elapsed(), waited);
+        };
         Ok(match done {
             Done::Repeated(answer) => Ok(Taken {
                 answer,
@@ -380,16 +399,21 @@ impl Engine {
                 receipt,
             }),
             Done::Changed { earlier } => Err(Refusal::Changed { earlier }),
-            Done::Answered { answer, asks, .. } if asks.is_empty() => Ok(Taken {
-                answer,
-                repeated: false,
-                receipt,
-            }),
+            Done::Answered { answer, asks, .. } if asks.is_empty() => {
+                told(&answer, &asks, Duration::ZERO);
+                Ok(Taken {
+                    answer,
+                    repeated: false,
+                    receipt,
+                })
+            }
             Done::Answered { answer, asks } => {
                 for insurer in &asks {
                     self.inner.audit.know(&self.inner.store, insurer).await?;
                 }
+                let asking = std::time::Instant::now();
                 let heard = consult::ask(&self.inner, &asks, message, &answer).await;
+                let waited = asking.elapsed();
                 let order = Order::Hear {
                     message: answer.id,
                     heard,
@@ -399,11 +423,14 @@ impl Engine {
                 match done {
                     Done::Answered { answer, .. }
                     | Done::Late { answer, .. }
-                    | Done::Repeated(answer) => Ok(Taken {
-                        answer,
-                        repeated: false,
-                        receipt,
-                    }),
+                    | Done::Repeated(answer) => {
+                        told(&answer, &asks, waited);
+                        Ok(Taken {
+                            answer,
+                            repeated: false,
+                            receipt,
+                        })
+                    }
                     Done::Changed { .. } | Done::Refused(_) | Done::Differs(_) | Done::Nothing => {
                         Err(Refusal::Changed { earlier: answer.id })
                     }
@@ -417,21 +444,6 @@ impl Engine {
             Done::Refused(problems) => Err(Refusal::Invalid(problems)),
             Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
-    }
-
-    /// What an insurer is to get now, the longest due first, so many at most: of each claim the earliest that it
-    /// has not had. What cannot be read is left out, and recorded as an attempt.
-    ///
-    /// # Errors
-    /// If the database cannot serve.
-    pub async fn due(&self, insurer: &ParticipantId, most: u32) -> Result<Vec<Delivery>, Error> {
-        let store = &self.inner.store;
-        let offered = store.due(insurer, self.now(), most).await?;
-        let (due, unreadable) = route::read(&self.inner, offered);
-        if !unreadable.is_empty() {
-            store.record_attempts(&Scope::Hub, &unreadable).await?;
-        }
-        Ok(due)
     }
 
     /// Takes back an earlier message of the same sender, by the hub's id of it.
@@ -662,16 +674,6 @@ impl Engine {
             orders: self.counts.orders.load(Ordering::Relaxed),
             open: lanes.is_some(),
         }
-    }
-
-    /// What rings when something becomes owed to an insurer.
-    pub fn owed(&self, insurer: &ParticipantId) -> Arc<Notify> {
-        self.inner.owed.of(insurer)
-    }
-
-    /// Lets routers and streams look at once whether something is owed: another hub has committed deliveries.
-    pub fn wake(&self) {
-        self.inner.owed.tell_all();
     }
 
     /// What lanes commit from now on. Whoever does not read it soon loses the oldest.

@@ -38,6 +38,8 @@ enum Callers {
 
 const PROVIDERS: &[Role] = &[Role::Provider];
 const INSURERS: &[Role] = &[Role::Insurer];
+/// To whom the hub owes deliveries, and who sees to those that were refused.
+const OWED: &[Role] = &[Role::Insurer, Role::Operator];
 /// The parties of a price list, and of what is owed.
 const PARTIES: &[Role] = &[Role::Provider, Role::Insurer];
 /// Who may read whole decisions: an insurer has its own view of them in its deliveries.
@@ -112,8 +114,13 @@ const OPERATIONS: &[Operation] = &[
     row("PUT", "/v1/coverages", Systems(INSURERS)),
     row("POST", "/v1/decisions", Systems(INSURERS)),
     row("POST", "/v1/postings", Systems(INSURERS)),
-    row("GET", "/v1/deliveries", Systems(INSURERS)),
+    row("GET", "/v1/deliveries", Systems(OWED)),
+    row("POST", "/v1/deliveries/ack", Systems(INSURERS)),
     row("POST", "/v1/deliveries/{id}/ack", Systems(INSURERS)),
+    row("POST", "/v1/deliveries/redeliver", Systems(OWED)),
+    row("POST", "/v1/deliveries/{id}/redeliver", Systems(OWED)),
+    row("POST", "/v1/deliveries/{id}/resolve", People(OWED)),
+    row("GET", "/v1/deliveries/health", Systems(OWED)),
     row("GET", "/v1/members/{id}/remainders", Systems(ALL)),
     row(
         "POST",

@@ -183,6 +183,7 @@ pub(crate) struct Limits {
     pub(crate) requests_per_second: u32,
     pub(crate) burst: u32,
     pub(crate) streams_per_insurer: usize,
+    pub(crate) stream_stall_ms: u64,
     pub(crate) simulations: usize,
     pub(crate) simulation_messages: u64,
 }
@@ -346,6 +347,11 @@ impl Config {
             "expected 1 or more",
         );
         check(self.limits.burst > 0, "limits.burst", "expected 1 or more");
+        check(
+            wait(self.limits.stream_stall_ms),
+            "limits.stream_stall_ms",
+            &bound,
+        );
         check(
             self.limits.simulations <= MAX_SIMULATIONS,
             "limits.simulations",

@@ -54,6 +54,8 @@ impl Hub {
             crate::cli::import::seed(&store, &tables, folder).await?;
         }
         let clinical = Arc::new(takmil_mappings::clinical::tables(&tables)?);
+        let metrics = Metrics::new()?;
+        let observer = metrics.clone();
         let engine = Engine::start(Parts {
             store: store.clone(),
             tables,
@@ -64,9 +66,9 @@ impl Hub {
             log: audit::log_key(&config)?,
             config: config.engine.clone(),
             settlement: config.settlement,
+            observe: Arc::new(move |seen| observer.seen(seen)),
         });
         let engine = engine.await?;
-        let metrics = Metrics::new()?;
         let listen = &config.listen;
         let Certificates { all, partners } = certificates;
         let scheme = if all.is_some() { "https" } else { "http" };

@@ -8,7 +8,9 @@ use prometheus::{
 use std::io::IsTerminal;
 use std::time::Duration;
 use takmil_domain::date::Instant;
-use takmil_engine::Status;
+use takmil_domain::decision::DecidedBy;
+use takmil_domain::participant::AnswerMode;
+use takmil_engine::{CircuitState, PartyStanding, Seen, Status};
 use takmil_store::{Backlog, LogState};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
@@ -57,7 +59,15 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
+    dead: IntGaugeVec,
     oldest: IntGaugeVec,
+    circuit: IntGaugeVec,
+    on_the_way: IntGaugeVec,
+    answers: HistogramVec,
+    hub: HistogramVec,
+    asked: HistogramVec,
+    delivered: HistogramVec,
+    overhead: HistogramVec,
     log_pending: IntGauge,
     log_size: IntGauge,
     log_age: IntGauge,
@@ -71,10 +81,6 @@ impl Metrics {
     /// # Errors
     /// [`prometheus::Error`] if two have one name.
     pub(crate) fn new() -> Result<Metrics, prometheus::Error> {
-        let latency = HistogramOpts::new(
-            "takmil_request_seconds",
-            "How long requests took, by address.",
-        );
         let metrics = Metrics {
             registry: Registry::new(),
             requests: counters(
@@ -82,7 +88,11 @@ impl Metrics {
                 "Requests by address and status.",
                 &["route", "status"],
             )?,
-            latency: HistogramVec::new(latency.buckets(LATENCY_BUCKETS_S.to_vec()), &["route"])?,
+            latency: latencies(
+                "takmil_request_seconds",
+                "How long requests took, by address.",
+                &["route"],
+            )?,
             messages: counters(
                 "takmil_messages_total",
                 "Messages by kind, wire format and what became of them.",
@@ -97,6 +107,46 @@ impl Metrics {
             waiting: gauges(
                 "takmil_deliveries_waiting",
                 "Deliveries owed to an insurer.",
+                &["insurer"],
+            )?,
+            dead: gauges(
+                "takmil_deliveries_dead",
+                "Deliveries that an insurer refused for what they are, and that wait for a person.",
+                &["insurer"],
+            )?,
+            circuit: gauges(
+                "takmil_circuit",
+                "Whether this hub calls a party: 0 it does, 1 it finds out whether the party is back, 2 the party is away.",
+                &["party", "call"],
+            )?,
+            on_the_way: gauges(
+                "takmil_deliveries_on_the_way",
+                "Deliveries that are on their way to a party from this hub.",
+                &["party"],
+            )?,
+            answers: latencies(
+                "takmil_decision_seconds",
+                "How long answers took, by contract mode and by who decided.",
+                &["mode", "decided_by"],
+            )?,
+            hub: latencies(
+                "takmil_hub_seconds",
+                "How long answers took without the wait for insurers, by contract mode.",
+                &["mode"],
+            )?,
+            asked: latencies(
+                "takmil_insurer_seconds",
+                "How long insurers took to decide while somebody waited, or to say nothing.",
+                &["insurer"],
+            )?,
+            delivered: latencies(
+                "takmil_delivery_seconds",
+                "How long deliveries were owed to a party before it had them.",
+                &["insurer"],
+            )?,
+            overhead: latencies(
+                "takmil_delivery_overhead_seconds",
+                "How long deliveries were owed to a party before it had them, without the party's own time.",
                 &["insurer"],
             )?,
             oldest: gauges(
@@ -131,6 +181,14 @@ impl Metrics {
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
+        registry.register(Box::new(metrics.dead.clone()))?;
+        registry.register(Box::new(metrics.circuit.clone()))?;
+        registry.register(Box::new(metrics.on_the_way.clone()))?;
+        registry.register(Box::new(metrics.answers.clone()))?;
+        registry.register(Box::new(metrics.hub.clone()))?;
+        registry.register(Box::new(metrics.asked.clone()))?;
+        registry.register(Box::new(metrics.delivered.clone()))?;
+        registry.register(Box::new(metrics.overhead.clone()))?;
         registry.register(Box::new(metrics.log_pending.clone()))?;
         registry.register(Box::new(metrics.log_size.clone()))?;
         registry.register(Box::new(metrics.log_age.clone()))?;
@@ -168,6 +226,70 @@ impl Metrics {
         self.heard.with_label_values(&[what]).inc_by(count);
     }
 
+    /// Takes in what took how long.
+    pub(crate) fn seen(&self, seen: Seen<'_>) {
+        let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
+        match seen {
+            Seen::Answered {
+                mode,
+                decided_by,
+                took,
+                waited,
+            } => {
+                let mode = match mode {
+                    AnswerMode::Delegated => "delegated",
+                    AnswerMode::Consulted => "consulted",
+                    AnswerMode::StandIn => "stand_in",
+                };
+                let decided_by = decided_by.map_or("nobody", DecidedBy::as_str);
+                self.answers
+                    .with_label_values(&[mode, decided_by])
+                    .observe(took.as_secs_f64());
+                self.hub
+                    .with_label_values(&[mode])
+                    .observe(took.saturating_sub(waited).as_secs_f64());
+            }
+            Seen::Asked { insurer, took } => self
+                .asked
+                .with_label_values(&[insurer.as_str()])
+                .observe(took.as_secs_f64()),
+            Seen::Delivered {
+                party,
+                waited_ms,
+                took_ms,
+            } => {
+                let party = &[party.as_str()];
+                self.delivered
+                    .with_label_values(party)
+                    .observe(seconds(waited_ms));
+                self.overhead
+                    .with_label_values(party)
+                    .observe(seconds(waited_ms.saturating_sub(took_ms)));
+            }
+        }
+    }
+
+    /// Notes how the parties stand that this hub calls.
+    pub(crate) fn parties(&self, standings: &[PartyStanding]) {
+        for standing in standings {
+            let party = standing.party.as_str();
+            for (call, state) in [
+                ("asking", standing.asking.0),
+                ("delivering", standing.delivering.0),
+            ] {
+                let number = match state {
+                    CircuitState::Closed => 0,
+                    CircuitState::HalfOpen => 1,
+                    CircuitState::Open => 2,
+                };
+                self.circuit.with_label_values(&[party, call]).set(number);
+            }
+            self.on_the_way
+                .with_label_values(&[party])
+                .set(i64::try_from(standing.on_the_way).unwrap_or(i64::MAX));
+        }
+    }
+
     /// Notes how the engine is doing, and what is owed to each insurer.
     pub(crate) fn engine(&self, status: &Status, backlogs: &[Backlog], now: Instant) {
         let lanes =
@@ -183,6 +305,9 @@ impl Metrics {
             self.waiting
                 .with_label_values(insurer)
                 .set(signed(backlog.waiting));
+            self.dead
+                .with_label_values(insurer)
+                .set(signed(backlog.dead));
             self.oldest.with_label_values(insurer).set(age_ms);
         }
     }
@@ -215,6 +340,11 @@ fn signed(count: u64) -> i64 {
 
 fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
     IntCounterVec::new(Opts::new(name, help), labels)
+}
+
+fn latencies(name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new(name, help);
+    HistogramVec::new(options.buckets(LATENCY_BUCKETS_S.to_vec()), labels)
 }
 
 fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {

@@ -77,7 +77,8 @@ pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };
 pub use outbox::{
-    Attempt, AttemptRecord, Backlog, ErasedDelivery, MOST_WAIT_MS, Offered, Outcome, Owed,
+    Attempt, AttemptRecord, Backlog, DeliveryPage, DeliveryState, ErasedDelivery, ListedDelivery,
+    MOST_WAIT_MS, Offered, Outcome, Owed, Redelivery, Wanted,
 };
 pub use participants::{Caller, Credential, CredentialKind, NewCredential};
 pub use postgres::{DatabaseUrl, ShownUrl};

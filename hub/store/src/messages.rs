@@ -11,7 +11,7 @@ use crate::body::Opened;
 use crate::column::Row;
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::outbox::{AttemptRecord, attempt_record};
+use crate::outbox::{AttemptRecord, attempts_of};
 use crate::scope::Scope;
 use crate::seal::OwnerKey;
 use crate::store::Store;
@@ -84,8 +84,14 @@ pub struct DeliveryWay {
     pub purpose: Purpose,
     /// When it became owed.
     pub created_at: Instant,
-    /// When the insurer had it.
+    /// When the insurer had it, or knew by other means.
     pub delivered_at: Option<Instant>,
+    /// How long the hub's call took by which it had it, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// Since when it is a dead letter, or was one when a person saw to it.
+    pub dead_at: Option<Instant>,
+    /// Who told the insurer by other means, and how.
+    pub resolved: Option<(String, String)>,
     /// Every attempt, the first one first.
     pub attempts: Vec<AttemptRecord>,
 }
@@ -355,31 +361,43 @@ async fn deliveries(
 ) -> Result<Vec<DeliveryWay>, StoreError> {
     let rows = db
         .fetch_all(
-            "select d.id, d.insurer, d.purpose, d.created_at, d.delivered_at, a.at, a.error
+            "select d.id, d.insurer, d.purpose, d.created_at, d.delivered_at, d.attempts, d.took_ms,
+                 d.dead_at, d.resolved_by, d.resolved_note, a.number, a.at, a.error
              from delivery d left join attempt a on a.delivery = d.sequence
              where d.message = $1 and ($2 is null or d.insurer = $2)
              order by d.sequence, a.number",
             &[id.0.into(), scope.insurer().into()],
         )
         .await?;
-    let mut deliveries: Vec<DeliveryWay> = Vec::new();
+    let mut deliveries: Vec<(DeliveryId, Vec<&Row>)> = Vec::new();
     for row in &rows {
         let id = DeliveryId(row.uuid("id")?);
-        if deliveries.last().is_none_or(|last| last.id != id) {
-            deliveries.push(DeliveryWay {
-                id,
-                insurer: row.named("insurer")?,
-                purpose: row.named("purpose")?,
-                created_at: row.moment("created_at")?,
-                delivered_at: row.moment_maybe("delivered_at")?,
-                attempts: Vec::new(),
-            });
-        }
-        if let (Some(way), Some(attempt)) = (deliveries.last_mut(), attempt_record(row)?) {
-            way.attempts.push(attempt);
+        match deliveries.last_mut() {
+            Some((last, attempts)) if *last == id => attempts.push(row),
+            _ => deliveries.push((id, vec![row])),
         }
     }
-    Ok(deliveries)
+    let deliveries = deliveries.iter();
+    deliveries.map(|(id, rows)| delivery(*id, rows)).collect()
+}
+
+/// A delivery from its rows, one for each attempt.
+fn delivery(id: DeliveryId, rows: &[&Row]) -> Result<DeliveryWay, StoreError> {
+    let row = rows.first().ok_or(StoreError::NotFound)?;
+    let resolved = row
+        .text_maybe("resolved_by")?
+        .zip(row.text_maybe("resolved_note")?);
+    Ok(DeliveryWay {
+        id,
+        insurer: row.named("insurer")?,
+        purpose: row.named("purpose")?,
+        created_at: row.moment("created_at")?,
+        delivered_at: row.moment_maybe("delivered_at")?,
+        took_ms: row.number_maybe("took_ms")?,
+        dead_at: row.moment_maybe("dead_at")?,
+        resolved: resolved.map(|(by, note)| (by.to_owned(), note.to_owned())),
+        attempts: attempts_of(rows)?,
+    })
 }
 
 fn turn(

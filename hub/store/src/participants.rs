@@ -11,6 +11,7 @@ use crate::column::Row;
 use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::ids::StaffId;
+use crate::outbox::revive;
 use crate::put::put;
 use crate::rows::row;
 use crate::scope::Scope;
@@ -95,7 +96,8 @@ row! {
 }
 
 impl Store {
-    /// Makes a participant or brings it up to date.
+    /// Makes a participant or brings it up to date. Where it listens elsewhere from now on, its dead letters are tried
+    /// again.
     ///
     /// # Errors
     /// [`Constraint::ParticipantIdentifier`] if one of its identifiers names another participant.
@@ -108,10 +110,15 @@ impl Store {
         let mut db = transaction.db();
         let id = participant.id.as_str();
         let kept = db.fetch_optional(DOCUMENT, &[id.into()]).await?;
-        if let Some(kept) = kept
-            && kept.text("document")? == document
-        {
-            return Ok(Upserted::Same);
+        if let Some(kept) = kept {
+            if kept.text("document")? == document {
+                return Ok(Upserted::Same);
+            }
+            let before: Participant = kept.document("document")?;
+            if before.listens() != participant.listens() {
+                // What was refused there may be taken here.
+                revive(&mut db, &participant.id).await?;
+            }
         }
         let revision = next_revision(&mut db).await?;
         db.execute(

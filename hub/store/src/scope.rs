@@ -34,6 +34,19 @@ impl Scope {
         }
     }
 
+    /// The only party of which may be seen what it is owed, where there is one.
+    pub(crate) fn owed_to(&self) -> Option<&str> {
+        match self {
+            Scope::Provider(own) | Scope::Insurer(own) => Some(own.as_str()),
+            Scope::Hub | Scope::Regulator => None,
+        }
+    }
+
+    /// Whether what `party` is owed may be changed.
+    pub(crate) fn is_owed(&self, party: &ParticipantId) -> bool {
+        *self != Scope::Regulator && self.owed_to().is_none_or(|own| own == party.as_str())
+    }
+
     /// Whether objects of `insurer` may be seen.
     pub(crate) fn sees_insurer(&self, insurer: &ParticipantId) -> bool {
         match self {

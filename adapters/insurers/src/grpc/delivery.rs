@@ -423,6 +423,8 @@ fn purpose(purpose: Purpose) -> v1::Purpose {
         Purpose::Decided => v1::Purpose::Decided,
         Purpose::Review => v1::Purpose::Review,
         Purpose::Cancelled => v1::Purpose::Cancelled,
+        // No insurer gets it.
+        Purpose::Answered => v1::Purpose::Unspecified,
     }
 }
 

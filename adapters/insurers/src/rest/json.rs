@@ -86,7 +86,18 @@ struct DecisionBody {
 /// # Errors
 /// A [`Problem`]: with a pointer where the decision is one but is not sound, with line and column where it is none.
 pub fn decision(body: &[u8]) -> Result<StatedDecision, Problem> {
-    let stated: DecisionBody = serde_json::from_slice(body).map_err(unreadable)?;
+    stated(serde_json::from_slice(body).map_err(unreadable)?)
+}
+
+/// Reads a decision that stands in another body.
+///
+/// # Errors
+/// As [`decision`].
+pub fn decision_of(value: &Value) -> Result<StatedDecision, Problem> {
+    stated(DecisionBody::deserialize(value).map_err(unreadable)?)
+}
+
+fn stated(stated: DecisionBody) -> Result<StatedDecision, Problem> {
     let decision = InsurerDecision {
         message: stated.message,
         reference: stated.reference,

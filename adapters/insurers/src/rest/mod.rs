@@ -1,7 +1,7 @@
 //! The REST wire: webhooks to the insurer, signed by the Standard Webhooks scheme.
 //!
 //! `POST {url}/decide` asks for a decision, `POST {url}/deliver` hands over something to keep; [`json`] has the
-//! bodies. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
+//! bodies. `POST {url}` tells a provider how its message goes on. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
 //! (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
 //! dots, under the secret of the insurer's entry).
 //!
@@ -55,7 +55,8 @@ impl Caller {
         now: Instant,
     ) -> Result<StatedDecision, TransportError> {
         let body = json::request(delivery, Some(milliseconds(deadline)))?;
-        let answer = self.post(endpoint, "decide", delivery, body, now).await?;
+        let url = address(endpoint, "/decide")?;
+        let answer = self.post(endpoint, url, delivery, body, now).await?;
         json::decision(&answer).map_err(TransportError::Garbled)
     }
 
@@ -66,20 +67,33 @@ impl Caller {
         now: Instant,
     ) -> Result<Receipt, TransportError> {
         let body = json::request(delivery, None)?;
-        let answer = self.post(endpoint, "deliver", delivery, body, now).await?;
+        let url = address(endpoint, "/deliver")?;
+        let answer = self.post(endpoint, url, delivery, body, now).await?;
         json::receipt(&answer).map_err(TransportError::Garbled)
+    }
+
+    /// Tells a provider. Its status alone says whether it has it.
+    pub(crate) async fn call_back(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        let body = delivery.document.clone().into_bytes();
+        let url = address(endpoint, "")?;
+        self.post(endpoint, url, delivery, body, now).await?;
+        Ok(Receipt::default())
     }
 
     /// Signs and sends a body, and returns the body of a success.
     async fn post(
         &self,
         endpoint: &Endpoint,
-        action: &str,
+        url: Url,
         delivery: &Delivery,
         body: Vec<u8>,
         now: Instant,
     ) -> Result<Vec<u8>, TransportError> {
-        let url = address(endpoint, action)?;
         let client = self
             .clients
             .get(endpoint, |identity| client(endpoint, identity))?;
@@ -103,7 +117,7 @@ impl Caller {
 
 fn address(endpoint: &Endpoint, action: &str) -> Result<Url, TransportError> {
     let base = endpoint.url.trim_end_matches('/');
-    let url = Url::parse(&format!("{base}/{action}"))
+    let url = Url::parse(&format!("{base}{action}"))
         .map_err(|_| TransportError::endpoint("the url is not one"))?;
     if matches!(url.scheme(), "http" | "https") {
         Ok(url)

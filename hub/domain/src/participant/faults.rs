@@ -1,13 +1,17 @@
 //! What is wrong with an entry of a participant, and what is odd about it: its contract above all, by which the hub
 //! answers for an insurer.
 
-use super::{AnswerMode, Contract, Participant, Role};
+use super::{AnswerMode, Contract, Participant, Role, Transport};
 use crate::lint::Remarks;
+use crate::message::Kind;
 use crate::money::Amount;
 
 /// Whoever stands at a counter is answered within 20 seconds, as the operating rules of CAQH CORE ask of real-time
 /// answers.
 const LONG_DEADLINE_MS: u64 = 20_000;
+
+/// The longest that an insurer may have for a message of one kind: a request is answered within a minute.
+const MOST_DEADLINE_MS: u64 = 55_000;
 
 /// No answer comes over a country's networks and back in less.
 const SHORT_DEADLINE_MS: u64 = 50;
@@ -20,6 +24,20 @@ impl Participant {
     pub fn faults(&self) -> Remarks {
         let mut faults = Vec::new();
         let mut fault = |pointer: &str, fault| faults.push((pointer.to_owned(), fault));
+        if let Some(callback) = &self.callback {
+            if self.role != Role::Provider {
+                fault("/callback", "providers alone are told of their messages");
+            }
+            if callback.transport != Transport::Rest {
+                fault("/callback/transport", "expected rest: signed webhooks");
+            }
+            if callback.secret.is_none() {
+                fault(
+                    "/callback/secret",
+                    "webhooks need a secret to be signed with",
+                );
+            }
+        }
         let Some(contract) = &self.contract else {
             return faults;
         };
@@ -28,6 +46,26 @@ impl Participant {
         }
         if contract.ratified_by.as_ref() == Some(&self.id) {
             fault("/contract/ratified_by", "nobody ratifies their own plans");
+        }
+        for (kind, deadline_ms) in &contract.deadlines {
+            if !(1..=MOST_DEADLINE_MS).contains(deadline_ms) {
+                let pointer = format!("/contract/deadlines/{}", kind.as_str());
+                fault(&pointer, "expected 1 to 55,000");
+            }
+        }
+        if contract.ask_parallel == 0 {
+            fault("/contract/ask_parallel", "expected 1 or more");
+        }
+        let delivery = &contract.delivery;
+        if delivery.parallel == Some(0) {
+            fault("/contract/delivery/parallel", "expected 1 or more");
+        }
+        if delivery.per_second == Some(0) {
+            fault("/contract/delivery/per_second", "expected 1 or more");
+        }
+        if delivery.probe_ms == 0 || delivery.probe_ms > delivery.probe_most_ms {
+            let detail = "expected 1 or more, and no more than probe_most_ms";
+            fault("/contract/delivery/probe_ms", detail);
         }
         let Some(terms) = &contract.stand_in else {
             return faults;
@@ -82,11 +120,15 @@ fn deadline_remarks(contract: &Contract) -> Remarks {
     let mut remarks = Vec::new();
     let mut remark = |place: &str, what| remarks.push((format!("/contract/{place}"), what));
     if contract.mode != AnswerMode::Delegated {
-        if contract.deadline_ms > LONG_DEADLINE_MS {
-            remark("deadline_ms", "the member waits at the counter as long");
-        }
-        if contract.deadline_ms < SHORT_DEADLINE_MS {
-            remark("deadline_ms", "no answer comes so fast");
+        let of_kind = |(kind, own): (&Kind, &u64)| (format!("deadlines/{}", kind.as_str()), *own);
+        let for_all = ("deadline_ms".to_owned(), contract.deadline_ms);
+        for (place, deadline_ms) in contract.deadlines.iter().map(of_kind).chain([for_all]) {
+            if deadline_ms > LONG_DEADLINE_MS {
+                remark(&place, "the member waits at the counter as long");
+            }
+            if deadline_ms < SHORT_DEADLINE_MS {
+                remark(&place, "no answer comes so fast");
+            }
         }
     }
     if contract.decision_hours > LONG_DECISION_HOURS {

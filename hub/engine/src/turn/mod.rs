@@ -15,6 +15,7 @@ mod take;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use takmil_domain::answer::{Answer, Reply};
 use takmil_domain::audit::Receipt;
 use takmil_domain::clinical::Past;
@@ -381,7 +382,7 @@ impl Bench<'_> {
 
     /// Leads a message on. Later orders of this batch go on from there.
     pub(super) fn step(&mut self, id: MessageId, step: Step) {
-        let Some(loaded) = self.loaded.get_mut(&id) else {
+        let Some(loaded) = self.loaded.get(&id) else {
             return;
         };
         let update = MessageUpdate {
@@ -396,11 +397,14 @@ impl Bench<'_> {
             answer: step.answer,
             legs: step.legs,
         };
-        loaded.state = update.to;
-        loaded.turn = update.turn;
-        loaded.deadline = update.deadline;
-        if let Some(answer) = &update.answer {
-            loaded.answer.clone_from(answer);
+        self.owe_sender(&update);
+        if let Some(loaded) = self.loaded.get_mut(&id) {
+            loaded.state = update.to;
+            loaded.turn = update.turn;
+            loaded.deadline = update.deadline;
+            if let Some(answer) = &update.answer {
+                loaded.answer.clone_from(answer);
+            }
         }
         self.batch.updates.push(update);
     }
@@ -425,6 +429,36 @@ impl Bench<'_> {
                 due_at: self.now,
             });
         }
+    }
+
+    /// Whoever sent a message is told of every answer after the first, where it listens.
+    fn owe_sender(&mut self, update: &MessageUpdate) {
+        #[derive(Deserialize)]
+        struct Kept {
+            claim: MessageId,
+        }
+        let Some(loaded) = self.loaded.get(&update.id) else {
+            return;
+        };
+        let sender = self.catalog.participant(&loaded.sender);
+        if sender.is_none_or(|sender| sender.callback.is_none()) {
+            return;
+        }
+        // A turn without an answer of its own tells nothing. One that cannot be read has failed before.
+        let answer = update.answer.as_deref();
+        let kept = answer.and_then(|answer| serde_json::from_str::<Kept>(answer).ok());
+        let Some(Kept { claim }) = kept else { return };
+        self.batch.outbox.push(NewDelivery {
+            id: DeliveryId::new(self.now, (self.inner.random)()),
+            insurer: loaded.sender.clone(),
+            claim,
+            message: update.id,
+            turn: update.turn,
+            kind: loaded.kind,
+            purpose: Purpose::Answered,
+            created_at: self.now,
+            due_at: self.now,
+        });
     }
 
     pub(super) fn finish(mut self) -> Batch {

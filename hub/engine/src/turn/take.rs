@@ -8,7 +8,7 @@ use takmil_domain::clinical::Finding;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::life::State;
-use takmil_domain::message::{Body, Relation};
+use takmil_domain::message::{Body, Kind, Relation};
 use takmil_domain::reason::Reason;
 use takmil_domain::settlement::Says;
 use takmil_store::{Leg, NewMessage, UnmappedCode};
@@ -94,7 +94,7 @@ impl Bench<'_> {
             key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
             deadline: match state {
-                State::Consulting => Some(self.deadline(&judged.asks)),
+                State::Consulting => Some(self.deadline(&judged.asks, answer.kind)),
                 _ => self.reminder(&answer, &basis, None),
             },
             digest: fresh.digest,
@@ -203,12 +203,12 @@ impl Bench<'_> {
     }
 
     /// When the consulted insurers have had their time, and the hub's own with it.
-    fn deadline(&self, asks: &[ParticipantId]) -> Instant {
+    fn deadline(&self, asks: &[ParticipantId], kind: Kind) -> Instant {
         let contracts = asks
             .iter()
             .filter_map(|insurer| self.catalog.contract(insurer));
         let longest = contracts
-            .map(|contract| contract.deadline_ms)
+            .map(|contract| contract.deadline(kind))
             .max()
             .unwrap_or(0);
         self.now

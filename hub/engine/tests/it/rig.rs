@@ -54,6 +54,17 @@ impl Rig {
     /// A hub whose member "m-1" is covered by the given insurers "i-1", "i-2"… in this order, each with a
     /// franchise of 10 % and a yearly ceiling.
     pub(crate) async fn new(insurers: &[(Insurer<'_>, i64)]) -> Rig {
+        let config = Config {
+            retry_first_ms: 20,
+            retry_most_ms: 100,
+            retry_refused_ms: 100,
+            ..Config::default()
+        };
+        Rig::with(insurers, config).await
+    }
+
+    /// The same, by other settings.
+    pub(crate) async fn with(insurers: &[(Insurer<'_>, i64)], settings: Config) -> Rig {
         let bits = Arc::new(AtomicU64::new(1));
         let random = Arc::new(move || {
             let mut bytes = [0; 10];
@@ -116,13 +127,11 @@ impl Rig {
             )
             .unwrap(),
             config: Config {
-                retry_first_ms: 20,
-                retry_most_ms: 100,
-                retry_refused_ms: 100,
                 clock_ms: 20,
-                ..Config::default()
+                ..settings
             },
             settlement: Settlement::default(),
+            observe: Arc::new(|_| {}),
         };
         Rig {
             engine: Engine::start(parts).await.unwrap(),
@@ -131,6 +140,34 @@ impl Rig {
             keys,
             _folder: folder,
         }
+    }
+
+    /// Lets an insurer listen at a simulator's from now on, by terms of its contract; delegated where they say nothing else.
+    pub(crate) async fn listens(&self, insurer: &str, simulator: &Simulator, terms: Value) {
+        let url = simulator.url();
+        let transport = if insurer == "i-1" { "grpc" } else { "rest" };
+        let mut contract = json!({
+            "mode": "delegated",
+            "endpoint": {"transport": transport, "url": url, "secret": SECRET},
+        });
+        let terms = terms.as_object().cloned().unwrap_or_default();
+        contract.as_object_mut().unwrap().extend(terms);
+        let entry =
+            json!({"id": insurer, "title": insurer, "role": "insurer", "contract": contract});
+        let store = self.engine.store();
+        store.upsert_participant(&from(entry)).await.unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
+    /// Lets the provider be told at an address, from now on, how its messages go on.
+    pub(crate) async fn provider_listens(&self, url: &str) {
+        let mut provider = Participant::clone(&self.provider);
+        provider.callback = Some(from(
+            json!({"transport": "rest", "url": url, "secret": SECRET}),
+        ));
+        let store = self.engine.store();
+        store.upsert_participant(&provider).await.unwrap();
+        self.engine.refresh().await.unwrap();
     }
 
     /// Publishes a version of the first insurer's plan with another ceiling.

@@ -118,6 +118,13 @@ async fn book(store: &Store) -> Result<Option<Finding>, StoreError> {
 async fn outbox(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     for backlog in store.backlogs(&Scope::Hub).await? {
+        if backlog.dead > 0 {
+            findings.push(Finding {
+                what: "deliveries are refused for good",
+                reach: format!("insurer {}: {}, and what comes after them in their claims", backlog.insurer, backlog.dead),
+                next: format!("takmil deliveries list --state dead --insurer {}  # then redeliver or resolve each", backlog.insurer),
+            });
+        }
         let Some(oldest) = backlog.oldest else {
             continue;
         };

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod config;
 mod convert;
+mod deliveries;
 mod doctor;
 pub(crate) mod import;
 mod member;
@@ -49,6 +50,8 @@ enum Command {
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys and certificates.
     Participant(participant::Arguments),
+    /// Shows what is owed to insurers, delivers it again, and sees to what they refused.
+    Deliveries(deliveries::Arguments),
     /// Makes the key file of members' contents, and erases members.
     #[command(subcommand)]
     Member(member::Command),
@@ -123,6 +126,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Simulate(arguments) => wait_for(simulate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
+        Command::Deliveries(arguments) => wait_for(deliveries::run(arguments, json)),
         Command::Member(command) => wait_for(member::run(command, json)),
         Command::Sandbox(arguments) => sandbox::run(&arguments, json),
         Command::Settle(command) => wait_for(settle::run(command, json)),

@@ -307,6 +307,7 @@ fn plain(id: ParticipantId, title: Option<String>, role: Role) -> Participant {
         sector: None,
         networks: Vec::new(),
         contract: None,
+        callback: None,
     }
 }
 

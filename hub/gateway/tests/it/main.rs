@@ -13,6 +13,7 @@ mod backup;
 mod command_line;
 mod convert;
 mod corrections;
+mod deliveries;
 mod demo;
 mod explanations;
 mod feed;

@@ -2,12 +2,14 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use takmil_conformance::insurer::{Script, Setup, Simulator, Wire};
 use takmil_conformance::postgres::Postgres;
 use takmil_conformance::redis::Redis;
 
+use crate::deliveries::{owe, told_by_two};
 use crate::feed::{Reader, send};
 use crate::hub::{Caller, Hub, INSURER, OTHER_PROVIDER, PROVIDER, Place, claim};
 
@@ -223,6 +225,22 @@ async fn what_one_hub_commits_the_other_hears_and_delivers_while_the_first_is_bu
             .ok();
         assert_eq!(way["deliveries"][0].get("delivered_at"), None, "{way}");
     }
+}
+
+#[tokio::test]
+async fn two_hubs_with_a_stream_each_carry_no_delivery_twice() {
+    let pair = Pair::start("").await;
+    let owed = owe(&pair.one, "S", 60).await;
+    let [one, other] = told_by_two(&pair.one, &pair.other, owed.len()).await;
+    let all: BTreeSet<_> = one.iter().chain(&other).cloned().collect();
+    assert_eq!(all, owed);
+    assert_eq!(one.len() + other.len(), owed.len(), "each once");
+    assert!(
+        !one.is_empty() && !other.is_empty(),
+        "{} and {}",
+        one.len(),
+        other.len()
+    );
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
 
+use takmil_conformance::callback::Listener;
+
 use crate::audit_log::{proof, receipt};
-use crate::hub::{Answer, Hub, INSURER, OTHER_PROVIDER, PROVIDER};
+use crate::hub::{Answer, Hub, INSURER, OTHER_PROVIDER, PROVIDER, Place};
+use crate::schemas::conforms;
 
 const SUBMIT: &str = "/fhir/Claim/$submit";
 const INQUIRE: &str = "/fhir/Claim/$inquire";
@@ -441,5 +444,64 @@ async fn every_sample_of_the_guide_is_taken_or_told_what_is_wrong() {
     assert!(
         taken >= 30 && refused >= 5,
         "{taken} taken, {refused} refused"
+    );
+}
+
+/// What the hub signs callbacks with.
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+
+#[tokio::test]
+async fn a_late_decision_is_told_in_the_words_in_which_it_was_asked_for() {
+    let listener = Listener::start(SECRET).await.unwrap();
+    let place = Place::new("");
+    place.fill();
+    let document = place.path("atlas.json");
+    let entry = json!({
+        "id": PROVIDER, "title": "Atlas", "role": "provider", "currency": "MAD", "sector": "private",
+        "identifiers": [{"system": "urn:takmil:sample:facility", "value": "MA-ATLAS"}],
+        "networks": ["ma-mutuelle", "ma-assur"],
+        "callback": {"transport": "rest", "url": listener.url(), "secret": SECRET},
+    });
+    std::fs::write(&document, entry.to_string()).unwrap();
+    place.json(&[
+        "participant",
+        "add",
+        "--document",
+        document.to_str().unwrap(),
+    ]);
+    let key = place.key(PROVIDER);
+    let hub = Hub::on(place);
+    let clinic = Clinic { hub, key };
+    let asked = clinic.submit(&request("R-1", json!({}), vec![])).await;
+    assert_eq!(asked["outcome"], json!("queued"), "{asked}");
+    let insurer = clinic.hub.place.key(INSURER);
+    let owed = clinic.hub.get("/v1/deliveries", &insurer).await.ok();
+    let message = &owed["deliveries"][0]["message"];
+    let decision = json!({"message": message, "reference": "A-1", "verdict": "approve"});
+    let decided = clinic
+        .hub
+        .send(Method::POST, "/v1/decisions", &insurer, &decision);
+    assert_eq!(decided.await.ok()["state"], json!("decided"));
+    let told = loop {
+        if let Some(told) = listener.told().pop() {
+            break told.body;
+        }
+        assert_eq!(listener.forged(), 0);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    conforms("message_callback", &told);
+    let data = &told["data"];
+    assert_eq!(
+        (&data["message"], &data["state"]),
+        (message, &json!("decided"))
+    );
+    assert_eq!(data["identifiers"][0]["value"], json!("R-1"));
+    assert_eq!(data["media_type"], json!("application/fhir+json"));
+    let answer = &data["answer"];
+    let shown = (&answer["resourceType"], &answer["outcome"]);
+    assert_eq!(
+        shown,
+        (&json!("ClaimResponse"), &json!("complete")),
+        "{answer}"
     );
 }

@@ -1,9 +1,11 @@
 //! What was sent is sealed under its member's key, and goes with it.
 
+use std::collections::HashSet;
+
 use takmil_domain::ids::{DeliveryId, Identifier};
 use takmil_store::{
-    Attempt, Batch, Constraint, FileKeys, Outcome, ReservationChange, ReservationState, Resolution,
-    Scope, Store, StoreError,
+    Attempt, Batch, Constraint, FileKeys, Outcome, Redelivery, ReservationChange, ReservationState,
+    Resolution, Scope, Store, StoreError, Wanted,
 };
 
 use crate::bench::{Backend, Bench, both};
@@ -131,7 +133,11 @@ async fn what_is_owed_of_an_erased_member_keeps_nothing_else_back(on: Backend) {
         at,
         outcome,
     };
-    let delivered = [attempt(number(1), NOW, Outcome::Delivered)];
+    let delivered = [attempt(
+        number(1),
+        NOW,
+        Outcome::Delivered { took_ms: None },
+    )];
     store
         .record_attempts(&Scope::Hub, &delivered)
         .await
@@ -166,10 +172,18 @@ async fn what_is_owed_of_an_erased_member_keeps_nothing_else_back(on: Backend) {
     let refused = house.write(&late).await.unwrap_err();
     assert_eq!(broken(refused), Constraint::Reference);
     let mut given = Vec::new();
+    let none = HashSet::new();
+    let wanted = |now, most| Wanted {
+        insurer: &alpha,
+        now,
+        due_by: now,
+        most,
+        beside: &none,
+    };
     for at in 0..4 {
         let now = NOW.plus_ms(at);
         let claimed = store
-            .claim(&alpha, now, now.plus_ms(1_000), 1)
+            .claim(wanted(now, 1), now.plus_ms(1_000))
             .await
             .unwrap();
         let [offered] = claimed.as_slice() else {
@@ -179,7 +193,7 @@ async fn what_is_owed_of_an_erased_member_keeps_nothing_else_back(on: Backend) {
             Err(StoreError::Erased) => Outcome::Erased,
             other => {
                 given.push(other.as_ref().unwrap().id);
-                Outcome::Delivered
+                Outcome::Delivered { took_ms: None }
             }
         };
         let attempts = [attempt(offered.id, now, outcome)];
@@ -192,7 +206,7 @@ async fn what_is_owed_of_an_erased_member_keeps_nothing_else_back(on: Backend) {
     );
     assert!(
         store
-            .due(&alpha, NOW.plus_ms(9), 10)
+            .due(wanted(NOW.plus_ms(9), 10))
             .await
             .unwrap()
             .is_empty()
@@ -215,7 +229,12 @@ async fn what_is_owed_of_an_erased_member_keeps_nothing_else_back(on: Backend) {
     assert_eq!(way.deliveries[0].delivered_at, None);
     assert_eq!(last.error.as_deref(), Some("the member was erased"));
     // What can be read no more is not owed again; and there is nothing more to erase.
-    let again = store.redeliver(&Scope::Hub, &alpha, (NOW, NOW.plus_ms(1)), NOW);
+    let stretch = Redelivery::Stretch {
+        insurer: &alpha,
+        from: NOW,
+        to: NOW.plus_ms(1),
+    };
+    let again = store.redeliver(&Scope::Hub, stretch, NOW);
     assert_eq!(again.await.unwrap(), 2, "4 and 5, not 1");
     assert!(!store.erase_member(house.member, NOW).await.unwrap());
 }

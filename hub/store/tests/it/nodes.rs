@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use takmil_conformance::postgres::Postgres;
 use takmil_domain::ids::{DeliveryId, MessageId};
 use takmil_domain::limit::{EntryKind, Standing};
-use takmil_store::{Attempt, Batch, DatabaseUrl, Outcome, Place, Scope, Store, StoreError, Turn};
+use takmil_store::{
+    Attempt, Batch, DatabaseUrl, Outcome, Place, Scope, Store, StoreError, Turn, Wanted,
+};
 
 use crate::bench::{Backend, Bench, config};
 use crate::samples::{House, NOW, delivery, house, id};
@@ -211,8 +213,15 @@ async fn two_hubs_hand_each_delivery_over_once_in_the_order_of_its_claim() {
             let (store, claims, road) = (store.clone(), Arc::clone(&claims), Arc::clone(&road));
             workers.push(tokio::spawn(async move {
                 loop {
-                    let until = NOW.plus_ms(60_000);
-                    let claimed = store.claim(&id("alpha"), NOW, until, 4).await.unwrap();
+                    let (alpha, none) = (id("alpha"), HashSet::new());
+                    let wanted = Wanted {
+                        insurer: &alpha,
+                        now: NOW,
+                        due_by: NOW,
+                        most: 4,
+                        beside: &none,
+                    };
+                    let claimed = store.claim(wanted, NOW.plus_ms(60_000)).await.unwrap();
                     for one in &claimed {
                         let travels = road.lock().unwrap().travelling.insert(claims[&one.id]);
                         assert!(travels, "its claim is on the way already");
@@ -229,7 +238,7 @@ async fn two_hubs_hand_each_delivery_over_once_in_the_order_of_its_claim() {
                         .map(|one| Attempt {
                             delivery: one.id,
                             at: NOW,
-                            outcome: Outcome::Delivered,
+                            outcome: Outcome::Delivered { took_ms: None },
                         })
                         .collect();
                     store.record_attempts(&Scope::Hub, &attempts).await.unwrap();

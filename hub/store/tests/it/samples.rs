@@ -55,6 +55,7 @@ pub(crate) fn participant(name: &str, role: Role) -> Participant {
         sector: None,
         networks: Vec::new(),
         contract: None,
+        callback: None,
     }
 }
 

@@ -1,24 +1,16 @@
-//! Which deliveries are on their way over an insurer's own streams, so that two of its streams never carry the
-//! same one, and nobody opens more than allowed.
+//! How many delivery streams each insurer holds, so that nobody opens more than allowed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use takmil_domain::ids::{DeliveryId, ParticipantId};
+use takmil_domain::ids::ParticipantId;
 
 use crate::code::{Code, Failure};
 
 /// The desks of all insurers.
 pub(crate) struct Desks {
-    open: Mutex<HashMap<ParticipantId, OnTheWay>>,
+    open: Mutex<HashMap<ParticipantId, usize>>,
     /// How many streams one insurer may hold.
     most: usize,
-}
-
-/// What one insurer's streams carry.
-#[derive(Default)]
-struct OnTheWay {
-    streams: usize,
-    deliveries: HashSet<DeliveryId>,
 }
 
 impl Desks {
@@ -34,65 +26,37 @@ impl Desks {
     /// [`Code::Rate`] where it holds as many as it may.
     pub(crate) fn open(self: &Arc<Desks>, insurer: &ParticipantId) -> Result<Desk, Failure> {
         let mut open = self.lock();
-        let own = open.entry(insurer.clone()).or_default();
-        if own.streams >= self.most {
+        let streams = open.entry(insurer.clone()).or_default();
+        if *streams >= self.most {
             return Err(Failure::new(
                 Code::Rate,
                 "the insurer holds as many delivery streams as it may",
             ));
         }
-        own.streams += 1;
+        *streams += 1;
         Ok(Desk {
             desks: Arc::clone(self),
             insurer: insurer.clone(),
-            carried: HashSet::new(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ParticipantId, OnTheWay>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ParticipantId, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What one stream carries. Dropped, it puts everything back.
+/// The place of one stream. Dropped, it is free again.
 pub(crate) struct Desk {
     desks: Arc<Desks>,
     insurer: ParticipantId,
-    carried: HashSet<DeliveryId>,
-}
-
-impl Desk {
-    /// Takes a delivery on this stream; false where one of the insurer's streams carries it already.
-    pub(crate) fn carry(&mut self, delivery: DeliveryId) -> bool {
-        let mut open = self.desks.lock();
-        let own = open.entry(self.insurer.clone()).or_default();
-        own.deliveries.insert(delivery) && self.carried.insert(delivery)
-    }
-
-    /// Puts a delivery back; false where this stream did not carry it.
-    pub(crate) fn put_back(&mut self, delivery: DeliveryId) -> bool {
-        let carried = self.carried.remove(&delivery);
-        if carried && let Some(own) = self.desks.lock().get_mut(&self.insurer) {
-            own.deliveries.remove(&delivery);
-        }
-        carried
-    }
-
-    /// How many deliveries this stream carries.
-    pub(crate) fn load(&self) -> usize {
-        self.carried.len()
-    }
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
         let mut open = self.desks.lock();
-        if let Some(own) = open.get_mut(&self.insurer) {
-            own.streams = own.streams.saturating_sub(1);
-            self.carried.iter().for_each(|delivery| {
-                own.deliveries.remove(delivery);
-            });
-            if own.streams == 0 {
+        if let Some(streams) = open.get_mut(&self.insurer) {
+            *streams = streams.saturating_sub(1);
+            if *streams == 0 {
                 open.remove(&self.insurer);
             }
         }
@@ -103,22 +67,15 @@ impl Drop for Desk {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use takmil_domain::date::Instant;
 
     #[test]
-    fn no_two_streams_carry_the_same_delivery() {
+    fn an_insurer_holds_as_many_streams_as_it_may() {
         let desks = Desks::new(2);
-        let insurer = ParticipantId::parse("north").unwrap();
-        let delivery = DeliveryId::new(Instant(0), [7; 10]);
-        let (mut one, mut other) = (desks.open(&insurer).unwrap(), desks.open(&insurer).unwrap());
-        assert!(desks.open(&insurer).is_err(), "a third stream");
-        assert!(one.carry(delivery) && !one.carry(delivery) && !other.carry(delivery));
-        assert!(!other.put_back(delivery) && one.put_back(delivery));
-        assert!(other.carry(delivery));
-        drop(other);
-        assert!(
-            one.carry(delivery),
-            "a stream that ends puts back what it carries"
-        );
+        let of = |name: &str| desks.open(&ParticipantId::parse(name).unwrap());
+        let (one, _other) = (of("north").unwrap(), of("north").unwrap());
+        assert!(of("north").is_err(), "a third stream");
+        assert!(of("south").is_ok());
+        drop(one);
+        assert!(of("north").is_ok());
     }
 }

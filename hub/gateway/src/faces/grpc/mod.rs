@@ -132,7 +132,7 @@ impl HubService for Hub {
     ) -> Result<Response<Self::DeliveriesStream>, Status> {
         let identity = self.insurer(&request)?;
         let desk = self.app.desks.open(&identity.participant.id)?;
-        let (tell, told) = mpsc::channel(1);
+        let (tell, told) = mpsc::channel(deliveries::UNREAD);
         tokio::spawn(deliveries::serve(
             self.app.clone(),
             identity,
@@ -219,15 +219,7 @@ async fn take_decision(
         }),
         // What is wrong with one decision is its own result; what is wrong with the hub ends the stream.
         Err(failure) if failure.code.http().is_server_error() => return Err(failure.into()),
-        Err(failure) => submit_decisions_response::Result::Problem(v1::Problem {
-            code: failure.public_code().to_owned(),
-            pointer: failure
-                .problems
-                .first()
-                .map(|problem| problem.pointer.clone())
-                .unwrap_or_default(),
-            detail: failure.sentence().to_owned(),
-        }),
+        Err(failure) => submit_decisions_response::Result::Problem(wire_failure(&failure)),
     };
     Ok(v1::SubmitDecisionsResponse {
         row,
@@ -239,6 +231,15 @@ async fn take_decision(
 /// A receipt as JSON.
 fn written(receipt: &Receipt) -> String {
     serde_json::to_string(receipt).unwrap_or_default()
+}
+
+fn wire_failure(failure: &Failure) -> v1::Problem {
+    let first = failure.problems.first();
+    v1::Problem {
+        code: failure.public_code().to_owned(),
+        pointer: first.map_or_else(String::new, |problem| problem.pointer.clone()),
+        detail: failure.sentence().to_owned(),
+    }
 }
 
 fn wire_problem(problem: &Problem) -> v1::Problem {

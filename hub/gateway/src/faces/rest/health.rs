@@ -68,6 +68,7 @@ async fn metrics(State(app): State<App>) -> Result<Response, Failure> {
     let backlogs = app.store.backlogs(&Scope::Hub).await?;
     app.metrics
         .engine(&app.engine.status(), &backlogs, app.engine.now());
+    app.metrics.parties(&app.engine.parties());
     let log = app.store.log_state().await?;
     app.metrics.log(&log, app.engine.now());
     let text = app.metrics.text().map_err(Failure::internal)?;

@@ -96,6 +96,14 @@ struct DeliveryShown {
     created_at: Instant,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered_at: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_at: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_note: Option<String>,
     attempts: Vec<AttemptShown>,
 }
 
@@ -109,12 +117,17 @@ struct AttemptShown {
 impl From<DeliveryWay> for DeliveryShown {
     fn from(way: DeliveryWay) -> DeliveryShown {
         let shown = |AttemptRecord { at, error }| AttemptShown { at, error };
+        let (resolved_by, resolved_note) = way.resolved.unzip();
         DeliveryShown {
             id: way.id,
             insurer: way.insurer,
             purpose: way.purpose,
             created_at: way.created_at,
             delivered_at: way.delivered_at,
+            took_ms: way.took_ms,
+            dead_at: way.dead_at,
+            resolved_by,
+            resolved_note,
             attempts: way.attempts.into_iter().map(shown).collect(),
         }
     }
