@@ -16,7 +16,6 @@ pub mod due;
 pub mod folio;
 pub mod payment;
 pub mod period;
-pub mod reconcile;
 pub mod remittance;
 pub mod stage;
 pub mod state;

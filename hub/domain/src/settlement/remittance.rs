@@ -1,7 +1,6 @@
 //! The remittance advice: what a payment paid, or what a day brought, claim by claim and line by line.
 //!
-//! One document for every face: the hub's own JSON, FHIR PaymentReconciliation and X12 835 are rendered from it. It
-//! adds up: what reached claims and what was put by for later ones is what was paid.
+//! One document for every face. It adds up: what reached claims and what was put by for later ones is what was paid.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
