@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use takmil_domain::date::{Calendar, Date, Instant};
 use takmil_domain::settlement::period::Month;
-use takmil_domain::settlement::stage::Roadmap;
 use takmil_store::Store;
 
 use crate::Inner;
@@ -113,20 +112,18 @@ as_text! { Zone: "+03:30" TimeOfDay: "01:30" }
 impl Settlement {
     /// The day of a moment, by the book's clock.
     pub fn day(&self, at: Instant) -> Date {
-        self.clock().day(at)
+        Instant(at.0.saturating_add(self.zone_micros())).day()
     }
 
     /// The last moment of a day, by the book's clock.
     pub fn end_of(&self, day: Date) -> Instant {
-        self.clock().end_of(day)
+        let days = day.days_since(Instant(0).day()).saturating_add(1);
+        let micros = days.saturating_mul(86_400_000_000);
+        Instant(micros.saturating_sub(self.zone_micros()).saturating_sub(1))
     }
 
-    /// Where days begin and end.
-    fn clock(&self) -> Roadmap {
-        Roadmap {
-            zone_minutes: self.zone.0,
-            ..Roadmap::default()
-        }
+    fn zone_micros(&self) -> i64 {
+        i64::from(self.zone.0).saturating_mul(60_000_000)
     }
 
     /// The moment from which a day's statements may be made.
@@ -265,6 +262,7 @@ mod tests {
         let end = settlement.end_of(day);
         assert_eq!(end.to_string(), "2026-01-05T20:29:59.999999Z");
         assert_eq!(settlement.day(end), day);
+        assert_eq!(settlement.day(Instant(end.0 + 1)), day.add_days(1));
         assert_eq!(
             settlement.runs_from(day).to_string(),
             "2026-01-05T21:59:59.999999Z"

@@ -17,7 +17,6 @@ pub mod folio;
 pub mod payment;
 pub mod period;
 pub mod remittance;
-pub mod stage;
 pub mod state;
 pub mod statement;
 
