@@ -389,6 +389,13 @@ fn bill(bill: &Bill, place: Place, found: &mut Found) {
         diagnoses: diagnoses().flatten().collect(),
         procedures: procedures().flatten().collect(),
     };
+    let asked = bill.lines.iter().filter_map(Line::asked);
+    let real = asked.filter(|asked| *asked <= Amount::MAX);
+    let sum: i128 = real.map(|asked| i128::from(asked.get())).sum();
+    if sum > i128::from(Amount::MAX.get()) {
+        let detail = "what the lines come to together is larger than any real amount";
+        found.add(ProblemCode::OutOfRange, place.field("lines"), detail);
+    }
     let list = place.field("lines");
     for (index, line) in bill.lines.iter().enumerate() {
         links(line, list.item(index), &numbers, found);

@@ -93,6 +93,18 @@ fn a_line_that_names_parts_of_its_bill_is_sound() {
 }
 
 #[test]
+fn no_bill_comes_to_more_than_any_real_amount() {
+    let bill = |second: i64| {
+        let first = line(json!({"billed": 899_999_999_999_999_i64}));
+        json!({"lines": [first, line(json!({"seq": 2, "billed": second}))]})
+    };
+    assert_eq!(of_claim(bill(1), json!({})), []);
+    let place = "/claim/bill/lines".to_owned();
+    let told = vec![(ProblemCode::OutOfRange, place)];
+    assert_eq!(of_claim(bill(2), json!({})), told);
+}
+
+#[test]
 fn the_message_is_looked_at_as_a_whole() {
     use ProblemCode::*;
     let check = |head: Value, code, pointer: &str| {

@@ -177,8 +177,11 @@ fn only_what_was_done_and_decided_is_owed() {
                 Says::AsBefore => "as before",
             };
             let expected = match (*kind, *state) {
-                (Kind::Claim | Kind::Dispense, State::Decided) => "owes",
-                (Kind::Claim | Kind::Dispense, State::Cancelled) => "nothing",
+                (
+                    Kind::Claim | Kind::Dispense,
+                    State::Decided | State::Refused | State::Adjusted | State::Appealed,
+                ) => "owes",
+                (Kind::Claim | Kind::Dispense, State::Cancelled | State::Reversed) => "nothing",
                 _ => "as before",
             };
             assert_eq!(told, expected, "{kind:?} {state:?}");
