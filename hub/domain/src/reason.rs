@@ -99,13 +99,13 @@ reasons! {
     ReservationUsed "RES-USED" false "What the admission reserved was used."
     ReservationGone "RES-GONE" false "The reservation had expired or been released; the bill was judged anew."
     Corrected "MSG-CORRECTED" false "Facts that came late changed the decision: it was made anew, and what was used of limits with it."
-    Appealed "MSG-APPEALED" false "The sender has appealed; what was decided stands until the insurer has looked at it again."
-    AppealUpheld "MSG-APPEAL-UPHELD" false "The insurer has looked at it again, and stands by what was decided."
-    AppealChanged "MSG-APPEAL-CHANGED" false "The insurer has looked at it again after an appeal: the decision was made anew."
     NotActive "MSG-INACTIVE" false "The sender marks the message as a draft, as cancelled or as entered in error: it was kept, and has no effect."
     Cancelled "MSG-CANCELLED" false "The message was taken back."
     NothingToCancel "MSG-NOT-FOUND" true "No message of this sender fits the one to be taken back."
     NotCancellable "MSG-FINAL" true "The message can no longer be taken back."
+    Appealed "MSG-APPEALED" false "The sender has appealed; what was decided stands until the insurer has looked at it again."
+    AppealUpheld "MSG-APPEAL-UPHELD" false "The insurer has looked at it again, and stands by what was decided."
+    AppealChanged "MSG-APPEAL-CHANGED" false "The insurer has looked at it again after an appeal: the decision was made anew."
 }
 
 impl Serialize for Reason {

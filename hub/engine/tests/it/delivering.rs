@@ -402,8 +402,8 @@ async fn a_provider_is_told_in_order_and_signed_how_its_messages_go_on() {
         let state = |one: &Told| one.body["data"]["state"].as_str().unwrap().to_owned();
         own.map(state).collect::<Vec<_>>()
     };
-    assert_eq!(of(pended.id), ["pended", "decided", "cancelled"]);
-    assert_eq!(of(other.id), ["pended", "decided"]);
+    assert_eq!(of(pended.id), ["pended", "decided", "reversed"]);
+    assert_eq!(of(other.id), ["pended", "refused"]);
     let ids: BTreeSet<_> = told.iter().map(|one| &one.id).collect();
     assert_eq!((told.len(), ids.len()), (5, 5), "each once");
     let first = &told[0].body;
