@@ -15,7 +15,7 @@ use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::party::{InsurerRole, Sex};
-use takmil_domain::plan::{FiledPlan, Plan, Relationship};
+use takmil_domain::plan::{FiledPlan, Plan, Relationship, Tier};
 use takmil_domain::rehearsal::{
     Baseline, Change, Difference, Entry, History, Options, Outcome, Posted, Told, Writer, rehearse,
 };
@@ -116,7 +116,10 @@ fn extract(plans: &[Plan], bills: &[Bill], posted: &[Posted]) -> Vec<u8> {
             refused: &[],
         });
         let service = ("s", bill.code);
-        let line = BillLine::new(1, service, day(bill.day), Some(amount(bill.billed)));
+        let line = BillLine {
+            network: vec![Tier::FIRST; plans.len()],
+            ..BillLine::new(1, service, day(bill.day), Some(amount(bill.billed)))
+        };
         let visit = format!("visit of {}", bill.number);
         let case = Case {
             currency: Currency::parse("IRR").unwrap(),
