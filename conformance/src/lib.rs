@@ -10,6 +10,7 @@ mod keeper;
 pub mod postgres;
 pub mod provider;
 pub mod redis;
+pub mod register;
 mod server;
 pub mod tls;
 

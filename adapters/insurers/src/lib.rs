@@ -15,6 +15,7 @@ use std::time::Duration;
 use takmil_domain::answer::Answer;
 use takmil_domain::date::Instant;
 use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Purpose, Transport};
+use takmil_domain::registration::{Registration, UniqueCode};
 
 pub use decision::StatedDecision;
 pub use error::TransportError;
@@ -84,11 +85,7 @@ impl Transports {
     ) -> Result<InsurerDecision, TransportError> {
         let call = async {
             match endpoint.transport {
-                Transport::Grpc => {
-                    self.grpc
-                        .decide(endpoint, delivery, proposal, deadline)
-                        .await
-                }
+                Transport::Grpc => self.grpc.decide(endpoint, delivery, deadline).await,
                 Transport::Rest => self.rest.decide(endpoint, delivery, deadline, now).await,
             }
         };
@@ -119,6 +116,23 @@ impl Transports {
                 (Transport::Rest, _) => self.rest.deliver(endpoint, delivery, now).await,
             }
         };
+        self.within(endpoint, deadline, call).await
+    }
+
+    /// Registers something with the central register. A repeat gets the same code.
+    ///
+    /// `deadline` bounds the whole call, connection included; `now` is the time that it is signed with.
+    ///
+    /// # Errors
+    /// [`TransportError`], which says whether sending again can help.
+    pub async fn register(
+        &self,
+        endpoint: &Endpoint,
+        registration: &Registration,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<UniqueCode, TransportError> {
+        let call = self.rest.register(endpoint, registration, now);
         self.within(endpoint, deadline, call).await
     }
 

@@ -44,6 +44,7 @@ hub_ids! {
     TransferId "One movement of money in the book."
     PaymentId "A payment that an insurer gave notice of."
     DisputeId "A dispute about what an insurer owes for a claim."
+    RegistrationId "One thing told to the central register."
     DifferenceId "A figure that two parties state differently."
 }
 

@@ -38,7 +38,8 @@ pub struct Participant {
     /// How an insurer is reached, and how the hub answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
-    /// Where a provider is told, by signed webhooks, how its messages go on after the first answer.
+    /// Where a provider is told, by signed webhooks, how its messages go on after the first answer; where the central
+    /// register takes what is registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Endpoint>,
 }
@@ -48,7 +49,8 @@ impl Participant {
     pub fn listens(&self) -> Option<&Endpoint> {
         let contract = self.contract.as_ref();
         let own = contract.and_then(|contract| contract.endpoint.as_ref());
-        own.or(self.callback.as_ref())
+        let told = self.callback.as_ref();
+        own.or(told.filter(|_| self.role == Role::Provider))
     }
 }
 
@@ -100,6 +102,8 @@ pub enum Role {
     Regulator,
     /// Runs the hub.
     Operator,
+    /// The central register of insurance, which gives policies, endorsements and claims their unique codes.
+    Register,
 }
 
 impl Role {
@@ -110,6 +114,7 @@ impl Role {
             Role::Insurer => "insurer",
             Role::Regulator => "regulator",
             Role::Operator => "operator",
+            Role::Register => "register",
         }
     }
 
@@ -120,6 +125,7 @@ impl Role {
             Role::Insurer,
             Role::Regulator,
             Role::Operator,
+            Role::Register,
         ]
         .into_iter()
         .find(|role| role.as_str() == text)
@@ -165,6 +171,9 @@ pub struct Contract {
     /// How many days after a decision it has to pay what it owes by it.
     #[serde(default = "default_pay_days")]
     pub pay_days: u32,
+    /// Whether its policies, endorsements and claims are registered with the central register.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub registers: bool,
     /// How it takes what the hub owes it.
     #[serde(default, skip_serializing_if = "DeliveryTerms::is_default")]
     pub delivery: DeliveryTerms,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use takmil_domain::code_map::CodeMap;
 use takmil_domain::date::Date;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
@@ -23,6 +24,7 @@ pub struct Catalog {
     contracts: HashMap<(ParticipantId, ParticipantId), Vec<Arc<Tariff>>>,
     exchange: Vec<ExchangeRate>,
     regulations: Vec<Regulation>,
+    code_maps: HashMap<ParticipantId, Arc<CodeMap>>,
 }
 
 impl Catalog {
@@ -36,6 +38,7 @@ impl Catalog {
             tariffs,
             exchange,
             regulations,
+            code_maps,
         } = held;
         let mut catalog = Catalog {
             revision: revision.0,
@@ -43,6 +46,11 @@ impl Catalog {
             regulations,
             ..Catalog::default()
         };
+        // In the order of their versions: the last one counts.
+        for map in code_maps {
+            let insurer = map.insurer.clone();
+            catalog.code_maps.insert(insurer, Arc::new(map));
+        }
         for participant in participants {
             catalog
                 .participants
@@ -111,6 +119,18 @@ impl Catalog {
             .filter(|participant| participant.role == Role::Insurer)
     }
 
+    /// The central register, where there is one that listens: the first by name.
+    pub fn register(&self) -> Option<&Arc<Participant>> {
+        let all = self.participants.values();
+        let listening = all.filter(|own| own.role == Role::Register && own.callback.is_some());
+        listening.min_by(|one, other| one.id.cmp(&other.id))
+    }
+
+    /// Whether an insurer's policies, endorsements and claims are registered.
+    pub fn registers(&self, insurer: &ParticipantId) -> bool {
+        self.contract(insurer).is_some_and(|own| own.registers)
+    }
+
     /// The rates of exchange.
     pub fn exchange(&self) -> &[ExchangeRate] {
         &self.exchange
@@ -123,6 +143,11 @@ impl Catalog {
             !others.any(|other| other.id == own.id && other.version > own.version)
         };
         self.regulations.iter().filter(is_latest)
+    }
+
+    /// An insurer's own codes, in the version in force.
+    pub fn code_map(&self, insurer: &ParticipantId) -> Option<&Arc<CodeMap>> {
+        self.code_maps.get(insurer)
     }
 
     /// Every version of a plan, in their order.

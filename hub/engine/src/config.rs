@@ -1,6 +1,7 @@
 //! What an operator may set of the engine.
 
 use serde::{Deserialize, Serialize};
+use takmil_store::MOST_WAIT_MS;
 
 /// The engine's settings. Every one has a default that suits a single node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,18 @@ pub struct Config {
     pub retry_refused_ms: u64,
     /// How often the clocks look for what is due: expired reservations, consultations cut off by a crash.
     pub clock_ms: u64,
+}
+
+impl Config {
+    /// The wait in milliseconds after so many failures: doubled each time up to a bound, less up to half of it by
+    /// chance, so that whoever comes back is not met by everything at once.
+    pub(crate) fn backoff(&self, failures: u32, random: [u8; 10]) -> u64 {
+        let factor = 1_u64.checked_shl(failures).unwrap_or(u64::MAX);
+        let doubled = self.retry_first_ms.saturating_mul(factor);
+        let most = doubled.min(self.retry_most_ms).min(MOST_WAIT_MS);
+        let [chance, ..] = random;
+        most - most.saturating_mul(u64::from(chance)) / 512
+    }
 }
 
 impl Default for Config {

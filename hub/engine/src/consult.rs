@@ -50,7 +50,9 @@ async fn ask_one(
         return Heard::Pends(Word::default());
     };
     let seen = document::seen_by(proposal, insurer);
-    let Ok(text) = document::for_insurer(message.clone(), proposal, insurer) else {
+    let catalog = inner.catalog();
+    let map = catalog.code_map(insurer).map(AsRef::as_ref);
+    let Ok(text) = document::for_insurer(message.clone(), proposal, insurer, map) else {
         return Heard::Invalid;
     };
     let (party, now) = (inner.parties.of(insurer), (inner.clock)());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use takmil_domain::answer::Answer;
 use takmil_domain::clinical::Level;
+use takmil_domain::code_map::{CodeMap, OwnCodes};
 use takmil_domain::decision::{Decision, LineShare, Totals};
 use takmil_domain::ids::{Identifier, MessageId, ParticipantId};
 use takmil_domain::life::State;
@@ -14,6 +15,7 @@ use takmil_domain::reason::Reason;
 use takmil_formats::{Answered, FORMATS, Outcome, Reply, native};
 use takmil_store::Owed;
 
+use crate::catalog::Catalog;
 use crate::error::Error;
 
 /// How a document names every supplementary insurer but its reader: what they pay counts, who they are does not.
@@ -30,15 +32,19 @@ struct Kept<'a> {
 struct Document<M, A> {
     message: M,
     answer: A,
+    /// Both in the insurer's own codes, where it has told them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<OwnCodes>,
 }
 
-/// What an insurer is handed: `{"message": …, "answer": …}`; or a provider, where it is told of its own message.
+/// What an insurer is handed: `{"message": …, "answer": …, "codes": …}`; or a provider, where it is told of its own
+/// message.
 ///
 /// Other supplementary insurers stay without a name, and their covers, limits and reasons stay out.
-pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
+pub(crate) fn delivery(owed: Owed, catalog: &Catalog) -> Result<Delivery, Error> {
     let document = match owed.purpose {
         Purpose::Answered => for_sender(&owed),
-        _ => document(&owed),
+        _ => document(&owed, catalog.code_map(&owed.insurer).map(AsRef::as_ref)),
     };
     let document = document.map_err(|_| Error::Unreadable {
         message: owed.message,
@@ -55,16 +61,20 @@ pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
     })
 }
 
-fn document(owed: &Owed) -> Result<String, serde_json::Error> {
+fn document(owed: &Owed, map: Option<&CodeMap>) -> Result<String, serde_json::Error> {
     let kept: Kept<'_> = serde_json::from_str(&owed.answer)?;
     let answer: Answer = serde_json::from_str(kept.answer.get())?;
-    if is_alone(&answer, &owed.insurer) {
+    if map.is_none() && is_alone(&answer, &owed.insurer) {
         let message: &RawValue = serde_json::from_slice(&owed.canonical)?;
         let answer = kept.answer;
-        return serde_json::to_string(&Document { message, answer });
+        return serde_json::to_string(&Document {
+            message,
+            answer,
+            codes: None,
+        });
     }
     let message = serde_json::from_slice(&owed.canonical)?;
-    for_insurer(message, &answer, &owed.insurer)
+    for_insurer(message, &answer, &owed.insurer, map)
 }
 
 /// The webhook that tells a provider of its message.
@@ -133,13 +143,18 @@ pub(crate) fn for_insurer(
     mut message: Message,
     answer: &Answer,
     insurer: &ParticipantId,
+    map: Option<&CodeMap>,
 ) -> Result<String, serde_json::Error> {
+    let codes = map.map(|map| map.say(&message, answer));
     if !is_alone(answer, insurer) {
         // The sender's own naming of covers cannot be told apart by insurer with certainty.
         message.head.coverages.clear();
     }
-    let answer = seen_by(answer, insurer);
-    serde_json::to_string(&Document { message, answer })
+    serde_json::to_string(&Document {
+        message,
+        answer: seen_by(answer, insurer),
+        codes,
+    })
 }
 
 /// Whether no other supplementary insurer has to do with it.

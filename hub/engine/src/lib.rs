@@ -30,6 +30,7 @@ mod period;
 mod reads;
 mod recognise;
 mod record;
+mod register;
 mod route;
 mod seen;
 mod sequencer;
@@ -253,6 +254,7 @@ impl Engine {
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(register::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),

@@ -106,7 +106,8 @@ impl Identity {
     fn of(caller: Caller, credential: Credential) -> Identity {
         let id = caller.participant.id.clone();
         let scope = match caller.participant.role {
-            Role::Provider => Scope::Provider(id),
+            // The register calls nothing: whatever it could would show it nothing.
+            Role::Provider | Role::Register => Scope::Provider(id),
             Role::Insurer => Scope::Insurer(id),
             Role::Regulator => Scope::Regulator,
             Role::Operator => Scope::Hub,

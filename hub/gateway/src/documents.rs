@@ -83,6 +83,7 @@ documents! {
     Tariff "tariff"
     ExchangeRate "exchange_rate"
     Regulation "regulation"
+    CodeMap "code_map"
     Enrolment "enrolment"
     Participant "participant"
     Posting "posting"

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use takmil_domain::code::Code;
+use takmil_domain::code_map::CodeMap;
 use takmil_domain::date::Date;
 use takmil_domain::ids::TariffId;
 use takmil_domain::lint::{Remarks, Versioned as _};
@@ -157,6 +158,45 @@ impl Linted for Regulation {
 
     fn remarks_beside(&self, _: &Beside<'_>) -> Vec<Remark> {
         Vec::new()
+    }
+}
+
+impl Linted for CodeMap {
+    fn problems_beside(&self, beside: &Beside<'_>) -> Vec<Problem> {
+        let catalog = beside.catalog;
+        let mut problems = faults(self.faults());
+        let insurer = catalog.participant(&self.insurer);
+        if insurer.is_none_or(|known| known.role != Role::Insurer) {
+            let detail = "there is no such insurer";
+            problems.push(Problem::new(
+                ProblemCode::DanglingReference,
+                "/insurer",
+                detail,
+            ));
+        }
+        let kept = catalog.code_map(&self.insurer);
+        if kept.is_some_and(|kept| self.version < kept.version) {
+            let detail = "a later version is kept";
+            problems.push(Problem::new(ProblemCode::BadValue, "/version", detail));
+        }
+        problems
+    }
+
+    fn remarks_beside(&self, beside: &Beside<'_>) -> Vec<Remark> {
+        let mut remarks = Vec::new();
+        for (at, row) in self.plans.iter().enumerate() {
+            let versions = beside.catalog.plan_versions(&row.plan);
+            if versions.iter().all(|plan| plan.insurer != self.insurer) {
+                let detail = "the insurer has no such plan";
+                remarks.push(Remark::new(format!("/plans/{at}/plan"), detail));
+            }
+        }
+        let items = self.items.iter().enumerate();
+        remarks.extend(items.filter_map(|(at, row)| {
+            let detail = unknown_code(&row.item, beside.tables)?;
+            Some(Remark::new(format!("/items/{at}/item"), detail))
+        }));
+        remarks
     }
 }
 

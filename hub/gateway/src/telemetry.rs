@@ -11,7 +11,7 @@ use takmil_domain::date::Instant;
 use takmil_domain::decision::DecidedBy;
 use takmil_domain::participant::AnswerMode;
 use takmil_engine::{CircuitState, PartyStanding, Seen, Status};
-use takmil_store::{Backlog, LogState};
+use takmil_store::{Backlog, LogState, RegistrationBacklog};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -59,6 +59,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
+    unregistered: IntGauge,
+    unregistered_ms: IntGauge,
     dead: IntGaugeVec,
     oldest: IntGaugeVec,
     circuit: IntGaugeVec,
@@ -108,6 +110,14 @@ impl Metrics {
                 "takmil_deliveries_waiting",
                 "Deliveries owed to an insurer.",
                 &["insurer"],
+            )?,
+            unregistered: IntGauge::new(
+                "takmil_registrations_waiting",
+                "What has no unique code of the central register yet.",
+            )?,
+            unregistered_ms: IntGauge::new(
+                "takmil_registration_oldest_ms",
+                "How long the oldest of it waits, in milliseconds.",
             )?,
             dead: gauges(
                 "takmil_deliveries_dead",
@@ -180,6 +190,8 @@ impl Metrics {
         registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
+        registry.register(Box::new(metrics.unregistered.clone()))?;
+        registry.register(Box::new(metrics.unregistered_ms.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
         registry.register(Box::new(metrics.dead.clone()))?;
         registry.register(Box::new(metrics.circuit.clone()))?;
@@ -310,6 +322,13 @@ impl Metrics {
                 .set(signed(backlog.dead));
             self.oldest.with_label_values(insurer).set(age_ms);
         }
+    }
+
+    /// Notes how much waits for the central register.
+    pub(crate) fn register(&self, backlog: RegistrationBacklog, now: Instant) {
+        let since = |oldest: Instant| now.0.saturating_sub(oldest.0) / 1_000;
+        self.unregistered.set(signed(backlog.waiting));
+        self.unregistered_ms.set(backlog.oldest.map_or(0, since));
     }
 
     /// Notes how the tamper-evident log is doing.

@@ -16,6 +16,7 @@ use takmil_domain::settlement::{Due, Transfer};
 
 use crate::audit::NewLeaf;
 use crate::body::Sent;
+use crate::registrations::NewRegistration;
 use crate::seal::OwnerKey;
 use crate::turn::{Authorised, ReservationState};
 
@@ -44,6 +45,8 @@ pub struct Batch {
     pub outbox: Vec<NewDelivery>,
     /// What insurers owe for claims, as this turn leaves it. Of several for one claim and insurer the last counts.
     pub dues: Vec<Due>,
+    /// What is to be told to the central register.
+    pub registrations: Vec<NewRegistration>,
     /// What brought the dues there.
     pub transfers: Vec<(TransferId, Transfer)>,
     /// Codes that the common scheme does not know, to be counted.

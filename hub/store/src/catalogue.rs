@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use takmil_domain::code_map::CodeMap;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId};
 use takmil_domain::lint::{Remarks, Versioned as _};
@@ -48,6 +49,8 @@ pub struct Catalogue {
     pub exchange: Vec<ExchangeRate>,
     /// Every version of the regulator's rules on plans, in the order of id and version.
     pub regulations: Vec<Regulation>,
+    /// Every version of insurers' own codes, in the order of insurer and version.
+    pub code_maps: Vec<CodeMap>,
 }
 
 const BASE: &str = "base";
@@ -267,6 +270,7 @@ impl Store {
             tariffs: changed(db, "select document from tariff where revision > $1 order by id, version", since).await?,
             exchange: changed(db, "select document from rule where kind = 'exchange' and revision > $1 order by id, version", since).await?,
             regulations: changed(db, "select document from rule where kind = 'regulation' and revision > $1 order by id, version", since).await?,
+            code_maps: changed(db, "select document from rule where kind = 'codes' and revision > $1 order by id, version", since).await?,
         })
     }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use takmil_domain::coverage::Enrolment;
-use takmil_domain::date::Instant;
-use takmil_domain::ids::{AccountId, Identifier, MemberId, ParticipantId, PlanId};
+use takmil_domain::date::{Date, Instant};
+use takmil_domain::ids::{AccountId, Identifier, MemberId, ParticipantId, PlanId, RegistrationId};
+use takmil_domain::participant::Participant;
 use takmil_domain::party::InsurerRole;
+use takmil_domain::registration::EndorsedCover;
 use uuid::Uuid;
 
 use crate::accounts::members_named;
@@ -14,7 +16,9 @@ use crate::column::Row;
 use crate::db::Db;
 use crate::enrol_rows::{AccountRow, CoverRow, IdentifierRow, PersonRow};
 use crate::error::StoreError;
+use crate::participants::DOCUMENT;
 use crate::put::put;
+use crate::registrations::{NewRegistration, NewSubject, RegistrationRow};
 use crate::rows::{Id, over};
 use crate::scope::Scope;
 use crate::store::Store;
@@ -26,6 +30,8 @@ pub struct Enrolled {
     pub member: MemberId,
     /// The account of the certificate.
     pub account: AccountId,
+    /// Whether the cover is new, or other than before.
+    pub changed: bool,
 }
 
 /// Why a cover was not taken.
@@ -45,7 +51,8 @@ impl Store {
     /// Takes covers, each on its own, all in one transaction, and answers in their order.
     ///
     /// A repeat changes nothing; a cover of the same member, certificate, plan and first day is brought up to
-    /// date. What is told of a person later counts over what was told before; what is not told stays.
+    /// date. What is told of a person later counts over what was told before; what is not told stays. Where the
+    /// insurer's contract says so, a new certificate is to be registered, and every change of one.
     ///
     /// # Errors
     /// If the database cannot serve. Nothing was taken then.
@@ -59,13 +66,22 @@ impl Store {
         let mut db = transaction.db();
         let fresh = || self.fresh_id(at);
         let mut desk = Desk::open(&mut db, enrolments, &fresh, self.keys.blind()).await?;
-        let answers = enrolments
-            .iter()
+        let taken = enrolments.iter();
+        let mut answers: Vec<_> = taken
             .map(|enrolment| desk.take(scope, enrolment, at))
             .collect();
+        desk.leave_what_is_same(&mut db).await?;
+        for (answer, enrolment) in answers.iter_mut().zip(enrolments) {
+            if let Ok(own) = answer {
+                let key = (own.member, own.account, &enrolment.plan, enrolment.start);
+                own.changed = desk.covers.contains_key(&key);
+            }
+        }
+        let registrations = desk.registrations(&mut db, at).await?;
         let new = std::mem::take(&mut desk.new_members);
         let keys: Vec<_> = new.into_iter().map(|one| (one, self.fresh_key())).collect();
         desk.write(&mut db).await?;
+        put(&mut db, &RegistrationRow::of(&registrations)).await?;
         self.keys.keep(&mut db, &keys).await?;
         transaction.commit().await?;
         Ok(answers)
@@ -83,8 +99,14 @@ struct Desk<'a> {
     new_members: Vec<MemberId>,
     new_identifiers: Vec<IdentifierRow>,
     new_accounts: Vec<AccountRow<'a>>,
-    covers: BTreeMap<(MemberId, AccountId, &'a PlanId, takmil_domain::date::Date), CoverRow<'a>>,
+    fresh_accounts: Vec<AccountId>,
+    /// The covers among `covers` that were there before.
+    known_covers: BTreeSet<CoverKey<'a>>,
+    covers: BTreeMap<CoverKey<'a>, CoverRow<'a>>,
 }
+
+/// Member, account, plan and first day: what a cover is known by.
+type CoverKey<'a> = (MemberId, AccountId, &'a PlanId, Date);
 
 /// Insurer, policy and certificate: what an account is known by.
 type Certificate<'a> = (&'a ParticipantId, &'a str, &'a str);
@@ -114,6 +136,8 @@ impl<'a> Desk<'a> {
             new_members: Vec::new(),
             new_identifiers: Vec::new(),
             new_accounts: Vec::new(),
+            fresh_accounts: Vec::new(),
+            known_covers: BTreeSet::new(),
             covers: BTreeMap::new(),
         })
     }
@@ -147,7 +171,11 @@ impl<'a> Desk<'a> {
         let account = self.account(enrolment, at);
         let cover = CoverRow::of(member, account, enrolment, at);
         self.covers.insert((member, account, plan, *start), cover);
-        Ok(Enrolled { member, account })
+        Ok(Enrolled {
+            member,
+            account,
+            changed: true,
+        })
     }
 
     /// The member whom the identifiers name, or a new one; all of them name it from now on.
@@ -185,9 +213,102 @@ impl<'a> Desk<'a> {
         }
         let account = AccountId((self.fresh)());
         self.accounts.insert(certificate, account);
+        self.fresh_accounts.push(account);
         self.new_accounts
             .push(AccountRow::of(account, enrolment, at));
         account
+    }
+
+    /// Takes out the covers that are kept already as they are.
+    async fn leave_what_is_same(&mut self, db: &mut Db<'_>) -> Result<(), StoreError> {
+        let sql = over!(
+            member id, account id, plan text, start_on text;
+            "select batch.place, c.end_on, c.role, c.asked, c.relationship, c.suspended, c.prior_cover,
+                 c.group_size
+             from batch
+             join cover c on c.member = batch.member and c.account = batch.account
+                 and c.plan = batch.plan and c.start_on = batch.start_on"
+        );
+        let places: Vec<_> = self.covers.keys().copied().collect();
+        let key = |(member, account, plan, start): &CoverKey<'a>| {
+            (Id::from(*member), Id::from(*account), *plan, *start)
+        };
+        let keys: Vec<_> = places.iter().map(key).collect();
+        for row in db.ask(sql, &keys).await? {
+            let Some(place) = places.get(row.number::<usize>("place")?) else {
+                continue;
+            };
+            let is_same = match self.covers.get(place) {
+                Some(cover) => cover.is_kept_as(&row)?,
+                None => false,
+            };
+            match is_same {
+                true => drop(self.covers.remove(place)),
+                false => drop(self.known_covers.insert(*place)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be registered of what changes: certificates, and what becomes of those that were there.
+    async fn registrations(
+        &self,
+        db: &mut Db<'_>,
+        at: Instant,
+    ) -> Result<Vec<NewRegistration>, StoreError> {
+        let insurers: BTreeSet<&ParticipantId> = self
+            .covers
+            .values()
+            .filter(|cover| cover.role == InsurerRole::Supplementary)
+            .map(|cover| cover.insurer)
+            .collect();
+        let mut registering = BTreeSet::new();
+        for insurer in insurers {
+            let named = [insurer.as_str().into()];
+            let Some(known) = db.fetch_optional(DOCUMENT, &named).await? else {
+                continue;
+            };
+            let known: Participant = known.document("document")?;
+            if known.contract.is_some_and(|own| own.registers) {
+                registering.insert(insurer);
+            }
+        }
+        let mut changes: BTreeMap<(AccountId, &ParticipantId), Vec<EndorsedCover>> =
+            BTreeMap::new();
+        for (place, cover) in &self.covers {
+            let (member, account, plan, start) = *place;
+            if !registering.contains(cover.insurer) {
+                continue;
+            }
+            let own = changes.entry((account, cover.insurer)).or_default();
+            own.push(EndorsedCover {
+                member,
+                plan: plan.clone(),
+                relationship: cover.relationship,
+                start,
+                end: cover.end_on,
+                suspended: cover.suspended != 0,
+                added: !self.known_covers.contains(place),
+            });
+        }
+        let fresh: BTreeSet<AccountId> = self.fresh_accounts.iter().copied().collect();
+        let mut registrations = Vec::new();
+        for ((account, insurer), covers) in changes {
+            let mut register = |what| {
+                registrations.push(NewRegistration {
+                    id: RegistrationId((self.fresh)()),
+                    insurer: insurer.clone(),
+                    account,
+                    what,
+                    at,
+                });
+            };
+            register(NewSubject::Policy);
+            if !fresh.contains(&account) {
+                register(NewSubject::Endorsement(covers));
+            }
+        }
+        Ok(registrations)
     }
 
     async fn write(self, to: &mut Db<'_>) -> Result<(), StoreError> {

@@ -6,7 +6,8 @@ use takmil_domain::ids::{AccountId, MemberId, ParticipantId, PlanId};
 use takmil_domain::party::{InsurerRole, Sex};
 use takmil_domain::plan::Relationship;
 
-use crate::error::Constraint;
+use crate::column::Row;
+use crate::error::{Constraint, StoreError};
 use crate::rows::{Id, row};
 
 row! {
@@ -115,6 +116,23 @@ row! {
 }
 
 impl<'a> CoverRow<'a> {
+    /// Whether it is kept already as it is.
+    pub(crate) fn is_kept_as(&self, row: &Row) -> Result<bool, StoreError> {
+        let end: Option<Date> = row.named_maybe("end_on")?;
+        let (role, asked): (InsurerRole, u32) = (row.named("role")?, row.number("asked")?);
+        let relationship: Relationship = row.named("relationship")?;
+        let (suspended, prior): (i64, i64) = (row.number("suspended")?, row.number("prior_cover")?);
+        let group: Option<u32> = row.number_maybe("group_size")?;
+        Ok((end, role, asked) == (self.end_on, self.role, self.asked)
+            && (relationship, suspended, prior, group)
+                == (
+                    self.relationship,
+                    self.suspended,
+                    self.prior_cover,
+                    self.group_size,
+                ))
+    }
+
     pub(crate) fn of(
         member: MemberId,
         account: AccountId,

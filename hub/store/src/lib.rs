@@ -44,6 +44,7 @@ mod partitions;
 mod postgres;
 mod postings;
 mod put;
+mod registrations;
 mod rows;
 mod rules;
 mod scope;
@@ -83,6 +84,10 @@ pub use outbox::{
 pub use participants::{Caller, Credential, CredentialKind, NewCredential};
 pub use postgres::{DatabaseUrl, ShownUrl};
 pub use postings::{Posting, PostingRefusal};
+pub use registrations::{
+    NewRegistration, NewSubject, RegistrationAttempt, RegistrationBacklog, RegistrationFilter,
+    RegistrationRecord,
+};
 pub use scope::Scope;
 pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use secret::write_secret;

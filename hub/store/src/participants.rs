@@ -82,7 +82,7 @@ pub struct Caller {
     pub staff: Option<Staff>,
 }
 
-const DOCUMENT: &str = "select document from participant where id = $1";
+pub(crate) const DOCUMENT: &str = "select document from participant where id = $1";
 
 row! {
     struct OwnIdentifier<'a> {

@@ -20,6 +20,7 @@ use crate::message_rows::{
     PayerRow, TurnRow, UnmappedRow, UpdateRow, UseRow,
 };
 use crate::outbox_rows::DeliveryRow;
+use crate::registrations::RegistrationRow;
 use crate::rows::{Cells, Over};
 use crate::seal::OwnerKey;
 use crate::settlement::{DueRow, TransferRow};
@@ -101,6 +102,7 @@ async fn write(
     put(to, &ReservationRow::of(&batch.reservations, &moves, held)?).await?;
     put(to, &DueRow::of(&batch.dues)).await?;
     put(to, &TransferRow::of(&batch.transfers)).await?;
+    put(to, &RegistrationRow::of(&batch.registrations)).await?;
     put(to, &DeliveryRow::of(&batch.outbox)).await?;
     put(to, &LeafRow::of(&batch.leaves)).await?;
     // Last, because many messages count on one row: it is held only while the turn is committed.

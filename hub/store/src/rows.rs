@@ -10,7 +10,9 @@
 use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
-use takmil_domain::ids::{AccountId, DeliveryId, MemberId, MessageId, PaymentId, TransferId};
+use takmil_domain::ids::{
+    AccountId, DeliveryId, MemberId, MessageId, PaymentId, RegistrationId, TransferId,
+};
 use uuid::Uuid;
 
 use crate::db::Value;
@@ -229,7 +231,7 @@ macro_rules! from_ids {
     )+};
 }
 
-from_ids!(AccountId DeliveryId MemberId MessageId PaymentId TransferId);
+from_ids!(AccountId DeliveryId MemberId MessageId PaymentId RegistrationId TransferId);
 
 impl From<&Id> for Uuid {
     fn from(id: &Id) -> Uuid {
@@ -266,4 +268,4 @@ macro_rules! tuples {
     )+};
 }
 
-tuples! { (A 0) (A 0, B 1) (A 0, B 1, C 2) }
+tuples! { (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) }

@@ -1,13 +1,15 @@
-//! What the hub goes by beside plans and tariffs: rates of exchange, and the regulator's rules on plans. They are the
-//! hub's own to change, and a version that is kept never changes.
+//! What the hub goes by beside plans and tariffs: rates of exchange, the regulator's rules on plans, insurers' own codes.
+//! A version that is kept never changes.
 
 use serde::Serialize;
+use takmil_domain::code_map::CodeMap;
 use takmil_domain::date::Date;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::plan::Regulation;
 
 use crate::catalogue::{Upserted, next_revision, rendered};
 use crate::error::StoreError;
+use crate::scope::Scope;
 use crate::store::Store;
 
 impl Store {
@@ -29,6 +31,23 @@ impl Store {
     pub async fn upsert_regulation(&self, regulation: &Regulation) -> Result<Upserted, StoreError> {
         let (id, version) = (regulation.id.to_string(), regulation.version.into());
         self.keep_rule("regulation", id, version, regulation).await
+    }
+
+    /// Keeps a version of an insurer's own codes. The caller has checked that it has no faults.
+    ///
+    /// # Errors
+    /// [`StoreError::RuleDiffers`] if the version is kept with other contents; [`StoreError::NotFound`] if the codes are
+    /// not the scope's to change.
+    pub async fn upsert_code_map(
+        &self,
+        scope: &Scope,
+        map: &CodeMap,
+    ) -> Result<Upserted, StoreError> {
+        if !scope.may_change(&map.insurer) {
+            return Err(StoreError::NotFound);
+        }
+        let (id, version) = (map.insurer.to_string(), map.version.into());
+        self.keep_rule("codes", id, version, map).await
     }
 
     async fn keep_rule(

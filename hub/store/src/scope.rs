@@ -48,7 +48,7 @@ impl Scope {
     }
 
     /// Whether objects of `insurer` may be seen.
-    pub(crate) fn sees_insurer(&self, insurer: &ParticipantId) -> bool {
+    pub fn sees_insurer(&self, insurer: &ParticipantId) -> bool {
         match self {
             Scope::Hub | Scope::Regulator => true,
             Scope::Insurer(own) => own == insurer,

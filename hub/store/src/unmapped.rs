@@ -1,16 +1,17 @@
-//! Codes that the common scheme does not know, for the mapping desk.
+//! Codes that a map lacks: the common scheme's of what senders say, an insurer's own of what it is sent.
 
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, ParticipantId};
 
 use crate::column::Row;
 use crate::error::StoreError;
+use crate::scope::Scope;
 use crate::store::Store;
 
 /// How often a code came that the common scheme does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmappedCount {
-    /// Who sent it.
+    /// Who sent it; or the insurer whose own codes lack it.
     pub sender: ParticipantId,
     /// The code's system, as sent.
     pub system: String,
@@ -29,17 +30,23 @@ pub struct UnmappedCount {
 }
 
 impl Store {
-    /// The codes that came unmapped, the most frequent first.
+    /// The codes that came unmapped, or are unmapped for an insurer, the most frequent first.
     ///
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
-    pub async fn unmapped(&self, most: u32) -> Result<Vec<UnmappedCount>, StoreError> {
+    pub async fn unmapped(
+        &self,
+        scope: &Scope,
+        most: u32,
+    ) -> Result<Vec<UnmappedCount>, StoreError> {
+        let own = scope.owed_to();
         let rows = self
             .readers
             .fetch_all(
                 "select system, code, sender, display, times, first_at, last_at, last_message
-                 from unmapped order by times desc, system, code, sender limit $1",
-                &[most.into()],
+                 from unmapped where $2 is null or sender = $2
+                 order by times desc, system, code, sender limit $1",
+                &[most.into(), own.into()],
             )
             .await?;
         rows.iter().map(count).collect()

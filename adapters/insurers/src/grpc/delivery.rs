@@ -6,6 +6,7 @@ use takmil_domain::answer::{Answer, Appeal, AppealOutcome, Letter, Note, Reply};
 use takmil_domain::bill::{Bill, BillClass, EncounterClass, Line};
 use takmil_domain::clinical::{Finding, Level, Severity};
 use takmil_domain::code::{Code, Coded};
+use takmil_domain::code_map::OwnCodes;
 use takmil_domain::date::Instant;
 use takmil_domain::decision::{DecidedBy, Decision, InsurerShare, LineShare, Remainder, Totals};
 use takmil_domain::exchange::ExchangeRate;
@@ -29,40 +30,56 @@ const MAX_DEPTH: u8 = 4;
 /// # Errors
 /// [`TransportError::Document`] where the document is not `{"message": …, "answer": …}` in canonical form.
 pub fn to_wire(delivery: &Delivery) -> Result<v1::Delivery, TransportError> {
-    #[derive(Deserialize)]
-    struct Document {
-        message: Message,
-        answer: Answer,
-    }
     let document: Document = serde_json::from_str(&delivery.document)?;
-    Ok(with_answer(delivery, &document.message, &document.answer))
+    Ok(document.of(delivery))
 }
 
-/// The message of a delivery's document.
-pub(crate) fn message_of(delivery: &Delivery) -> Result<Message, TransportError> {
-    #[derive(Deserialize)]
-    struct Document {
-        message: Message,
-    }
-    let document: Document = serde_json::from_str(&delivery.document)?;
-    Ok(document.message)
+/// What a delivery's document holds.
+#[derive(Deserialize)]
+struct Document {
+    message: Message,
+    answer: Answer,
+    #[serde(default)]
+    codes: Option<OwnCodes>,
 }
 
-/// A delivery for the wire, with its message and answer as the caller holds them.
-pub(crate) fn with_answer(delivery: &Delivery, message: &Message, answer: &Answer) -> v1::Delivery {
-    let shares = answer.decision.as_ref().map(|shares| shares.currency);
-    let currency = message.head.currency.or(shares).unwrap_or(Currency::NONE);
-    v1::Delivery {
-        delivery_id: delivery.id.to_string(),
-        insurer_id: delivery.insurer.to_string(),
-        purpose: purpose(delivery.purpose).into(),
-        message_id: delivery.message.to_string(),
-        kind: kind(delivery.kind).into(),
-        sequence: delivery.sequence,
-        created_at: Some(moment(delivery.created_at)),
-        message: Some(provider_message(message, currency)),
-        answer: Some(answer_of(answer)),
-        document_json: Bytes::copy_from_slice(delivery.document.as_bytes()),
+impl Document {
+    fn of(&self, delivery: &Delivery) -> v1::Delivery {
+        let Document {
+            message,
+            answer,
+            codes,
+        } = self;
+        let shares = answer.decision.as_ref().map(|shares| shares.currency);
+        let currency = message.head.currency.or(shares).unwrap_or(Currency::NONE);
+        v1::Delivery {
+            delivery_id: delivery.id.to_string(),
+            insurer_id: delivery.insurer.to_string(),
+            purpose: purpose(delivery.purpose).into(),
+            message_id: delivery.message.to_string(),
+            kind: kind(delivery.kind).into(),
+            sequence: delivery.sequence,
+            created_at: Some(moment(delivery.created_at)),
+            message: Some(provider_message(message, currency)),
+            answer: Some(answer_of(answer)),
+            document_json: Bytes::copy_from_slice(delivery.document.as_bytes()),
+            codes: codes.as_ref().map(own_codes),
+        }
+    }
+}
+
+fn own_codes(codes: &OwnCodes) -> v1::OwnCodes {
+    let told = |code: &Option<String>| code.clone().unwrap_or_default();
+    let lines = codes.lines.iter().map(|line| v1::OwnLine {
+        seq: line.seq,
+        commitment: told(&line.commitment),
+        coverage: told(&line.coverage),
+        item: told(&line.item),
+    });
+    v1::OwnCodes {
+        version: codes.version,
+        plan: told(&codes.plan),
+        lines: lines.collect(),
     }
 }
 

@@ -9,7 +9,6 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use takmil_domain::answer::Answer;
 use takmil_domain::participant::{Delivery, Endpoint};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_proto::v1;
@@ -52,12 +51,10 @@ impl Caller {
         &self,
         endpoint: &Endpoint,
         delivery: &Delivery,
-        proposal: &Answer,
         deadline: Duration,
     ) -> Result<StatedDecision, TransportError> {
-        let message = delivery::message_of(delivery)?;
         let question = v1::DecideRequest {
-            delivery: Some(delivery::with_answer(delivery, &message, proposal)),
+            delivery: Some(delivery::to_wire(delivery)?),
             deadline_ms: u32::try_from(milliseconds(deadline)).unwrap_or(u32::MAX),
         };
         let mut client = self.client(endpoint)?;

@@ -15,6 +15,16 @@
 //! ```json
 //! {"reference": "A-17", "repeated": false}
 //! ```
+//! What the central register is told, and its answer; `policy_code` is missing for a policy itself, `covers` and `claim`
+//! stand where it is an endorsement or a claim:
+//! ```json
+//! {"registration": "0190…", "subject": "claim", "insurer": "asia", "policy": "G-17", "certificate": "G-17-4",
+//!  "policy_code": "10000000017",
+//!  "claim": {"message": "0190…", "provider": "clinic", "decided_on": "2026-11-21", "currency": "IRR", "owed": 219240}}
+//! ```
+//! ```json
+//! {"code": "20000000042"}
+//! ```
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +35,7 @@ use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::participant::{DecidedLine, Delivery, InsurerDecision, InsurerVerdict, Purpose};
 use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::registration::{Registration, UniqueCode};
 
 use crate::Receipt;
 use crate::decision::{MAX_REFERENCE, StatedDecision, text};
@@ -134,6 +145,23 @@ pub(crate) fn receipt(body: &[u8]) -> Result<Receipt, Problem> {
         reference,
         repeated: stated.repeated,
     })
+}
+
+/// The body that registers something.
+pub(crate) fn registration(registration: &Registration) -> Result<Vec<u8>, TransportError> {
+    Ok(serde_json::to_vec(registration)?)
+}
+
+/// What the central register answers. It may say more.
+#[derive(Deserialize)]
+struct Registered {
+    code: UniqueCode,
+}
+
+/// Reads the unique code that the register has given.
+pub(crate) fn unique_code(body: &[u8]) -> Result<UniqueCode, Problem> {
+    let stated: Registered = serde_json::from_slice(body).map_err(unreadable)?;
+    Ok(stated.code)
 }
 
 /// Where an answer is not what it should be. What stands there is not repeated: it may name a person.

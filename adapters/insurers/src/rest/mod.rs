@@ -1,8 +1,8 @@
 //! The REST wire: webhooks to the insurer, signed by the Standard Webhooks scheme.
 //!
 //! `POST {url}/decide` asks for a decision, `POST {url}/deliver` hands over something to keep; [`json`] has the
-//! bodies. `POST {url}` tells a provider how its message goes on. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
-//! (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
+//! bodies. `POST {url}` tells a provider how its message goes on, and the central register what is to
+//! be registered. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp` (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
 //! dots, under the secret of the insurer's entry).
 //!
 //! Redirects are not followed and no proxy is used: where a delivery goes is what the entry says.
@@ -18,6 +18,7 @@ use standardwebhooks::{
 use takmil_domain::date::Instant;
 use takmil_domain::participant::{Delivery, Endpoint};
 use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::registration::{Registration, UniqueCode};
 use takmil_proto::MAX_DECISION_BYTES;
 
 use crate::decision::StatedDecision;
@@ -56,7 +57,8 @@ impl Caller {
     ) -> Result<StatedDecision, TransportError> {
         let body = json::request(delivery, Some(milliseconds(deadline)))?;
         let url = address(endpoint, "/decide")?;
-        let answer = self.post(endpoint, url, delivery, body, now).await?;
+        let id = delivery.id.to_string();
+        let answer = self.post(endpoint, url, id, body, now).await?;
         json::decision(&answer).map_err(TransportError::Garbled)
     }
 
@@ -68,7 +70,8 @@ impl Caller {
     ) -> Result<Receipt, TransportError> {
         let body = json::request(delivery, None)?;
         let url = address(endpoint, "/deliver")?;
-        let answer = self.post(endpoint, url, delivery, body, now).await?;
+        let id = delivery.id.to_string();
+        let answer = self.post(endpoint, url, id, body, now).await?;
         json::receipt(&answer).map_err(TransportError::Garbled)
     }
 
@@ -81,8 +84,23 @@ impl Caller {
     ) -> Result<Receipt, TransportError> {
         let body = delivery.document.clone().into_bytes();
         let url = address(endpoint, "")?;
-        self.post(endpoint, url, delivery, body, now).await?;
+        let id = delivery.id.to_string();
+        self.post(endpoint, url, id, body, now).await?;
         Ok(Receipt::default())
+    }
+
+    /// Registers something with the central register, which answers `{"code": "…"}`.
+    pub(crate) async fn register(
+        &self,
+        endpoint: &Endpoint,
+        registration: &Registration,
+        now: Instant,
+    ) -> Result<UniqueCode, TransportError> {
+        let body = json::registration(registration)?;
+        let id = registration.registration.to_string();
+        let url = address(endpoint, "")?;
+        let answer = self.post(endpoint, url, id, body, now).await?;
+        json::unique_code(&answer).map_err(TransportError::Garbled)
     }
 
     /// Signs and sends a body, and returns the body of a success.
@@ -90,14 +108,13 @@ impl Caller {
         &self,
         endpoint: &Endpoint,
         url: Url,
-        delivery: &Delivery,
+        id: String,
         body: Vec<u8>,
         now: Instant,
     ) -> Result<Vec<u8>, TransportError> {
         let client = self
             .clients
             .get(endpoint, |identity| client(endpoint, identity))?;
-        let id = delivery.id.to_string();
         let seconds = now.0.div_euclid(1_000_000);
         let signature = sign(endpoint, &id, seconds, &body)?;
         let request = client

@@ -25,8 +25,10 @@ impl Participant {
         let mut faults = Vec::new();
         let mut fault = |pointer: &str, fault| faults.push((pointer.to_owned(), fault));
         if let Some(callback) = &self.callback {
-            if self.role != Role::Provider {
-                fault("/callback", "providers alone are told of their messages");
+            if !matches!(self.role, Role::Provider | Role::Register) {
+                let detail =
+                    "providers alone are told of their messages, and the register of its own";
+                fault("/callback", detail);
             }
             if callback.transport != Transport::Rest {
                 fault("/callback/transport", "expected rest: signed webhooks");

@@ -60,9 +60,11 @@ pub(crate) async fn run(inner: Arc<Inner>, attempts: Arc<Attempts>) {
 /// Reads what is offered. What cannot be read is an attempt that failed: it holds up nothing but its own claim, shows
 /// on its message's way, and is tried again rarely, unless its member was erased, for then nobody ever can.
 pub(crate) fn read(inner: &Inner, offered: Vec<Offered>) -> (Vec<Due>, Vec<Attempt>) {
+    let catalog = inner.catalog();
     let (mut due, mut unreadable) = (Vec::with_capacity(offered.len()), Vec::new());
     for Offered { id, attempts, owed } in offered {
-        let error = match owed.map_err(Error::from).and_then(document::delivery) {
+        let read = owed.map_err(Error::from);
+        let error = match read.and_then(|owed| document::delivery(owed, &catalog)) {
             Ok(delivery) => {
                 due.push(Due { delivery, attempts });
                 continue;

@@ -264,19 +264,11 @@ impl Worker {
             Some(error @ TransportError::Document { .. }) => {
                 failed(at, config.retry_refused_ms, error)
             }
-            Some(error) => failed(at, self.backoff(due.attempts), error),
+            Some(error) => {
+                let wait_ms = config.backoff(due.attempts, (self.inner.random)());
+                failed(at, wait_ms, error)
+            }
         }
-    }
-
-    /// The wait in milliseconds after so many failures: doubled each time up to a bound, less up to half of it by
-    /// chance, so that insurers that come back are not met by everything at once.
-    fn backoff(&self, failures: u32) -> u64 {
-        let config = &self.inner.config;
-        let factor = 1_u64.checked_shl(failures).unwrap_or(u64::MAX);
-        let doubled = config.retry_first_ms.saturating_mul(factor);
-        let most = doubled.min(config.retry_most_ms).min(MOST_WAIT_MS);
-        let [chance, ..] = (self.inner.random)();
-        most - most.saturating_mul(u64::from(chance)) / 512
     }
 }
 

@@ -104,6 +104,7 @@ impl Bench<'_> {
             payee,
             turn,
             says: Says::of(record.answer.kind, to, None),
+            covers: &record.basis.covers,
         })?;
         let record = Spoken::new(record.answer)?.record(&record.basis, record.claim)?;
         let step = Step {
@@ -216,7 +217,7 @@ impl Bench<'_> {
         let answer = Arc::new(Spoken::new(record.answer)?);
         self.authorise(message, &canonical, &record.basis, &answer);
         self.use_leave(message, &canonical, &record.basis, &answer);
-        self.book_anew(&canonical, &answer)?;
+        self.book_anew(&canonical, &answer, &record.basis)?;
         let mut legs: Vec<Leg> = heard
             .iter()
             .map(|(insurer, heard)| {

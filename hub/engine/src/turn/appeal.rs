@@ -126,7 +126,7 @@ impl Bench<'_> {
                     .collect()
             }
         };
-        self.book_anew(canonical, &record.answer)?;
+        self.book_anew(canonical, &record.answer, &record.basis)?;
         let record = record.clone();
         self.go_on_waiting(message, Event::Heard, record, &owed, legs)
             .map(Some)

@@ -197,7 +197,7 @@ impl Bench<'_> {
         owed.dedup();
         self.owe(&record.answer, turn, record.claim, &owed);
         let answer = Arc::new(Spoken::new(record.answer)?);
-        self.book_anew(&message, &answer)?;
+        self.book_anew(&message, &answer, &basis)?;
         let step = Step {
             event: Event::Corrected,
             to: State::Adjusted,

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 
 use takmil_domain::answer::Answer;
-use takmil_domain::ids::{MessageId, ParticipantId, TransferId};
+use takmil_domain::ids::{MessageId, ParticipantId, RegistrationId, TransferId};
 use takmil_domain::life::is_payable;
 use takmil_domain::message::Message;
 use takmil_domain::participant::PAY_DAYS;
 use takmil_domain::settlement::{Due, PayeeKind, Says, Word, due};
-use takmil_store::LoadedMessage;
+use takmil_store::{LoadedMessage, NewRegistration, NewSubject};
 
 use super::Bench;
+use crate::basis::{Basis, CoverBasis};
 use crate::error::Error;
 
 /// A claim as a turn has left it.
@@ -23,6 +24,8 @@ pub(super) struct Left<'a> {
     pub(super) payee: PayeeKind,
     pub(super) turn: u32,
     pub(super) says: Says<'a>,
+    /// The covers that it was decided by.
+    pub(super) covers: &'a [CoverBasis],
 }
 
 /// Whom a message's bill names to be paid.
@@ -48,7 +51,12 @@ pub(super) async fn load(
 
 impl Bench<'_> {
     /// Books what a message that was there before says now, as this turn answers it.
-    pub(super) fn book_anew(&mut self, message: &Message, answer: &Answer) -> Result<(), Error> {
+    pub(super) fn book_anew(
+        &mut self,
+        message: &Message,
+        answer: &Answer,
+        basis: &Basis,
+    ) -> Result<(), Error> {
         let Some(loaded) = self.loaded.get(&answer.id) else {
             return Ok(());
         };
@@ -59,6 +67,7 @@ impl Bench<'_> {
             payee: payee(message),
             turn,
             says: Says::of(answer.kind, answer.state, answer.decision.as_ref()),
+            covers: &basis.covers,
         })
     }
 
@@ -81,6 +90,7 @@ impl Bench<'_> {
         };
         let changes = due::changes(&word, booked, pay_days)
             .map_err(|refused| Error::Unbalanced(format!("{}: {refused}", left.message)))?;
+        let mut born = Vec::new();
         for change in changes {
             let transfer = change.transfer.map(|transfer| {
                 let id = TransferId::new(self.now, (self.inner.random)());
@@ -93,9 +103,35 @@ impl Bench<'_> {
                 .find(|due| due.pair.insurer == change.due.pair.insurer);
             match own {
                 Some(due) => *due = change.due,
-                None => booked.push(change.due),
+                None => {
+                    let insurer = change.due.pair.insurer.clone();
+                    born.push(insurer);
+                    booked.push(change.due);
+                }
             }
         }
+        for insurer in born {
+            self.register(left.message, &insurer, left.covers);
+        }
         Ok(())
+    }
+
+    /// A claim for which an insurer owes something is to be registered, where its contract says so; and its policy,
+    /// where that is not.
+    fn register(&mut self, message: MessageId, insurer: &ParticipantId, covers: &[CoverBasis]) {
+        let mut covers = covers.iter().map(|own| &own.cover);
+        let cover = covers.find(|own| own.insurer == *insurer);
+        let Some(cover) = cover.filter(|_| self.catalog.registers(insurer)) else {
+            return;
+        };
+        for what in [NewSubject::Policy, NewSubject::Claim(message)] {
+            self.batch.registrations.push(NewRegistration {
+                id: RegistrationId::new(self.now, (self.inner.random)()),
+                insurer: insurer.clone(),
+                account: cover.account,
+                what,
+                at: self.now,
+            });
+        }
     }
 }

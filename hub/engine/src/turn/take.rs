@@ -69,8 +69,10 @@ impl Bench<'_> {
             payee: payee(&fresh.message),
             turn: 1,
             says: Says::of(answer.kind, state, answer.decision.as_ref()),
+            covers: &basis.covers,
         })?;
         self.count_unmapped(fresh);
+        self.count_unmapped_for_insurers(fresh, &basis, &answer);
         for key in &fresh.keys {
             self.keys.insert(
                 (fresh.sender.clone(), key.clone()),
@@ -199,6 +201,26 @@ impl Bench<'_> {
                 message: fresh.id,
                 at: self.now,
             });
+        }
+    }
+
+    /// What insurers' own codes do not know is counted under the insurer's name, once for each message.
+    fn count_unmapped_for_insurers(&mut self, fresh: &Fresh, basis: &Basis, answer: &Answer) {
+        let insurers: BTreeSet<_> = basis.covers.iter().map(|own| &own.cover.insurer).collect();
+        for insurer in insurers {
+            let Some(map) = self.catalog.code_map(insurer) else {
+                continue;
+            };
+            for gap in map.say(&fresh.message, answer).unmapped {
+                self.batch.unmapped.push(UnmappedCode {
+                    sender: insurer.clone(),
+                    system: gap.level.system().to_owned(),
+                    code: gap.what,
+                    display: None,
+                    message: fresh.id,
+                    at: self.now,
+                });
+            }
         }
     }
 

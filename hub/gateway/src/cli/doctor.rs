@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use takmil_domain::date::Instant;
-use takmil_store::{LogDifference, Scope, Store, StoreError};
+use takmil_store::{LogDifference, RegistrationFilter, Scope, Store, StoreError};
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::clock;
@@ -29,6 +29,9 @@ struct Finding {
 
 /// A delivery that is owed for longer than this is stuck: retries span it many times.
 const STUCK_MS: i64 = 5 * 60 * 1_000;
+
+/// The central register wants to know of things within days: what waits for a day is told.
+const UNREGISTERED_MS: u64 = 24 * 3_600 * 1_000;
 
 /// For how long it is told that a delivery was erased with its member: nothing can be done about it but to know it.
 const TOLD_MS: i64 = 30 * 24 * 3_600 * 1_000;
@@ -81,6 +84,7 @@ async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError
     findings.extend(ledger(store).await?);
     findings.extend(book(store).await?);
     findings.extend(outbox(store, now).await?);
+    findings.extend(unregistered(store, now).await?);
     findings.extend(erased(store, now).await?);
     findings.extend(forgotten(store, now).await?);
     findings.extend(log(store, now).await?);
@@ -112,6 +116,35 @@ async fn book(store: &Store) -> Result<Option<Finding>, StoreError> {
         what: "the book of settlement does not balance",
         reach: format!("{} sums, the first {first:?}", differences.len()),
         next: "stop the hub and restore from the last sound backup".to_owned(),
+    }))
+}
+
+/// What has waited for its unique code for a day: the register is away, there is none, or it refuses.
+async fn unregistered(store: &Store, now: Instant) -> Result<Option<Finding>, StoreError> {
+    let backlog = store.registration_backlog().await?;
+    let Some(oldest) = backlog.oldest else {
+        return Ok(None);
+    };
+    let age_ms = now.ms_since(oldest);
+    if age_ms < UNREGISTERED_MS {
+        return Ok(None);
+    }
+    let waiting = RegistrationFilter {
+        is_waiting: true,
+        ..RegistrationFilter::default()
+    };
+    let first = store.registrations(&Scope::Hub, &waiting, 1).await?;
+    let error = first.into_iter().next().and_then(|first| first.error);
+    let error = error.unwrap_or_else(|| "never tried".to_owned());
+    Ok(Some(Finding {
+        what: "registrations wait for their unique codes",
+        reach: format!(
+            "{}, the oldest for {} h: {error}",
+            backlog.waiting,
+            age_ms / 3_600_000
+        ),
+        next: "takmil participant add --document register.json  # where the central register listens now"
+            .to_owned(),
     }))
 }
 
@@ -204,7 +237,7 @@ async fn log(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError> {
 }
 
 async fn unmapped(store: &Store) -> Result<Option<Finding>, StoreError> {
-    let codes = store.unmapped(LOOKED_AT).await?;
+    let codes = store.unmapped(&Scope::Hub, LOOKED_AT).await?;
     let times: u64 = codes.iter().map(|code| code.times).sum();
     Ok(codes.first().map(|first| Finding {
         what: "codes are not mapped",

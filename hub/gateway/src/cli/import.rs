@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
     /// What the file holds; `folder` for a folder with participants.json, tariffs.json, base_plans.json, regulations.json,
-    /// plans.json, exchange.json and enrolments.json, as far as they are there.
+    /// plans.json, code_maps.json, exchange.json and enrolments.json, as far as they are there.
     kind: Kind,
     /// A JSON file: one document, a list, or one a line; for tables and interactions separated values with named columns.
     path: PathBuf,
@@ -50,6 +50,7 @@ pub(super) enum Kind {
     Plans,
     Exchange,
     Regulations,
+    CodeMaps,
     Coverages,
     Tables,
     Interactions,
@@ -63,6 +64,7 @@ const FILES: &[(&str, Kind)] = &[
     ("base_plans.json", Kind::BasePlans),
     ("regulations.json", Kind::Regulations),
     ("plans.json", Kind::Plans),
+    ("code_maps.json", Kind::CodeMaps),
     ("exchange.json", Kind::Exchange),
     ("enrolments.json", Kind::Coverages),
 ];
@@ -290,6 +292,11 @@ async fn keep(
         Kind::Regulations => {
             let (regulation, remarks) = sound(Document::Regulation, value, beside)?;
             store.upsert_regulation(&regulation).await?;
+            Ok(remarks)
+        }
+        Kind::CodeMaps => {
+            let (map, remarks) = sound(Document::CodeMap, value, beside)?;
+            store.upsert_code_map(scope, &map).await?;
             Ok(remarks)
         }
         Kind::Coverages | Kind::Tables | Kind::Interactions | Kind::Folder => Ok(Vec::new()),

@@ -10,6 +10,7 @@
 mod audit;
 mod audit_log;
 mod backup;
+mod codes;
 mod command_line;
 mod convert;
 mod corrections;
@@ -28,6 +29,7 @@ mod partners;
 mod preauthorisations;
 mod published;
 mod refusals;
+mod registrations;
 mod rotation;
 mod sandbox;
 mod schemas;

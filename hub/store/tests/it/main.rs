@@ -24,6 +24,7 @@ mod past;
 mod plans;
 mod postings;
 mod races;
+mod registrations;
 mod samples;
 mod schema;
 mod scopes;

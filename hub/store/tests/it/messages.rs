@@ -492,7 +492,7 @@ async fn unmapped_codes_are_counted(on: Backend) {
         .await
         .unwrap();
     house.write(&codes(vec![seen("x", None)])).await.unwrap();
-    let counted = house.store.unmapped(10).await.unwrap();
+    let counted = house.store.unmapped(&Scope::Hub, 10).await.unwrap();
     let counted: Vec<_> = counted
         .iter()
         .map(|count| (count.code.as_str(), count.times, count.display.as_deref()))

@@ -124,7 +124,9 @@ pub(crate) async fn house(on: Backend) -> House {
     }
     let enrolments = [enrolment("alpha", "certificate-1", "0012345679")];
     let enrolled = store.enrol(&Scope::Hub, &enrolments, NOW).await.unwrap();
-    let Enrolled { member, account } = enrolled[0].clone().unwrap();
+    let Enrolled {
+        member, account, ..
+    } = enrolled[0].clone().unwrap();
     let known = store.known_members(&[member]).await.unwrap();
     House {
         owner_key: known[0].key.clone(),

@@ -186,7 +186,7 @@ async fn take_covers(
             Ok(enrolled) => upsert_coverages_response::Result::Taken(v1::CoverageTaken {
                 account_id: enrolled.account.to_string(),
                 member_id: enrolled.member.to_string(),
-                changed: true,
+                changed: enrolled.changed,
             }),
             Err(problem) => upsert_coverages_response::Result::Problem(wire_problem(&problem)),
         };

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::periods::{self, PERIOD};
-use super::{App, Id, json};
+use super::{App, Id, json, put_in_force};
 use crate::auth::Identity;
 use crate::changes::{Change, changes};
 use crate::code::Failure;
@@ -284,7 +284,7 @@ async fn propose_corrections(
     propose(&app, &identity, &proposal).await
 }
 
-fn beside<'a>(engine: &'a Engine, catalog: &'a Catalog) -> Beside<'a> {
+pub(super) fn beside<'a>(engine: &'a Engine, catalog: &'a Catalog) -> Beside<'a> {
     Beside {
         catalog,
         tables: engine.tables(),
@@ -396,11 +396,7 @@ async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure>
         }
         _ => return Ok(()),
     }
-    app.engine.refresh().await?;
-    if let Some(neighbours) = &app.neighbours {
-        neighbours.tell_of_changes();
-    }
-    Ok(())
+    put_in_force(app).await
 }
 
 /// Refuses a proposal of another person. The key must be an approver's.

@@ -69,6 +69,8 @@ async fn metrics(State(app): State<App>) -> Result<Response, Failure> {
     app.metrics
         .engine(&app.engine.status(), &backlogs, app.engine.now());
     app.metrics.parties(&app.engine.parties());
+    let unregistered = app.store.registration_backlog().await?;
+    app.metrics.register(unregistered, app.engine.now());
     let log = app.store.log_state().await?;
     app.metrics.log(&log, app.engine.now());
     let text = app.metrics.text().map_err(Failure::internal)?;

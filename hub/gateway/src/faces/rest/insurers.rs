@@ -39,6 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 struct CoverTaken {
     account: AccountId,
     member: MemberId,
+    /// Whether the cover is new, or other than before.
+    changed: bool,
 }
 
 /// Registers covers, or brings them up to date.
@@ -77,6 +79,7 @@ async fn upsert_coverages(
             Some(Ok(enrolled)) => RowResult::Taken(CoverTaken {
                 account: enrolled.account,
                 member: enrolled.member,
+                changed: enrolled.changed,
             }),
             Some(Err(refusal)) => RowResult::Refused {
                 problems: vec![enrol_problem(&refusal, &format!("/{index}"))],

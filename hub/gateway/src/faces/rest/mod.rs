@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod codes;
 mod deliveries;
 mod explanation;
 mod feed;
@@ -12,6 +13,7 @@ mod messages;
 mod payments;
 mod periods;
 mod published;
+mod registrations;
 mod settlement;
 mod simulations;
 mod validate;
@@ -48,6 +50,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(feed::routes())
         .merge(insurers::routes())
+        .merge(codes::routes())
+        .merge(registrations::routes())
         .merge(approvals::routes())
         .merge(simulations::routes())
         .merge(deliveries::routes())
@@ -143,6 +147,15 @@ impl<T: Named> FromRequestParts<App> for Id<T> {
         let id = path.ok().and_then(|Path(text)| T::named(&text));
         id.map(Id).ok_or_else(|| Failure::from(Code::NotFound))
     }
+}
+
+/// Decides by the documents as they are kept now, here at once and on the other hubs soon.
+async fn put_in_force(app: &App) -> Result<(), Failure> {
+    app.engine.refresh().await?;
+    if let Some(neighbours) = &app.neighbours {
+        neighbours.tell_of_changes();
+    }
+    Ok(())
 }
 
 /// The parameters of a query. What cannot be read is the sender's to mend.
