@@ -100,6 +100,18 @@ enum Test {
         #[arg(long, default_value_t = 100_000)]
         messages: usize,
     },
+    /// An insurer away for an hour at 50 a second; nothing is lost, nobody else notices: 15 minutes.
+    Outage {
+        /// How much it is owed when it is back.
+        #[arg(long, default_value_t = 180_000)]
+        messages: usize,
+    },
+    /// An insurer that comes and goes is met within half a minute of being back: 15 minutes.
+    Flapping {
+        /// How many rounds.
+        #[arg(long, default_value_t = 40)]
+        rounds: u64,
+    },
     /// Ways that delay, stall, drip, break or forget, between clients, hub and insurer: 10 minutes.
     Network {
         /// How many rounds.
@@ -186,6 +198,8 @@ async fn run(command: &Command, progress: Progress) -> Result<Report, Error> {
         Test::Redis { rounds } => faults::redis(&run, *rounds).await,
         Test::Repeats { requests, times } => faults::repeats(&run, *requests, *times).await,
         Test::Decisions { messages } => faults::decisions(&run, *messages).await,
+        Test::Outage { messages } => faults::outage(&run, *messages).await,
+        Test::Flapping { rounds } => faults::flapping(&run, *rounds).await,
         Test::Network { rounds } => faults::network(&run, *rounds).await,
         Test::Clock { rounds } => faults::clock(&run, *rounds).await,
     }

@@ -201,7 +201,8 @@ impl Book {
         self.add(key, format!("/v1/{name}s"), body.to_string(), member, kind)
     }
 
-    fn cancel(&mut self, of: usize) -> usize {
+    /// Adds the taking back of an entry.
+    pub(super) fn cancel(&mut self, of: usize) -> usize {
         let key = self.next_key();
         let (mut path, mut member) = (String::new(), 0);
         if let Some(target) = self.entries.get_mut(of) {
@@ -454,6 +455,7 @@ mod tests {
             currency: String::new(),
             share: 0,
             place: 1,
+            at: std::time::Instant::now(),
             times: 1,
             document: None,
         }

@@ -54,6 +54,7 @@ pub(super) fn plan(run: &Run, shim: bool) -> Plan {
             yearly: YEARLY,
             family: FAMILY,
             insurer_url: String::new(),
+            other_url: String::new(),
         },
         shim,
         redis: false,
@@ -361,7 +362,7 @@ impl Trial {
         Ok(())
     }
 
-    async fn limits_book(&mut self, desk: &Desk) -> Result<(), Error> {
+    pub(super) async fn limits_book(&mut self, desk: &Desk) -> Result<(), Error> {
         let (promised, members) = {
             let book = lock(&self.book);
             (book.promised(), book.member_ids.clone())
@@ -457,7 +458,7 @@ impl Trial {
         }
     }
 
-    async fn check_up_book(&mut self) -> Result<(), Error> {
+    pub(super) async fn check_up_book(&mut self) -> Result<(), Error> {
         let ids = lock(&self.book).ids();
         self.check_up(&ids).await
     }

@@ -10,6 +10,8 @@ use super::Error;
 
 /// Who pays.
 pub(super) const INSURER: &str = "fault-shield";
+/// Who pays for every other family, where the world has a second insurer.
+pub(super) const OTHER: &str = "fault-lantern";
 /// Who bills.
 pub(super) const CLINIC: &str = "fault-clinic";
 /// What is billed: a service of the shipped sample codes, so that nothing is unmapped.
@@ -39,6 +41,8 @@ pub(super) struct World {
     pub(super) family: i64,
     /// Where the insurer listens.
     pub(super) insurer_url: String,
+    /// Where a second insurer listens, over gRPC; empty where there is none.
+    pub(super) other_url: String,
 }
 
 impl World {
@@ -58,8 +62,8 @@ impl World {
     }
 
     fn participants(&self) -> Value {
-        json!([
-            {
+        let mut participants = vec![
+            json!({
                 "id": INSURER, "title": "Insurer of the fault tests", "role": "insurer",
                 "identifiers": [{"system": "urn:takmil:fault:insurer", "value": "SHIELD"}],
                 "currency": CURRENCY,
@@ -67,18 +71,50 @@ impl World {
                     "mode": "delegated",
                     "endpoint": {"transport": "rest", "url": self.insurer_url, "secret": SECRET},
                 },
-            },
-            {
+            }),
+            json!({
                 "id": CLINIC, "title": "Clinic of the fault tests", "role": "provider",
                 "identifiers": [{"system": "urn:takmil:fault:facility", "value": "CLINIC"}],
                 "currency": CURRENCY, "sector": "private", "networks": [INSURER],
-            },
-        ])
+            }),
+        ];
+        if self.has_other() {
+            participants.push(json!({
+                "id": OTHER, "title": "Another insurer of the fault tests", "role": "insurer",
+                "identifiers": [{"system": "urn:takmil:fault:insurer", "value": "LANTERN"}],
+                "currency": CURRENCY,
+                "contract": {
+                    "mode": "delegated", "endpoint": {"transport": "grpc", "url": self.other_url},
+                },
+            }));
+        }
+        Value::from(participants)
+    }
+
+    fn has_other(&self) -> bool {
+        !self.other_url.is_empty()
+    }
+
+    /// Who pays for a member.
+    pub(super) fn pays(&self, member: u32) -> &'static str {
+        match self.has_other() && !family(member).is_multiple_of(2) {
+            true => OTHER,
+            false => INSURER,
+        }
     }
 
     fn plans(&self) -> Value {
-        json!([{
-            "id": "fault-plan", "version": 1, "insurer": INSURER, "title": "Cover of the fault tests",
+        let insurers = [Some(INSURER), self.has_other().then_some(OTHER)];
+        insurers
+            .into_iter()
+            .flatten()
+            .map(|own| self.plan(own))
+            .collect()
+    }
+
+    fn plan(&self, insurer: &str) -> Value {
+        json!({
+            "id": plan_of(insurer), "version": 1, "insurer": insurer, "title": "Cover of the fault tests",
             "currency": CURRENCY, "from": "2020-01-01", "year": "calendar", "mode": "additive",
             "benefits": [
                 {
@@ -94,24 +130,29 @@ impl World {
                 {"id": "yearly", "title": "A year", "ceiling": self.yearly},
                 {"id": "family", "title": "The family in a year", "owner": "account", "ceiling": self.family},
             ],
-        }])
+        })
     }
 
     fn enrolments(&self) -> Value {
         let cover = |member: u32| {
             json!({
-                "insurer": INSURER, "role": "supplementary", "order": 1, "policy": "F-1",
+                "insurer": self.pays(member), "role": "supplementary", "order": 1, "policy": "F-1",
                 "certificate": format!("F-1-{}", family(member)),
                 "member": {
                     "identifiers": [{"system": MEMBER_SYSTEM, "value": number(member)}],
                     "birth_date": "1990-01-31",
                 },
                 "relationship": if member.is_multiple_of(FAMILY) { "principal" } else { "other" },
-                "plan": "fault-plan", "start": "2020-01-01",
+                "plan": plan_of(self.pays(member)), "start": "2020-01-01",
             })
         };
         (0..self.members).map(cover).collect()
     }
+}
+
+/// The plan of an insurer.
+fn plan_of(insurer: &str) -> String {
+    format!("{insurer}-plan")
 }
 
 /// The family of a member.

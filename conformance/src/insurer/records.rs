@@ -1,6 +1,7 @@
 //! What a simulated insurer was given: each delivery once, how often, and in which order.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use takmil_proto::{Bytes, v1};
 
@@ -28,6 +29,8 @@ pub struct Received {
     pub share: i64,
     /// Its place among everything that the insurer was given, from 1.
     pub place: usize,
+    /// When it came first.
+    pub at: Instant,
     /// How often it came.
     pub times: u32,
     /// The document, `{"message": …, "answer": …}`; `None` for an old one.
@@ -116,6 +119,7 @@ impl Records {
             decided_by: notice.decided_by,
             currency: notice.currency,
             place: self.all.len().saturating_add(1),
+            at: Instant::now(),
             times: 1,
             document: Some(notice.document),
         };

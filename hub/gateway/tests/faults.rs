@@ -89,6 +89,21 @@ async fn decisions_that_come_twice_or_out_of_order_end_alike() {
 }
 
 #[tokio::test]
+async fn an_insurer_that_was_away_has_everything_in_order_when_it_is_back() {
+    let report = faults::outage(&run(StoreKind::Sqlite), 200).await.unwrap();
+    check(&report);
+    assert!(
+        counted(&report, "deliveries that it was owed") >= 200,
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn an_insurer_that_comes_and_goes_is_met_when_it_stays() {
+    check(&faults::flapping(&run(StoreKind::Sqlite), 2).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_clock_that_jumps_loses_nothing() {
     check(&faults::clock(&run(StoreKind::Sqlite), 5).await.unwrap());
 }
