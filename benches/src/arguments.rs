@@ -45,6 +45,8 @@ pub enum Other {
     Growth(Growth),
     /// The same FHIR claims to the hub and to a FHIR store (helios-hfs), in turns, both on PostgreSQL.
     Helios(Helios),
+    /// A backlog that reaches an insurer, and how long the hub keeps what it owes at a rate: over gRPC and over REST.
+    Route(Route),
 }
 
 /// Where the hub keeps its database.
@@ -140,6 +142,20 @@ pub struct Growth {
     /// How many messages the history holds, one run for each number, the least first.
     #[arg(long, value_name = "MESSAGES", value_delimiter = ',', default_value = "0,1000000", value_parser = clap::value_parser!(u64).range(0..=MAX_HISTORY))]
     pub history: Vec<u64>,
+}
+
+/// Routing.
+#[derive(Debug, Args)]
+pub struct Route {
+    /// What it is made on.
+    #[command(flatten)]
+    pub ground: Ground,
+    /// Where the hub keeps its database.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    pub store: Store,
+    /// Admissions a second at which it is told how long the hub keeps deliveries.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=MAX_RATE))]
+    pub rate: u64,
 }
 
 /// The hub beside a FHIR store.

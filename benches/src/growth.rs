@@ -87,6 +87,7 @@ pub async fn measure(growth: &Growth) -> Result<Report, Error> {
     let insurer = Server::insurer().await?;
     let url = format!("http://{}", insurer.address);
     let webhook = Webhook {
+        transport: "rest",
         url: &url,
         secret: WEBHOOK_SECRET,
     };

@@ -463,9 +463,53 @@ pub async fn turns(door: &Door) -> Option<u64> {
     line.trim().parse().ok()
 }
 
-async fn metrics(door: &Door) -> Result<String, Error> {
+pub(crate) async fn metrics(door: &Door) -> Result<String, Error> {
     let reply = door.connect().await?.get("/metrics").await?;
     Ok(String::from_utf8_lossy(&reply.body).into_owned())
+}
+
+/// The bound, in milliseconds, of the bucket of a histogram in which so many thousandths of what was observed of a party lie;
+/// `None` where some lie beyond the last.
+///
+/// # Errors
+/// [`Error`] where the hub does not tell.
+pub(crate) async fn quantile(
+    door: &Door,
+    name: &str,
+    party: &str,
+    part: u64,
+) -> Result<Option<u64>, Error> {
+    let text = metrics(door).await?;
+    let bounds = bounds(&text, name, party);
+    let all = bounds.last().map(|(_, count)| *count);
+    let all = all.filter(|all| *all > 0);
+    let all = all.ok_or_else(|| Error::Answer(format!("{name} tells nothing of {party}")))?;
+    let enough =
+        |own: &&(Option<u64>, u64)| own.1.saturating_mul(1_000) >= all.saturating_mul(part);
+    Ok(bounds.iter().find(enough).and_then(|(bound, _)| *bound))
+}
+
+/// The bounds of a histogram's buckets in milliseconds, none for the last, and how many lie within each.
+fn bounds(metrics: &str, name: &str, party: &str) -> Vec<(Option<u64>, u64)> {
+    let start = format!("{name}_bucket{{insurer=\"{party}\",le=\"");
+    let bucket = |line: &str| {
+        let (bound, count) = line.strip_prefix(&start)?.split_once("\"} ")?;
+        let count = count.trim().parse().ok()?;
+        Some((milliseconds(bound), count))
+    };
+    metrics.lines().filter_map(bucket).collect()
+}
+
+/// Seconds, as a decimal, in milliseconds, rounded up.
+fn milliseconds(seconds: &str) -> Option<u64> {
+    let (whole, part) = seconds.split_once('.').unwrap_or((seconds, ""));
+    let whole: u64 = whole.parse().ok()?;
+    let micros: u64 = format!("{part:0<6}").get(..6)?.parse().ok()?;
+    Some(
+        whole
+            .saturating_mul(1_000)
+            .saturating_add(micros.div_ceil(1_000)),
+    )
 }
 
 fn counted(metrics: &str) -> Option<u64> {
@@ -487,7 +531,7 @@ fn counted(metrics: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::{Database, Setup, Site, configuration, counted, findings, key_in, store};
+    use super::{Database, Setup, Site, bounds, configuration, counted, findings, key_in, store};
     use crate::error::Error;
     use serde_json::json;
     use std::path::Path;
@@ -506,6 +550,17 @@ mod tests {
         assert_eq!(findings(found), Some(expected));
         assert_eq!(findings(br#"{"findings":[]}"#), Some(Vec::new()));
         assert_eq!(findings(b"the store does not open"), None);
+    }
+
+    #[test]
+    fn a_quantile_is_the_bound_of_its_bucket() {
+        let metrics = "x_bucket{insurer=\"a\",le=\"0.001\"} 5\n\
+            x_bucket{insurer=\"a\",le=\"0.0025\"} 9\n\
+            x_bucket{insurer=\"b\",le=\"0.001\"} 1\n\
+            x_bucket{insurer=\"a\",le=\"10\"} 10\n\
+            x_bucket{insurer=\"a\",le=\"+Inf\"} 11\n";
+        let expected = [(Some(1), 5), (Some(3), 9), (Some(10_000), 10), (None, 11)];
+        assert_eq!(bounds(metrics, "x", "a"), expected);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod measure;
 pub mod postgres;
 pub mod process;
 pub mod report;
+pub mod route;
 pub mod seed;
 pub mod sqlite;
 pub mod syncs;

@@ -8,7 +8,7 @@ use clap::Parser;
 use serde::Serialize;
 use takmil_benches::arguments::{CommandLine, Load, Other};
 use takmil_benches::error::Error;
-use takmil_benches::{growth, helios, measure, seed};
+use takmil_benches::{growth, helios, measure, route, seed};
 
 /// Not every answer was good, or the hub's own check found something.
 const NOT_WELL: u8 = 1;
@@ -71,6 +71,11 @@ async fn run(line: &CommandLine) -> Result<bool, Error> {
         Some(Other::Growth(growth)) => {
             let report = growth::measure(growth).await?;
             tell(&report, growth.ground.json);
+            Ok(report.is_well())
+        }
+        Some(Other::Route(asked)) => {
+            let report = route::measure(asked).await?;
+            tell(&report, asked.ground.json);
             Ok(report.is_well())
         }
         Some(Other::Helios(helios)) => {

@@ -22,7 +22,7 @@ use crate::sqlite;
 use crate::wire::Door;
 
 /// What webhooks of a run are signed with. Nobody checks it: the insurer of a run takes everything.
-const WEBHOOK_SECRET: &str = "whsec_dGFrbWlsLWxvYWQtcnVuLXNlY3JldA==";
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_dGFrbWlsLWxvYWQtcnVuLXNlY3JldA==";
 
 /// How many rows bare SQLite commits at a time: one, and as many as connections wait at once by default.
 const ROWS_PER_COMMIT: [u64; 2] = [1, 64];
@@ -43,6 +43,7 @@ pub async fn fresh(load: &Load) -> Result<Report, Error> {
         .as_ref()
         .map(|insurer| format!("http://{}", insurer.address));
     let webhook = url.as_deref().map(|url| Webhook {
+        transport: "rest",
         url,
         secret: WEBHOOK_SECRET,
     });

@@ -25,6 +25,8 @@ const PARTICIPANTS: &str = include_str!("../seed/participants.json");
 /// Where the insurers of a run listen for deliveries.
 #[derive(Debug, Clone, Copy)]
 pub struct Webhook<'a> {
+    /// By which wire: "rest" or "grpc".
+    pub transport: &'a str,
     /// The address.
     pub url: &'a str,
     /// What the hub signs with.
@@ -53,13 +55,21 @@ pub fn write(folder: &Path, members: u64, webhook: Option<Webhook<'_>>) -> Resul
 }
 
 fn participants(webhook: Option<Webhook<'_>>) -> String {
-    let Some(Webhook { url, secret }) = webhook else {
+    let Some(own) = webhook else {
         return PARTICIPANTS.to_owned();
     };
     let mut rows: Value = serde_json::from_str(PARTICIPANTS).unwrap_or_default();
     for row in rows.as_array_mut().into_iter().flatten() {
         if let Some(contract) = row.get_mut("contract").and_then(Value::as_object_mut) {
-            let endpoint = json!({"transport": "rest", "url": url, "secret": secret});
+            let Webhook {
+                transport,
+                url,
+                secret,
+            } = own;
+            let endpoint = match transport {
+                "rest" => json!({"transport": transport, "url": url, "secret": secret}),
+                _ => json!({"transport": transport, "url": url}),
+            };
             contract.insert("endpoint".to_owned(), endpoint);
         }
     }
@@ -148,6 +158,7 @@ mod tests {
     fn insurers_are_told_where_they_listen() {
         let folder = tempfile::tempdir().unwrap();
         let webhook = Webhook {
+            transport: "rest",
             url: "http://127.0.0.1:9",
             secret: "whsec_bG9hZA==",
         };

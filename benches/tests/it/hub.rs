@@ -148,6 +148,20 @@ fn a_past_is_added_and_the_hubs_own_check_finds_nothing_wrong_with_it() {
 }
 
 #[test]
+fn a_backlog_reaches_an_insurer_over_either_wire_once_and_in_order() {
+    let report = told(&["route", "--rate", "20"]).unwrap();
+    let wires = rows(&report, "wires");
+    let names: Vec<_> = wires.iter().map(|own| own["wire"].as_str()).collect();
+    assert_eq!(names, [Some("grpc"), Some("rest")]);
+    for own in wires {
+        assert!(number(own, "/backlog") > 0 && number(own, "/per_second") > 0);
+        assert_eq!(number(own, "/repeats") + number(own, "/out_of_order"), 0);
+        assert_eq!(number(own, "/load/rate"), 20);
+        assert_eq!(own["checkup"]["is_well"], true);
+    }
+}
+
+#[test]
 fn where_the_fhir_store_is_missing_it_is_said_how_to_get_it() {
     let output = load(&["helios", "--helios-binary", "no/such/hfs"]);
     let said = String::from_utf8_lossy(&output.stderr);
