@@ -8,6 +8,7 @@ use takmil_domain::answer::Answer;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
 use takmil_domain::message::Message;
 use takmil_domain::participant::{Contract, Delivery, InsurerDecision, InsurerVerdict, Purpose};
+use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::share::InsurerSays;
 use takmil_insurers::TransportError;
 
@@ -90,11 +91,19 @@ async fn ask_one(
     });
     match decided {
         Ok(decision) if decision.message == proposal.id => heard(decision),
-        Ok(_) => Heard::Invalid,
+        Ok(_) => {
+            let detail = "the decision is on another message than was asked";
+            let problem = Problem::new(ProblemCode::BadValue, "/message", detail);
+            inner.fault_of(insurer, Some(proposal.id), &problem);
+            Heard::Invalid
+        }
         Err(error) => {
             tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, %error, "an insurer did not decide");
             match error {
-                TransportError::Garbled { .. } => Heard::Invalid,
+                TransportError::Garbled(problem) => {
+                    inner.fault_of(insurer, Some(proposal.id), &problem);
+                    Heard::Invalid
+                }
                 _ => Heard::Silent,
             }
         }

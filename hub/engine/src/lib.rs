@@ -17,6 +17,7 @@ mod derive;
 mod document;
 mod error;
 mod extract;
+mod faults;
 mod folding;
 mod inquiry;
 mod intake;
@@ -105,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) owed: Owed,
     /// Whom this hub calls, and what is on its way.
     pub(crate) parties: Parties,
+    /// What insurers said that cannot be used.
+    pub(crate) faults: faults::Faults,
     /// Told what took how long.
     pub(crate) observe: Observe,
     /// What the lanes have committed.
@@ -242,6 +245,7 @@ impl Engine {
             catalog: RwLock::new(Arc::new(catalog)),
             owed: Owed::default(),
             parties: Parties::default(),
+            faults: faults::Faults::default(),
             observe,
             commits: commits::Commits::default(),
             stop: watch::channel(false).0,
@@ -255,6 +259,7 @@ impl Engine {
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(register::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(faults::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(
             Arc::clone(&inner),
             Arc::downgrade(&lanes),

@@ -34,6 +34,13 @@ pub enum Seen<'a> {
         /// How long it took, with the wait for a place.
         took: Duration,
     },
+    /// An insurer said something that cannot be used.
+    Fault {
+        /// Which.
+        insurer: &'a ParticipantId,
+        /// Why, as a public code.
+        code: &'a str,
+    },
     /// A party took what it was owed.
     Delivered {
         /// Which.

@@ -118,6 +118,7 @@ const OPERATIONS: &[Operation] = &[
     row("GET", "/v1/code-map", People(BOOKKEEPERS)),
     row("GET", "/v1/unmapped", People(ALL)),
     row("GET", "/v1/registrations", People(ALL)),
+    row("GET", "/v1/insurer-faults", People(BOOKKEEPERS)),
     row("GET", "/v1/deliveries", Systems(OWED)),
     row("POST", "/v1/deliveries/ack", Systems(INSURERS)),
     row("POST", "/v1/deliveries/{id}/ack", Systems(INSURERS)),

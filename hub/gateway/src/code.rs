@@ -68,6 +68,7 @@ codes! {
     Invalid "API-INVALID" UNPROCESSABLE_ENTITY InvalidArgument Request "The body was read, and its content is wrong."
     Changed "API-CHANGED" UNPROCESSABLE_ENTITY AlreadyExists Duplicate "Another content was taken before under the same key or identifier."
     Rate "API-RATE" TOO_MANY_REQUESTS ResourceExhausted Throttled "More requests than these credentials may send; wait as long as told."
+    Stalled "API-STALLED" TOO_MANY_REQUESTS ResourceExhausted Throttled "The stream is not read; what it carried is offered again."
     Internal "API-INTERNAL" INTERNAL_SERVER_ERROR Internal Internal "The hub failed; the request's id leads to the cause."
     Busy "API-BUSY" SERVICE_UNAVAILABLE Unavailable Busy "The hub cannot take it now; repeat it later with the same key."
 }

@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
+    faults: IntCounterVec,
     unregistered: IntGauge,
     unregistered_ms: IntGauge,
     dead: IntGaugeVec,
@@ -110,6 +111,11 @@ impl Metrics {
                 "takmil_deliveries_waiting",
                 "Deliveries owed to an insurer.",
                 &["insurer"],
+            )?,
+            faults: counters(
+                "takmil_insurer_faults_total",
+                "What insurers said that could not be used, by its code.",
+                &["insurer", "code"],
             )?,
             unregistered: IntGauge::new(
                 "takmil_registrations_waiting",
@@ -190,6 +196,7 @@ impl Metrics {
         registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
+        registry.register(Box::new(metrics.faults.clone()))?;
         registry.register(Box::new(metrics.unregistered.clone()))?;
         registry.register(Box::new(metrics.unregistered_ms.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
@@ -265,6 +272,10 @@ impl Metrics {
                 .asked
                 .with_label_values(&[insurer.as_str()])
                 .observe(took.as_secs_f64()),
+            Seen::Fault { insurer, code } => self
+                .faults
+                .with_label_values(&[insurer.as_str(), code])
+                .inc(),
             Seen::Delivered {
                 party,
                 waited_ms,

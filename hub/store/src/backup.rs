@@ -77,7 +77,7 @@ tables! {
     "message" "turn" "message_identifier" "idempotency" "payer" "decision" "authorisation" "authorisation_use" "past" "unmapped"
     "standing" "reservation" "posting"
     "delivery" "attempt" "lease"
-    "registration" "due" "transfer" "statement" "settled_day" "payment" "allocation" "dispute" "period"
+    "registration" "insurer_fault" "due" "transfer" "statement" "settled_day" "payment" "allocation" "dispute" "period"
     "audit_pending" "audit_entry" "audit_number" "audit_tile" "audit_head" "audit_checkpoint" "audit_read"
 }
 

@@ -279,6 +279,7 @@ constraints! {
     Statement "statement_pk" "statement.number" "Statements are counted."
     StatementDay "statement_day" "statement.insurer, statement.provider, statement.payee, statement.currency, statement.day" "A day is stated once."
     SettledDay "settled_day_pk" "settled_day.day" "A day is settled once."
+    InsurerFault "insurer_fault_pk" "insurer_fault.insurer, insurer_fault.code, insurer_fault.message" "A fault is counted in one place."
     Registration "registration_pk" "registration.id" "A registration is kept once."
     RegistrationObject "registration_object" "registration.subject, registration.object" "A thing is registered once."
     RegistrationCode "registration_code" "registration.code" "A unique code is one thing's."

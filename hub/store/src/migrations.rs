@@ -47,6 +47,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     13 "0013" "outbox"
     14 "0014" "settlement"
     15 "0015" "registration"
+    16 "0016" "insurer_fault"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -65,6 +66,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     13 "0013" "outbox"
     14 "0014" "settlement"
     15 "0015" "registration"
+    16 "0016" "insurer_fault"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

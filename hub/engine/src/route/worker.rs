@@ -10,7 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{Future, FutureExt};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
-use takmil_domain::participant::DeliveryTerms;
+use takmil_domain::participant::{Delivery, DeliveryTerms};
 use takmil_insurers::TransportError;
 use takmil_store::{Attempt, MOST_WAIT_MS, Outcome};
 use tokio::sync::watch;
@@ -285,13 +285,19 @@ fn until(now: Instant, then: Instant) -> Duration {
 /// Hands one delivery over, on a task of its own: what is sent is written while the worker looks for more.
 async fn call(inner: Arc<Inner>, due: Arc<Due>) -> Called {
     let begun = std::time::Instant::now();
-    let handed = tokio::spawn(hand_over(inner, Arc::clone(&due))).await;
+    let handed = tokio::spawn(hand_over(Arc::clone(&inner), Arc::clone(&due))).await;
     let broken = |_| {
         Err(TransportError::Unreachable {
             cause: "the call broke off".to_owned(),
         })
     };
     let error = handed.unwrap_or_else(broken).err();
+    if let Some(TransportError::Garbled(problem)) = &error {
+        let Delivery {
+            insurer, message, ..
+        } = &due.delivery;
+        inner.fault_of(insurer, Some(*message), problem);
+    }
     if let Some(error) = &error {
         let delivery = &due.delivery;
         tracing::warn!(insurer.id = %delivery.insurer, delivery.id = %delivery.id, %error, "a delivery failed");

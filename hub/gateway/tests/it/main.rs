@@ -17,6 +17,7 @@ mod corrections;
 mod deliveries;
 mod demo;
 mod explanations;
+mod faults;
 mod feed;
 mod grpc;
 mod hub;

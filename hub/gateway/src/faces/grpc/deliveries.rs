@@ -18,7 +18,7 @@ use super::desks::Desk;
 use super::wire_failure;
 use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
-use crate::faces::decisions::decide;
+use crate::faces::decisions::{count, decide};
 use crate::faces::{App, Phase, reached};
 
 /// The most deliveries that an insurer may leave unacknowledged.
@@ -118,8 +118,9 @@ impl DeliveryStream {
             auth::still(&self.app, &self.identity).await?;
             let stall = Duration::from_millis(self.app.config.limits.stream_stall_ms);
             if self.reading.stands_still(&self.tell, stall) {
-                let stalled = "the stream is not read; what it carried is offered again";
-                return Err(Status::resource_exhausted(stalled));
+                let stalled = Failure::from(Code::Stalled);
+                count(&self.app, &self.identity, None, &stalled);
+                return Err(stalled.into());
             }
             // What becomes owed while it looks is not to wait for the end of a rest.
             let owed = bell.notified();
@@ -206,7 +207,10 @@ impl DeliveryStream {
                     attempts.push(attempt);
                     decisions.extend(ack.decision.map(|wire| (ack.delivery_id, wire)));
                 }
-                Err(failure) => self.refuse(ack.delivery_id, &failure)?,
+                Err(failure) => {
+                    count(&self.app, &self.identity, None, &failure);
+                    self.refuse(ack.delivery_id, &failure)?;
+                }
             }
         }
         let settled: Vec<_> = attempts.iter().map(|attempt| attempt.delivery).collect();
@@ -215,12 +219,9 @@ impl DeliveryStream {
         recorded.map_err(Failure::from)?;
         self.carrier.settle(&settled).await;
         for (delivery_id, wire) in decisions {
-            let taken = match decision::read(&wire) {
-                Ok(stated) => decide(&self.app, &self.identity, stated).await.map(|_| ()),
-                Err(problem) => Err(Failure::from(problem)),
-            };
-            match taken {
-                Ok(()) => {}
+            let stated = decision::read(&wire);
+            match decide(&self.app, &self.identity, stated).await {
+                Ok(_) => {}
                 // What is wrong with one decision is its own matter; what is wrong with the hub ends the stream.
                 Err(failure) if failure.code.http().is_server_error() => return Err(failure.into()),
                 Err(failure) => self.refuse(delivery_id, &failure)?,

@@ -206,10 +206,7 @@ async fn take_decision(
 ) -> Result<v1::SubmitDecisionsResponse, Status> {
     let wire = received.decision.unwrap_or_default();
     let message_id = wire.message_id.clone();
-    let taken = match decision::read(&wire) {
-        Ok(stated) => decide(app, identity, stated).await,
-        Err(problem) => Err(Failure::from(problem)),
-    };
+    let taken = decide(app, identity, decision::read(&wire)).await;
     let result = match taken {
         Ok(receipt) => submit_decisions_response::Result::Taken(v1::DecisionTaken {
             state: delivery::state(receipt.answer.state).into(),

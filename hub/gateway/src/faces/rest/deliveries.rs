@@ -324,11 +324,7 @@ async fn decide_with(
         pointer: format!("{place}{}", problem.pointer),
         ..problem
     };
-    let stated = match decision_of(decision) {
-        Ok(stated) => stated,
-        Err(problem) => return Ok(Err(vec![placed(problem)])),
-    };
-    match decide(app, identity, stated).await {
+    match decide(app, identity, decision_of(decision)).await {
         Ok(_) => Ok(Ok(())),
         Err(failure) if failure.code.http().is_server_error() => Err(failure),
         Err(failure) if failure.problems.is_empty() => Ok(Err(vec![Problem::new(

@@ -5,6 +5,7 @@ mod audit;
 mod codes;
 mod deliveries;
 mod explanation;
+mod faults;
 mod feed;
 mod health;
 mod insurers;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(feed::routes())
         .merge(insurers::routes())
         .merge(codes::routes())
+        .merge(faults::routes())
         .merge(registrations::routes())
         .merge(approvals::routes())
         .merge(simulations::routes())
