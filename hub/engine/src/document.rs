@@ -38,7 +38,7 @@ struct Document<M, A> {
 pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
     let document = match owed.purpose {
         Purpose::Answered => for_sender(&owed),
-        _ => document(&owed),
+        _ => seen(&owed.canonical, &owed.answer, &owed.insurer),
     };
     let document = document.map_err(|_| Error::Unreadable {
         message: owed.message,
@@ -55,16 +55,21 @@ pub(crate) fn delivery(owed: Owed) -> Result<Delivery, Error> {
     })
 }
 
-fn document(owed: &Owed) -> Result<String, serde_json::Error> {
-    let kept: Kept<'_> = serde_json::from_str(&owed.answer)?;
+/// A message and what is kept of one of its turns, as an insurer sees them.
+pub(crate) fn seen(
+    canonical: &[u8],
+    record: &str,
+    insurer: &ParticipantId,
+) -> Result<String, serde_json::Error> {
+    let kept: Kept<'_> = serde_json::from_str(record)?;
     let answer: Answer = serde_json::from_str(kept.answer.get())?;
-    if is_alone(&answer, &owed.insurer) {
-        let message: &RawValue = serde_json::from_slice(&owed.canonical)?;
+    if is_alone(&answer, insurer) {
+        let message: &RawValue = serde_json::from_slice(canonical)?;
         let answer = kept.answer;
         return serde_json::to_string(&Document { message, answer });
     }
-    let message = serde_json::from_slice(&owed.canonical)?;
-    for_insurer(message, &answer, &owed.insurer)
+    let message = serde_json::from_slice(canonical)?;
+    for_insurer(message, &answer, insurer)
 }
 
 /// The webhook that tells a provider of its message.

@@ -137,6 +137,18 @@ const OPERATIONS: &[Operation] = &[
         "/takmil.v1.HubService/Deliveries",
         Systems(INSURERS),
     ),
+    row("POST", "/takmil.v1.HubService/Pull", Systems(INSURERS)),
+    row(
+        "POST",
+        "/takmil.v1.HubService/Acknowledge",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.HubService/SubmitPlans",
+        Person(StaffRole::PlanAuthor, INSURERS),
+    ),
+    row("POST", "/takmil.v1.HubService/History", Systems(INSURERS)),
     // The book of settlement.
     row("GET", "/v1/dues", People(ALL)),
     row("GET", "/v1/aging", People(ALL)),

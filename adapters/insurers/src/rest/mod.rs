@@ -1,9 +1,10 @@
 //! The REST wire: webhooks to the insurer, signed by the Standard Webhooks scheme.
 //!
-//! `POST {url}/decide` asks for a decision, `POST {url}/deliver` hands over something to keep; [`json`] has the
-//! bodies. `POST {url}` tells a provider how its message goes on. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
+//! `POST {url}/decide` asks for a decision, `POST {url}/eligibility` whether a member is covered; `POST {url}/deliver` hands
+//! over something to keep, `POST {url}/clarify` a reply to the insurer's question; [`json`] has the bodies. `POST {url}` tells a provider how its message goes on. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp`
 //! (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
-//! dots, under the secret of the insurer's entry).
+//! dots, under the secret of the insurer's entry). While a secret is being exchanged there are two signatures, with a space
+//! between them.
 //!
 //! Redirects are not followed and no proxy is used: where a delivery goes is what the entry says.
 
@@ -16,7 +17,7 @@ use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
 };
 use takmil_domain::date::Instant;
-use takmil_domain::participant::{Delivery, Endpoint};
+use takmil_domain::participant::{CoverStatement, Delivery, Endpoint};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_proto::MAX_DECISION_BYTES;
 
@@ -60,6 +61,31 @@ impl Caller {
         json::decision(&answer).map_err(TransportError::Garbled)
     }
 
+    pub(crate) async fn eligibility(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<CoverStatement, TransportError> {
+        let body = json::request(delivery, Some(milliseconds(deadline)))?;
+        let url = address(endpoint, "/eligibility")?;
+        let answer = self.post(endpoint, url, delivery, body, now).await?;
+        json::statement(&answer).map_err(TransportError::Garbled)
+    }
+
+    pub(crate) async fn clarify(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        let body = json::clarification(delivery)?;
+        let url = address(endpoint, "/clarify")?;
+        let answer = self.post(endpoint, url, delivery, body, now).await?;
+        json::receipt(&answer).map_err(TransportError::Garbled)
+    }
+
     pub(crate) async fn deliver(
         &self,
         endpoint: &Endpoint,
@@ -98,13 +124,12 @@ impl Caller {
             .clients
             .get(endpoint, |identity| client(endpoint, identity))?;
         let id = delivery.id.to_string();
-        let seconds = now.0.div_euclid(1_000_000);
-        let signature = sign(endpoint, &id, seconds, &body)?;
+        let signature = sign(endpoint, &id, now, &body)?;
         let request = client
             .post(url)
             .header("content-type", "application/json")
             .header(HEADER_WEBHOOK_ID, id)
-            .header(HEADER_WEBHOOK_TIMESTAMP, seconds)
+            .header(HEADER_WEBHOOK_TIMESTAMP, seconds(now))
             .header(HEADER_WEBHOOK_SIGNATURE, signature)
             .body(body);
         let response = request.send().await.map_err(broken)?;
@@ -129,15 +154,26 @@ fn address(endpoint: &Endpoint, action: &str) -> Result<Url, TransportError> {
 fn sign(
     endpoint: &Endpoint,
     id: &str,
-    seconds: i64,
+    now: Instant,
     body: &[u8],
 ) -> Result<String, TransportError> {
-    let secret = endpoint
-        .secret
-        .as_deref()
-        .ok_or_else(|| TransportError::endpoint("webhooks need a secret to be signed with"))?;
-    let signed = Webhook::new(secret).and_then(|hook| hook.sign(id, seconds, body));
-    signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
+    let seconds = seconds(now);
+    let signed = endpoint.secrets(now).map(|secret| {
+        let signed = Webhook::new(secret).and_then(|hook| hook.sign(id, seconds, body));
+        signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
+    });
+    let signed = signed.collect::<Result<Vec<_>, _>>()?;
+    match signed.is_empty() {
+        true => {
+            let detail = "webhooks need a secret to be signed with";
+            Err(TransportError::endpoint(detail))
+        }
+        false => Ok(signed.join(" ")),
+    }
+}
+
+fn seconds(at: Instant) -> i64 {
+    at.0.div_euclid(1_000_000)
 }
 
 fn client(endpoint: &Endpoint, identity: Option<&Identity>) -> Result<Client, TransportError> {

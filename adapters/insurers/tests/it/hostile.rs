@@ -250,6 +250,18 @@ impl InsurerService for Parrot {
     ) -> Result<Response<v1::DeliverResponse>, Status> {
         Ok(Response::new(self.1.clone()))
     }
+    async fn clarify(
+        &self,
+        _: Request<v1::ClarifyRequest>,
+    ) -> Result<Response<v1::ClarifyResponse>, Status> {
+        Err(Status::unimplemented("an insurer of before"))
+    }
+    async fn eligibility(
+        &self,
+        _: Request<v1::EligibilityRequest>,
+    ) -> Result<Response<v1::EligibilityResponse>, Status> {
+        Err(Status::unimplemented("an insurer of before"))
+    }
 }
 
 fn parrot(decision: Option<v1::InsurerDecision>, receipt: Option<v1::DeliveryReceipt>) -> Router {

@@ -1,6 +1,8 @@
 //! The faces of the hub: REST, FHIR and gRPC on one port. Each turns a request into a question to the engine or
 //! the store, and the answer into its own words; none decides anything.
 
+mod acks;
+mod changed;
 mod decisions;
 pub(crate) mod fhir;
 pub(crate) mod grpc;

@@ -10,6 +10,7 @@
 mod audit;
 mod audit_log;
 mod backup;
+mod calls;
 mod command_line;
 mod convert;
 mod corrections;

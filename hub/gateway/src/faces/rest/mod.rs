@@ -26,6 +26,7 @@ use serde_json::Value;
 use takmil_domain::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use approvals::{Shown as Proposed, propose_version};
 pub(crate) use deliveries::state_name;
 pub(crate) use insurers::enrol_problem;
 pub(crate) use published::Published;
