@@ -50,6 +50,33 @@ impl Participant {
         let own = contract.and_then(|contract| contract.endpoint.as_ref());
         own.or(self.callback.as_ref())
     }
+
+    /// As [`Participant::listens`], to change it.
+    pub fn listens_mut(&mut self) -> Option<&mut Endpoint> {
+        let contract = self.contract.as_mut();
+        let own = contract.and_then(|contract| contract.endpoint.as_mut());
+        own.or(self.callback.as_mut())
+    }
+
+    /// The entry without secrets, as it is shown.
+    pub fn without_secrets(mut self) -> Participant {
+        if let Some(endpoint) = self.listens_mut() {
+            (endpoint.secret, endpoint.former) = (None, None);
+        }
+        self
+    }
+
+    /// The entry with the secrets of the one before it, where it says nothing of them itself and listens as that did.
+    pub fn keeping_secrets_of(mut self, before: &Participant) -> Participant {
+        let before = before.listens();
+        if let (Some(endpoint), Some(before)) = (self.listens_mut(), before)
+            && endpoint.transport == before.transport
+        {
+            endpoint.secret = endpoint.secret.take().or_else(|| before.secret.clone());
+            endpoint.former = endpoint.former.take().or_else(|| before.former.clone());
+        }
+        self
+    }
 }
 
 /// A provider's place in an insurer's network: the insurer alone for its first tier.

@@ -58,7 +58,7 @@ use takmil_store::{
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-pub use basis::{Basis, MissingDocument};
+pub use basis::{BaseSaid, Basis, MissingDocument, StatedCover};
 pub use calls::{DecisionReceipt, Question};
 pub use catalog::Catalog;
 pub use changes::{Change, Changes};
@@ -84,6 +84,7 @@ use owed::Owed;
 use route::party::Parties;
 
 use intake::Arrival;
+use judge::Heard;
 use lane::Lanes;
 use turn::{Decided, Done, Order};
 
@@ -389,8 +390,11 @@ impl Engine {
                 for insurer in &asks {
                     self.inner.audit.know(&self.inner.store, insurer).await?;
                 }
-                let asking = std::time::Instant::now();
-                let heard = consult::ask(&self.inner, &asks, message, &answer).await;
+                let (asking, mut asks) = (std::time::Instant::now(), asks);
+                let mut heard = consult::ask(&self.inner, &asks, message, &answer).await;
+                let (then, proposal) = self.then_asks(&asks, &answer, &heard).await?;
+                heard.extend(consult::ask(&self.inner, &then, message, &proposal).await);
+                asks.extend(then);
                 let waited = asking.elapsed();
                 let order = Order::Hear {
                     message: answer.id,
@@ -422,6 +426,36 @@ impl Engine {
             Done::Refused(problems) => Err(Refusal::Invalid(problems)),
             Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
+    }
+
+    /// Whom to ask after the base insurer, which is asked first and alone, and on which proposal: what the message comes to
+    /// with the base insurer's word. Nothing of that is kept before all have spoken.
+    async fn then_asks(
+        &self,
+        asked: &[ParticipantId],
+        answer: &Arc<Spoken>,
+        heard: &[(ParticipantId, Heard)],
+    ) -> Result<(Vec<ParticipantId>, Arc<Spoken>), Error> {
+        let mut covers = answer.covers.iter().map(|own| &own.insurer);
+        let nobody = || Ok((Vec::new(), Arc::clone(answer)));
+        if covers.any(|insurer| asked.contains(insurer)) {
+            return nobody();
+        }
+        let order = Order::Hear {
+            message: answer.id,
+            heard: heard.to_vec(),
+            decision: None,
+        };
+        let Some(Done::Answered { answer, asks }) =
+            turn::rehearse(&self.inner, &[order]).await?.pop()
+        else {
+            // Its time ran out meanwhile, or it was taken back.
+            return nobody();
+        };
+        for insurer in &asks {
+            self.inner.audit.know(&self.inner.store, insurer).await?;
+        }
+        Ok((asks, answer))
     }
 
     /// A message's whole way, as far as the scope sees it: "where is my message?"

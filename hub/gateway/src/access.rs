@@ -49,6 +49,8 @@ const WITNESSES: &[Role] = &[Role::Regulator, Role::Insurer];
 /// Who may look at an insurer's months.
 const BOOKKEEPERS: &[Role] = &[Role::Insurer, Role::Regulator, Role::Operator];
 const OPERATORS: &[Role] = &[Role::Operator];
+/// Who may change the secret that webhooks are signed with: their own; operators anybody's.
+const LISTENERS: &[Role] = &[Role::Provider, Role::Insurer, Role::Operator];
 const ALL: &[Role] = &[
     Role::Provider,
     Role::Insurer,
@@ -168,6 +170,11 @@ const OPERATIONS: &[Operation] = &[
         "/v1/periods/{month}/close",
         Person(StaffRole::Finance, INSURERS),
     ),
+    // Who talks to the hub.
+    row("GET", "/v1/participants", People(OPERATORS)),
+    row("GET", "/v1/participants/{id}", People(OPERATORS)),
+    row("PUT", "/v1/participants/{id}", People(OPERATORS)),
+    row("POST", "/v1/participants/{id}/secret", People(LISTENERS)),
     // What people of insurers propose and decide.
     row(
         "PUT",

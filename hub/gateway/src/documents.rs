@@ -85,6 +85,7 @@ documents! {
     Regulation "regulation"
     Enrolment "enrolment"
     Participant "participant"
+    SecretRotation "secret_rotation"
     Posting "posting"
     Cancellation "cancellation"
     Reply "reply"

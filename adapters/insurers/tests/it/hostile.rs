@@ -264,7 +264,10 @@ impl InsurerService for Parrot {
     }
 }
 
-fn parrot(decision: Option<v1::InsurerDecision>, receipt: Option<v1::DeliveryReceipt>) -> Router {
+pub(crate) fn parrot(
+    decision: Option<v1::InsurerDecision>,
+    receipt: Option<v1::DeliveryReceipt>,
+) -> Router {
     let parrot = Parrot(
         v1::DecideResponse { decision },
         v1::DeliverResponse { receipt },

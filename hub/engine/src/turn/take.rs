@@ -81,6 +81,8 @@ impl Bench<'_> {
             .covers
             .iter()
             .map(|own| own.cover.insurer.clone())
+            // A base insurer that is asked about it has to do with it.
+            .chain(judged.asks.iter().cloned())
             .collect::<BTreeSet<_>>();
         self.batch.messages.push(NewMessage {
             id: fresh.id,
@@ -94,7 +96,7 @@ impl Bench<'_> {
             key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
             deadline: match state {
-                State::Consulting => Some(self.deadline(&judged.asks, answer.kind)),
+                State::Consulting => Some(self.deadline(&judged.asks, &basis, answer.kind)),
                 _ => self.reminder(&answer, &basis, None),
             },
             digest: fresh.digest,
@@ -203,16 +205,20 @@ impl Bench<'_> {
     }
 
     /// When the consulted insurers have had their time, and the hub's own with it.
-    fn deadline(&self, asks: &[ParticipantId], kind: Kind) -> Instant {
-        let contracts = asks
-            .iter()
-            .filter_map(|insurer| self.catalog.contract(insurer));
-        let longest = contracts
-            .map(|contract| contract.deadline(kind))
-            .max()
-            .unwrap_or(0);
+    fn deadline(&self, asks: &[ParticipantId], basis: &Basis, kind: Kind) -> Instant {
+        let longest = |insurers: &mut dyn Iterator<Item = &ParticipantId>| {
+            let contracts = insurers.filter_map(|insurer| self.catalog.contract(insurer));
+            contracts.map(|own| own.deadline(kind)).max().unwrap_or(0)
+        };
+        let covers = basis.covers.iter().map(|own| &own.cover.insurer);
+        let mut all = longest(&mut asks.iter());
+        if asks.iter().all(|insurer| judge::is_of_base(basis, insurer)) {
+            // The others are asked after it.
+            let mut asked = covers.filter(|insurer| self.catalog.is_asked(insurer));
+            all = all.saturating_add(longest(&mut asked));
+        }
         self.now
-            .plus_ms(longest.saturating_add(self.inner.config.consult_grace_ms))
+            .plus_ms(all.saturating_add(self.inner.config.consult_grace_ms))
     }
 
     /// When insurers are to be reminded of what waits for them; the time that runs already stands. While the provider

@@ -102,6 +102,19 @@ impl App {
     pub(crate) fn new(shared: Shared) -> App {
         App(Arc::new(shared))
     }
+
+    /// Goes by documents and participants as they are now, and tells the other hubs that they have changed.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn changed(&self) -> Result<(), Failure> {
+        self.holders.forget();
+        self.engine.refresh().await?;
+        if let Some(neighbours) = &self.neighbours {
+            neighbours.tell_of_changes();
+        }
+        Ok(())
+    }
 }
 
 /// Every face behind one router.

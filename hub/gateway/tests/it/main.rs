@@ -25,6 +25,7 @@ mod listener;
 mod medical;
 mod messages;
 mod neighbours;
+mod participants;
 mod partners;
 mod preauthorisations;
 mod published;

@@ -415,11 +415,7 @@ async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure>
         }
         _ => return Ok(()),
     }
-    app.engine.refresh().await?;
-    if let Some(neighbours) = &app.neighbours {
-        neighbours.tell_of_changes();
-    }
-    Ok(())
+    app.changed().await
 }
 
 /// Refuses a proposal of another person. The key must be an approver's.

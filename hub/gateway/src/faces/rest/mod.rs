@@ -9,6 +9,7 @@ mod health;
 mod insurers;
 mod intake;
 mod messages;
+mod participants;
 mod payments;
 mod periods;
 mod published;
@@ -29,6 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use approvals::{Shown as Proposed, propose_version};
 pub(crate) use deliveries::state_name;
 pub(crate) use insurers::enrol_problem;
+pub(crate) use participants::OVERLAP_HOURS;
 pub(crate) use published::Published;
 pub(crate) use simulations::Simulations;
 
@@ -49,6 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(feed::routes())
         .merge(insurers::routes())
+        .merge(participants::routes())
         .merge(approvals::routes())
         .merge(simulations::routes())
         .merge(deliveries::routes())
@@ -119,6 +122,7 @@ named! {
     takmil_domain::ids::DeliveryId
     takmil_domain::ids::PaymentId
     takmil_domain::ids::DisputeId
+    takmil_domain::ids::ParticipantId
     takmil_domain::ids::PlanId
     takmil_domain::ids::TariffId
     takmil_store::ApprovalId
