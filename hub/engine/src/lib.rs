@@ -386,15 +386,21 @@ impl Engine {
                     receipt,
                 })
             }
-            Done::Answered { answer, asks } => {
+            Done::Answered {
+                answer,
+                asks,
+                asks_first,
+            } => {
                 for insurer in &asks {
                     self.inner.audit.know(&self.inner.store, insurer).await?;
                 }
                 let (asking, mut asks) = (std::time::Instant::now(), asks);
                 let mut heard = consult::ask(&self.inner, &asks, message, &answer).await;
-                let (then, proposal) = self.then_asks(&asks, &answer, &heard).await?;
-                heard.extend(consult::ask(&self.inner, &then, message, &proposal).await);
-                asks.extend(then);
+                if asks_first {
+                    let (then, proposal) = self.then_asks(&answer, &heard).await?;
+                    heard.extend(consult::ask(&self.inner, &then, message, &proposal).await);
+                    asks.extend(then);
+                }
                 let waited = asking.elapsed();
                 let order = Order::Hear {
                     message: answer.id,
@@ -432,25 +438,18 @@ impl Engine {
     /// with the base insurer's word. Nothing of that is kept before all have spoken.
     async fn then_asks(
         &self,
-        asked: &[ParticipantId],
         answer: &Arc<Spoken>,
         heard: &[(ParticipantId, Heard)],
     ) -> Result<(Vec<ParticipantId>, Arc<Spoken>), Error> {
-        let mut covers = answer.covers.iter().map(|own| &own.insurer);
-        let nobody = || Ok((Vec::new(), Arc::clone(answer)));
-        if covers.any(|insurer| asked.contains(insurer)) {
-            return nobody();
-        }
         let order = Order::Hear {
             message: answer.id,
             heard: heard.to_vec(),
             decision: None,
         };
-        let Some(Done::Answered { answer, asks }) =
-            turn::rehearse(&self.inner, &[order]).await?.pop()
-        else {
+        let rehearsed = turn::rehearse(&self.inner, &[order]).await?.pop();
+        let Some(Done::Answered { answer, asks, .. }) = rehearsed else {
             // Its time ran out meanwhile, or it was taken back.
-            return nobody();
+            return Ok((Vec::new(), Arc::clone(answer)));
         };
         for insurer in &asks {
             self.inner.audit.know(&self.inner.store, insurer).await?;

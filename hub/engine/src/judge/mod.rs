@@ -149,6 +149,8 @@ pub(crate) struct Judged {
     pub(crate) letter: Option<Letter>,
     /// Whom to ask now.
     pub(crate) asks: Vec<ParticipantId>,
+    /// Whether those are asked first, and others on what they say.
+    pub(crate) asks_first: bool,
     /// What becomes owed to insurers.
     pub(crate) owed: Vec<(ParticipantId, Purpose)>,
 }
@@ -256,7 +258,7 @@ pub(crate) fn judge(
         false => [open.clone(), pended].concat(),
     };
     judged.asks = match matter.may_ask {
-        true => next(matter, &bill, open, catalog),
+        true => next(matter, &bill, open, catalog, &mut judged.asks_first),
         false => Vec::new(),
     };
     let state = match (judged.asks.is_empty(), waits.is_empty()) {
@@ -304,6 +306,7 @@ fn next(
     bill: &Bill,
     open: Vec<ParticipantId>,
     catalog: &Catalog,
+    is_first: &mut bool,
 ) -> Vec<ParticipantId> {
     let kind = matter.message.kind();
     if kind == Kind::Eligibility {
@@ -311,7 +314,10 @@ fn next(
     }
     let effects = effect(kind) != Effect::None;
     match base::to_be_asked(matter.basis, bill, catalog).filter(|_| effects) {
-        Some(base) => vec![base],
+        Some(base) => {
+            *is_first = true;
+            vec![base]
+        }
         None => open,
     }
 }

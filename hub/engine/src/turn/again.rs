@@ -234,7 +234,11 @@ impl Bench<'_> {
         };
         self.step(message, step);
         let asks = judged.asks;
-        Ok(Done::Answered { answer, asks })
+        Ok(Done::Answered {
+            answer,
+            asks,
+            asks_first: false,
+        })
     }
 
     /// What was heard in words.
@@ -369,6 +373,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
+            asks_first: false,
         })
     }
 

@@ -214,6 +214,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
+            asks_first: false,
         })
     }
 

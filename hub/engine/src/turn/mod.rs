@@ -117,6 +117,8 @@ pub(crate) enum Done {
     Answered {
         answer: Arc<Spoken>,
         asks: Vec<ParticipantId>,
+        /// Whether others are to be asked on what they say.
+        asks_first: bool,
     },
     /// The message had been taken before.
     Repeated(Arc<Spoken>),

@@ -96,7 +96,7 @@ impl Bench<'_> {
             key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
             deadline: match state {
-                State::Consulting => Some(self.deadline(&judged.asks, &basis, answer.kind)),
+                State::Consulting => Some(self.deadline(&judged, &basis, answer.kind)),
                 _ => self.reminder(&answer, &basis, None),
             },
             digest: fresh.digest,
@@ -111,6 +111,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: judged.asks,
+            asks_first: judged.asks_first,
         })
     }
 
@@ -205,14 +206,14 @@ impl Bench<'_> {
     }
 
     /// When the consulted insurers have had their time, and the hub's own with it.
-    fn deadline(&self, asks: &[ParticipantId], basis: &Basis, kind: Kind) -> Instant {
+    fn deadline(&self, judged: &Judged, basis: &Basis, kind: Kind) -> Instant {
         let longest = |insurers: &mut dyn Iterator<Item = &ParticipantId>| {
             let contracts = insurers.filter_map(|insurer| self.catalog.contract(insurer));
             contracts.map(|own| own.deadline(kind)).max().unwrap_or(0)
         };
         let covers = basis.covers.iter().map(|own| &own.cover.insurer);
-        let mut all = longest(&mut asks.iter());
-        if asks.iter().all(|insurer| judge::is_of_base(basis, insurer)) {
+        let mut all = longest(&mut judged.asks.iter());
+        if judged.asks_first {
             // The others are asked after it.
             let mut asked = covers.filter(|insurer| self.catalog.is_asked(insurer));
             all = all.saturating_add(longest(&mut asked));

@@ -182,3 +182,18 @@ async fn what_the_base_insurer_says_late_is_kept_and_changes_nothing() {
     .await;
     rig.assert_ledger_is_sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insurer_in_both_roles_is_asked_once_in_each() {
+    let both = insurer("b-1", Wire::Grpc).await;
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    rig.has_base_insurer(&both, 400).await;
+    rig.completes_itself("b-1").await;
+    let answer = rig.take(claim("C-1")).await;
+    assert_eq!(answer.state, State::Decided, "{:?}", answer.reasons);
+    let asked = both.received();
+    let decide = asked.iter().filter(|own| own.purpose == "decide");
+    assert_eq!(decide.count(), 2, "for its part, and for what it completes");
+    assert_eq!(shares(&answer).0, 40);
+    derives_again(&rig, answer.id).await;
+}

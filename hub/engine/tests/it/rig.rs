@@ -194,6 +194,22 @@ impl Rig {
         self.engine.refresh().await.unwrap();
     }
 
+    /// Gives the member "m-1" a supplementary cover of its base insurer, too, before all others.
+    pub(crate) async fn completes_itself(&self, insurer: &str) {
+        let mut document = plan(insurer, 1_000);
+        document["id"] = json!(format!("{insurer}-more"));
+        let mut cover = enrolment(insurer, 0, "m-1");
+        (cover["plan"], cover["certificate"]) = (document["id"].clone(), json!("C-more"));
+        let (store, now) = (self.engine.store(), self.engine.now());
+        store
+            .upsert_plan(&Scope::Hub, &from(document))
+            .await
+            .unwrap();
+        let enrolled = store.enrol(&Scope::Hub, &[from(cover)], now).await.unwrap();
+        enrolled[0].as_ref().unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
     /// Lets the provider be told at an address, from now on, how its messages go on.
     pub(crate) async fn provider_listens(&self, url: &str) {
         let mut provider = Participant::clone(&self.provider);
