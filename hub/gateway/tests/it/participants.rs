@@ -265,4 +265,21 @@ async fn a_base_insurer_is_asked_for_its_share_and_the_others_complete_it() {
             .unwrap()
             .contains(&json!("BASE-SILENT"))
     );
+
+    // What it says late is noted, and changes nothing; of what it was not asked it sees nothing.
+    let own = hub.place.key("ma-caisse");
+    let late = |id: &Value| json!({"message": id, "reference": "L-1", "verdict": "refuse"});
+    let said = late(&silent["id"]);
+    let noted = hub
+        .send(Method::POST, "/v1/decisions", &own, &said)
+        .await
+        .ok();
+    let told = (&noted["state"], &noted["under_review"]);
+    assert_eq!(told, (&json!("decided"), &json!(false)));
+    assert!(noted.get("receipt").is_some());
+    let unasked = late(&computed["id"]);
+    let unasked = hub
+        .send(Method::POST, "/v1/decisions", &own, &unasked)
+        .await;
+    unasked.is_problem(404, "API-NOT-FOUND");
 }
