@@ -13,6 +13,18 @@ both! {
     what_is_committed_late_comes_late_and_is_not_missed
     each_scope_has_its_own_and_short_pages_go_on
     a_cursor_of_another_history_is_known
+    of_an_erased_member_nothing_is_told_but_that_there_was_something
+}
+
+async fn of_an_erased_member_nothing_is_told_but_that_there_was_something(on: Backend) {
+    let house = house(on).await;
+    let message = take(&house, "clinic").await;
+    grow(&house.store, 10, NOW).await.unwrap();
+    let erased = house.store.erase_member(house.member, NOW).await;
+    assert!(erased.unwrap());
+    let page = page(&house, &Scope::Hub, ChangeCursor::START, 10).await;
+    assert_eq!(ids(&page), [message]);
+    assert_eq!(page.messages[0].content, None);
 }
 
 async fn page(house: &House, scope: &Scope, after: ChangeCursor, most: u32) -> ChangedPage {
