@@ -16,6 +16,7 @@ pub mod v1 {
     tonic::include_proto!("takmil.v1");
 }
 
+pub use prost::Message;
 pub use prost::bytes::Bytes;
 pub use prost_types::Timestamp;
 

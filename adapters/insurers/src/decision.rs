@@ -16,7 +16,7 @@ const MAX_LINES: usize = 10_000;
 /// Letters of an insurer's own reference: any number, UUID or URI of a case fits.
 pub(crate) const MAX_REFERENCE: usize = 128;
 /// Letters of a note: a screen of text.
-const MAX_NOTE: usize = 2_000;
+pub(crate) const MAX_NOTE: usize = 2_000;
 /// Reasons for one line.
 const MAX_REASONS: usize = 16;
 /// Letters of one reason.

@@ -76,6 +76,12 @@ impl TransportError {
         }
     }
 
+    /// Whether the insurer says that it knows no such call, rather than anything of what it was given.
+    pub(crate) fn is_of_an_unknown_call(&self) -> bool {
+        const UNKNOWN: [&str; 4] = ["grpc Unimplemented", "http 404", "http 405", "http 501"];
+        matches!(self, TransportError::Refused { status, .. } if UNKNOWN.contains(&status.as_str()))
+    }
+
     /// The call failed in the network, for the reason at the end of `error`'s chain.
     pub(crate) fn unreachable(error: &(dyn Error + 'static)) -> Self {
         let mut texts: Vec<String> = chain(error).map(ToString::to_string).collect();

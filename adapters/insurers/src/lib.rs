@@ -8,13 +8,16 @@ mod error;
 pub mod grpc;
 mod pool;
 pub mod rest;
+mod statement;
 mod tls;
 
 use std::time::Duration;
 
 use takmil_domain::answer::Answer;
 use takmil_domain::date::Instant;
-use takmil_domain::participant::{Delivery, Endpoint, InsurerDecision, Purpose, Transport};
+use takmil_domain::participant::{
+    CoverStatement, Delivery, Endpoint, InsurerDecision, Purpose, Transport,
+};
 use takmil_domain::registration::{Registration, UniqueCode};
 
 pub use decision::StatedDecision;
@@ -93,6 +96,35 @@ impl Transports {
         stated.fit(proposal).map_err(TransportError::Garbled)
     }
 
+    /// Asks an insurer whether a member is covered, as the delivery's message asks; `proposal` is its answer, with what the
+    /// hub's own covers say.
+    ///
+    /// `deadline` bounds the whole call, connection included; `now` is the time that a webhook is signed with.
+    ///
+    /// # Errors
+    /// [`TransportError`], which says whether asking again can help.
+    pub async fn eligibility(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        proposal: &Answer,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<CoverStatement, TransportError> {
+        let call = async {
+            match endpoint.transport {
+                Transport::Grpc => self.grpc.eligibility(endpoint, delivery, deadline).await,
+                Transport::Rest => {
+                    self.rest
+                        .eligibility(endpoint, delivery, deadline, now)
+                        .await
+                }
+            }
+        };
+        let stated = self.within(endpoint, deadline, call).await?;
+        statement::fit(stated, proposal).map_err(TransportError::Garbled)
+    }
+
     /// Hands an insurer something to take note of, or to decide later; or tells a provider how its message goes on.
     ///
     /// `deadline` bounds the whole call, connection included; `now` is the time that a webhook is signed with.
@@ -108,12 +140,19 @@ impl Transports {
         now: Instant,
     ) -> Result<Receipt, TransportError> {
         let call = async {
-            match (endpoint.transport, delivery.purpose) {
-                (Transport::Rest, Purpose::Answered) => {
-                    self.rest.call_back(endpoint, delivery, now).await
+            let handed = self.hand_over(endpoint, delivery, deadline, now).await;
+            match handed {
+                // It has no call for replies of its own: then a reply is one more thing to decide.
+                Err(error)
+                    if delivery.purpose == Purpose::Clarified && error.is_of_an_unknown_call() =>
+                {
+                    let review = Delivery {
+                        purpose: Purpose::Review,
+                        ..delivery.clone()
+                    };
+                    self.hand_over(endpoint, &review, deadline, now).await
                 }
-                (Transport::Grpc, _) => self.grpc.deliver(endpoint, delivery, deadline).await,
-                (Transport::Rest, _) => self.rest.deliver(endpoint, delivery, now).await,
+                handed => handed,
             }
         };
         self.within(endpoint, deadline, call).await
@@ -134,6 +173,28 @@ impl Transports {
     ) -> Result<UniqueCode, TransportError> {
         let call = self.rest.register(endpoint, registration, now);
         self.within(endpoint, deadline, call).await
+    }
+
+    async fn hand_over(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        match (endpoint.transport, delivery.purpose) {
+            (Transport::Rest, Purpose::Answered) => {
+                self.rest.call_back(endpoint, delivery, now).await
+            }
+            (Transport::Grpc, Purpose::Clarified) => {
+                self.grpc.clarify(endpoint, delivery, deadline).await
+            }
+            (Transport::Rest, Purpose::Clarified) => {
+                self.rest.clarify(endpoint, delivery, now).await
+            }
+            (Transport::Grpc, _) => self.grpc.deliver(endpoint, delivery, deadline).await,
+            (Transport::Rest, _) => self.rest.deliver(endpoint, delivery, now).await,
+        }
     }
 
     /// Makes a call that ends by its deadline.

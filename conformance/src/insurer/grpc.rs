@@ -46,6 +46,31 @@ impl InsurerService for Face {
             }),
         }))
     }
+
+    async fn clarify(
+        &self,
+        request: Request<v1::ClarifyRequest>,
+    ) -> Result<Response<v1::ClarifyResponse>, Status> {
+        let request = request.into_inner();
+        if request.clarification.is_none() {
+            return Err(Status::invalid_argument("nothing is clarified"));
+        }
+        let delivery = request.delivery;
+        let kept = self.deliver(Request::new(v1::DeliverRequest { delivery }));
+        let receipt = kept.await?.into_inner().receipt;
+        Ok(Response::new(v1::ClarifyResponse { receipt }))
+    }
+
+    async fn eligibility(
+        &self,
+        request: Request<v1::EligibilityRequest>,
+    ) -> Result<Response<v1::EligibilityResponse>, Status> {
+        let notice = read(&self.0, request.into_inner().delivery)?;
+        let statement = self.0.cover(notice).await.map_err(status)?;
+        Ok(Response::new(v1::EligibilityResponse {
+            statement: Some(statement),
+        }))
+    }
 }
 
 fn status(declined: Declined) -> Status {
@@ -77,15 +102,16 @@ fn read(insurer: &Insurer, delivery: Option<v1::Delivery>) -> Result<Notice, Sta
 }
 
 fn proposed(insurer: &Insurer, line: &v1::LineShare) -> ProposedLine {
+    let units = |money: &Option<v1::Money>| money.as_ref().map_or(0, |money| money.units);
     let own = line.supplementary.iter();
     let own = own.filter(|share| share.insurer_id == insurer.id);
-    let units = |money: &Option<v1::Money>| money.as_ref().map_or(0, |money| money.units);
+    let own = own.map(|share| units(&share.amount));
+    // Whoever is no supplementary insurer of the bill is its base insurer.
+    let base = || units(&line.base).saturating_sub(units(&line.subsidy));
     ProposedLine {
         seq: line.seq,
         billed: units(&line.billed),
-        share: own
-            .map(|share| units(&share.amount))
-            .fold(0, i64::saturating_add),
+        share: own.reduce(i64::saturating_add).unwrap_or_else(base),
     }
 }
 

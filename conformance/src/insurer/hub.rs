@@ -122,6 +122,56 @@ impl HubClient {
         Ok(DeliveryStream { said, incoming })
     }
 
+    /// What is owed now, so many deliveries at most.
+    ///
+    /// # Errors
+    /// The status with which the hub refuses.
+    pub async fn pull(&self, most: u32) -> Result<Vec<v1::Delivery>, Status> {
+        let request = self.signed(v1::PullRequest { most });
+        let response = self.service.clone().pull(request).await?;
+        Ok(response.into_inner().deliveries)
+    }
+
+    /// Says what became of deliveries; one result each, in their order.
+    ///
+    /// # Errors
+    /// The status with which the hub refuses. What it had noted before is noted still: say it again.
+    pub async fn acknowledge(
+        &self,
+        acks: Vec<v1::DeliveryAck>,
+    ) -> Result<Vec<v1::AckResult>, Status> {
+        let request = self.signed(v1::AcknowledgeRequest { acks });
+        let response = self.service.clone().acknowledge(request).await?;
+        Ok(response.into_inner().results)
+    }
+
+    /// Proposes versions of plans, as JSON; one result each, in their order. The key is a plan author's.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream.
+    pub async fn submit_plans(
+        &self,
+        plans: Vec<Vec<u8>>,
+    ) -> Result<Vec<v1::SubmitPlansResponse>, Status> {
+        let rows = plans.into_iter();
+        let rows = rows.map(|plan_json| v1::SubmitPlansRequest { plan_json });
+        let rows = self.signed(tokio_stream::iter(rows));
+        let results = self.service.clone().submit_plans(rows).await?;
+        results.into_inner().collect().await
+    }
+
+    /// All that has changed since a cursor; since the beginning where it is empty.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream.
+    pub async fn history(&self, updated_after: &str) -> Result<Vec<v1::HistoryResponse>, Status> {
+        let request = self.signed(v1::HistoryRequest {
+            updated_after: updated_after.to_owned(),
+        });
+        let rows = self.service.clone().history(request).await?;
+        rows.into_inner().collect().await
+    }
+
     fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Some(key) = self.authorization.clone() {

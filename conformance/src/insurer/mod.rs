@@ -200,10 +200,32 @@ impl Insurer {
         Ok(decision)
     }
 
+    /// Says whether a member is covered: not where the script refuses, nothing that makes sense where it makes none.
+    async fn cover(&self, notice: Notice) -> Result<v1::CoverStatement, Declined> {
+        let script = self.willing()?;
+        let standing = match script.verdict {
+            Verdict::Refuse => v1::CoverStanding::Inactive,
+            Verdict::Pend => v1::CoverStanding::Suspended,
+            Verdict::Nonsense => v1::CoverStanding::Unspecified,
+            _ => v1::CoverStanding::Active,
+        };
+        let statement = v1::CoverStatement {
+            message_id: notice.message_id.clone(),
+            reference: format!("{}-{}", self.id, notice.delivery_id),
+            standing: standing.into(),
+            benefits: vec!["all that the policy names".to_owned()],
+            ..v1::CoverStatement::default()
+        };
+        lock(&self.records).add(notice);
+        wait(script.manner).await;
+        Ok(statement)
+    }
+
     /// Keeps a delivery, and decides one for review. Says whether it had it before.
     async fn keep(&self, notice: Notice) -> Result<bool, Declined> {
         let script = self.willing()?;
-        let asked = notice.purpose == "review" && script.verdict != Verdict::Pend;
+        let is_to_decide = matches!(notice.purpose.as_str(), "review" | "clarified");
+        let asked = is_to_decide && script.verdict != Verdict::Pend;
         let decision = asked.then(|| script.verdict.on(&self.id, &notice));
         let repeated = lock(&self.records).add(notice);
         wait(script.manner).await;

@@ -15,7 +15,7 @@ pub struct Received {
     pub delivery_id: String,
     /// The message, by the hub's id.
     pub message_id: String,
-    /// What was to be done with it: decide, decided, review, cancelled.
+    /// What was to be done with it: decide, decided, review, clarified, eligibility, cancelled.
     pub purpose: String,
     /// The kind of the message: claim, admission…
     pub kind: String,

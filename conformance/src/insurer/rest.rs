@@ -27,6 +27,8 @@ pub(super) fn app(insurer: Arc<Insurer>, secret: &str) -> Result<Router, Error> 
     let routes = Router::new()
         .route("/decide", post(decide))
         .route("/deliver", post(deliver))
+        .route("/clarify", post(clarify))
+        .route("/eligibility", post(eligibility))
         .layer(DefaultBodyLimit::max(MAX_DELIVERY_BYTES));
     Ok(routes.with_state(Arc::new(Face { insurer, webhook })))
 }
@@ -50,6 +52,39 @@ async fn deliver(
     let reference = format!("{}-{}", face.insurer.id, notice.delivery_id);
     let repeated = face.insurer.keep(notice).await?;
     Ok(Json(json!({"reference": reference, "repeated": repeated})))
+}
+
+async fn clarify(
+    face: State<Arc<Face>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match call.pointer("/clarification/reply").is_some() {
+        true => deliver(face, headers, body).await,
+        false => Err(Refusal(StatusCode::BAD_REQUEST)),
+    }
+}
+
+async fn eligibility(
+    State(face): State<Arc<Face>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let notice = face.read(&headers, &body)?;
+    let said = face.insurer.cover(notice).await?;
+    let standing = match said.standing() {
+        v1::CoverStanding::Active => "active",
+        v1::CoverStanding::Inactive => "inactive",
+        v1::CoverStanding::Suspended => "suspended",
+        v1::CoverStanding::Unspecified => "perhaps",
+    };
+    Ok(Json(json!({
+        "message": said.message_id,
+        "reference": said.reference,
+        "standing": standing,
+        "benefits": said.benefits,
+    })))
 }
 
 struct Refusal(StatusCode);
@@ -91,6 +126,9 @@ struct Shares {
 struct Line {
     seq: u32,
     billed: i64,
+    base: i64,
+    #[serde(default)]
+    subsidy: i64,
     supplementary: Vec<Share>,
 }
 
@@ -135,10 +173,13 @@ impl Face {
     fn proposed(&self, line: &Line) -> ProposedLine {
         let own = line.supplementary.iter();
         let own = own.filter(|share| share.insurer == self.insurer.id);
+        let own = own.map(|share| share.amount);
+        // Whoever is no supplementary insurer of the bill is its base insurer.
+        let base = || line.base.saturating_sub(line.subsidy);
         ProposedLine {
             seq: line.seq,
             billed: line.billed,
-            share: own.map(|share| share.amount).fold(0, i64::saturating_add),
+            share: own.reduce(i64::saturating_add).unwrap_or_else(base),
         }
     }
 }

@@ -45,6 +45,37 @@ fn admitted<T>(request: &Request<T>) -> Result<(), Status> {
 
 #[tonic::async_trait]
 impl HubService for Hub {
+    type SubmitPlansStream = Answers<v1::SubmitPlansResponse>;
+    type HistoryStream = Answers<v1::HistoryResponse>;
+
+    async fn pull(
+        &self,
+        _: Request<v1::PullRequest>,
+    ) -> Result<Response<v1::PullResponse>, Status> {
+        Err(Status::unimplemented("not this hub"))
+    }
+
+    async fn acknowledge(
+        &self,
+        _: Request<v1::AcknowledgeRequest>,
+    ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+        Err(Status::unimplemented("not this hub"))
+    }
+
+    async fn submit_plans(
+        &self,
+        _: Request<Streaming<v1::SubmitPlansRequest>>,
+    ) -> Result<Response<Self::SubmitPlansStream>, Status> {
+        Err(Status::unimplemented("not this hub"))
+    }
+
+    async fn history(
+        &self,
+        _: Request<v1::HistoryRequest>,
+    ) -> Result<Response<Self::HistoryStream>, Status> {
+        Err(Status::unimplemented("not this hub"))
+    }
+
     type UpsertCoveragesStream = Answers<v1::UpsertCoveragesResponse>;
 
     async fn upsert_coverages(

@@ -151,6 +151,12 @@ pub struct CoverAnswer {
     /// The last day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
+    /// Whether the insurer itself says so, which was asked for this answer; else the hub does, as the cover was registered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stated: bool,
+    /// For what, by the insurer's own names of its benefits, where it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub benefits: Vec<String>,
 }
 
 /// The introduction letter of an admission: the paper form of its reservation.

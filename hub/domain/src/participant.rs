@@ -52,6 +52,33 @@ impl Participant {
         let told = self.callback.as_ref();
         own.or(told.filter(|_| self.role == Role::Provider))
     }
+
+    /// As [`Participant::listens`], to change it.
+    pub fn listens_mut(&mut self) -> Option<&mut Endpoint> {
+        let contract = self.contract.as_mut();
+        let own = contract.and_then(|contract| contract.endpoint.as_mut());
+        own.or(self.callback.as_mut())
+    }
+
+    /// The entry without secrets, as it is shown.
+    pub fn without_secrets(mut self) -> Participant {
+        if let Some(endpoint) = self.listens_mut() {
+            (endpoint.secret, endpoint.former) = (None, None);
+        }
+        self
+    }
+
+    /// The entry with the secrets of the one before it, where it says nothing of them itself and listens as that did.
+    pub fn keeping_secrets_of(mut self, before: &Participant) -> Participant {
+        let before = before.listens();
+        if let (Some(endpoint), Some(before)) = (self.listens_mut(), before)
+            && endpoint.transport == before.transport
+        {
+            endpoint.secret = endpoint.secret.take().or_else(|| before.secret.clone());
+            endpoint.former = endpoint.former.take().or_else(|| before.former.clone());
+        }
+        self
+    }
 }
 
 /// A provider's place in an insurer's network: the insurer alone for its first tier.
@@ -177,6 +204,9 @@ pub struct Contract {
     /// How it takes what the hub owes it.
     #[serde(default, skip_serializing_if = "DeliveryTerms::is_default")]
     pub delivery: DeliveryTerms,
+    /// Who says whether a member is covered, where a provider asks that.
+    #[serde(default, skip_serializing_if = "EligibilitySource::is_hub")]
+    pub eligibility: EligibilitySource,
 }
 
 impl Contract {
@@ -261,6 +291,23 @@ pub enum AnswerMode {
     StandIn,
 }
 
+/// Who says whether a member is covered, where a provider asks that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EligibilitySource {
+    /// The hub, by the covers that the insurer has registered.
+    #[default]
+    Hub,
+    /// The insurer, which is asked each time; the hub where it is silent.
+    Live,
+}
+
+impl EligibilitySource {
+    fn is_hub(&self) -> bool {
+        *self == EligibilitySource::Hub
+    }
+}
+
 /// What the hub may answer in an insurer's place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -290,6 +337,35 @@ pub struct Endpoint {
     /// The secret that webhooks are signed with ("whsec_…").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// The secret before it, with which they are signed, too, for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<FormerSecret>,
+}
+
+impl Endpoint {
+    /// The secrets that webhooks are signed with at a moment, the one in force first: while it changes its secret, a
+    /// receiver goes by whichever it has.
+    pub fn secrets(&self, now: Instant) -> impl Iterator<Item = &str> {
+        let former = self.former.as_ref().filter(|former| now < former.until);
+        let former = former.map(|former| former.secret.as_str());
+        self.secret.as_deref().into_iter().chain(former)
+    }
+
+    /// Puts another secret in force. What was in force until now counts beside it until a moment.
+    pub fn rotate(&mut self, secret: String, until: Instant) {
+        let former = self.secret.replace(secret);
+        self.former = former.map(|secret| FormerSecret { secret, until });
+    }
+}
+
+/// A secret that was exchanged. It has no `Debug`, so that no log ever shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerSecret {
+    /// The secret.
+    pub secret: String,
+    /// Until when it counts.
+    pub until: Instant,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -346,9 +422,23 @@ pub enum Purpose {
     Cancelled,
     /// Take note of how far the own message has come: to the provider that sent it.
     Answered,
+    /// Decide, with what the provider replied to the own question.
+    Clarified,
+    /// Say whether the member is covered, now.
+    Eligibility,
 }
 
 impl Purpose {
+    const ALL: [Purpose; 7] = [
+        Purpose::Decide,
+        Purpose::Decided,
+        Purpose::Review,
+        Purpose::Cancelled,
+        Purpose::Answered,
+        Purpose::Clarified,
+        Purpose::Eligibility,
+    ];
+
     /// The name in messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -357,20 +447,15 @@ impl Purpose {
             Purpose::Review => "review",
             Purpose::Cancelled => "cancelled",
             Purpose::Answered => "answered",
+            Purpose::Clarified => "clarified",
+            Purpose::Eligibility => "eligibility",
         }
     }
 
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Purpose> {
-        [
-            Purpose::Decide,
-            Purpose::Decided,
-            Purpose::Review,
-            Purpose::Cancelled,
-            Purpose::Answered,
-        ]
-        .into_iter()
-        .find(|purpose| purpose.as_str() == text)
+        let mut all = Purpose::ALL.into_iter();
+        all.find(|purpose| purpose.as_str() == text)
     }
 }
 
@@ -425,4 +510,40 @@ pub struct DecidedLine {
     /// Why, in the insurer's codes or words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+}
+
+/// What an insurer says of a member's cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoverStatement {
+    /// The hub's id of the message that asks.
+    pub message: MessageId,
+    /// The insurer's own reference.
+    pub reference: String,
+    /// Whether the member is covered on the day that is asked about.
+    pub standing: CoverStanding,
+    /// The first day of the cover, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Date>,
+    /// The last day of the cover, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+    /// For what, by the insurer's own names of its benefits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub benefits: Vec<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Whether a member is covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverStanding {
+    /// Covered.
+    Active,
+    /// Not covered.
+    Inactive,
+    /// Covered, but payments are suspended.
+    Suspended,
 }

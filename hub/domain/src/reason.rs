@@ -67,7 +67,7 @@ reasons! {
     InPackage "PRICE-PACKAGE" false "The services are priced together, as one."
     OverReference "PRICE-REFERENCE" false "The price is above the reference price of the generic group."
     NoPrice "PRICE-UNKNOWN" true "Neither the message nor a tariff names a price."
-    BasePaid "BASE-PAID" false "What the base insurer paid, as the message says."
+    BasePaid "BASE-PAID" false "What the base insurer pays, as the message says, or the insurer itself when it was asked."
     BaseComputed "BASE-COMPUTED" false "What the base insurer pays by its own tariff and rate."
     Subsidised "BASE-SUBSIDY" false "A government subsidy is added to the base insurer's part."
     Deductible "SHARE-DEDUCTIBLE" false "Part of the deductible is used."
@@ -106,6 +106,9 @@ reasons! {
     Appealed "MSG-APPEALED" false "The sender has appealed; what was decided stands until the insurer has looked at it again."
     AppealUpheld "MSG-APPEAL-UPHELD" false "The insurer has looked at it again, and stands by what was decided."
     AppealChanged "MSG-APPEAL-CHANGED" false "The insurer has looked at it again after an appeal: the decision was made anew."
+    BaseSilent "BASE-SILENT" false "The base insurer was asked what it pays and gave no answer that can be used, so its part was computed."
+    CoverDenied "COV-DENIED" true "The insurer says that the member is not covered."
+    CoverByHub "COV-BY-HUB" false "The insurer was asked about the cover and gave no answer that can be used, so the cover as it was registered counts."
 }
 
 impl Serialize for Reason {

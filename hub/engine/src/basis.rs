@@ -13,7 +13,7 @@ use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{MemberId, MessageId, ParticipantId, PlanId, TariffId};
 use takmil_domain::message::{Head, Kind};
 use takmil_domain::money::{Amount, Currency, Quantity};
-use takmil_domain::participant::Network;
+use takmil_domain::participant::{CoverStatement, Network};
 use takmil_domain::party::{InsurerRole, Sector};
 use takmil_domain::plan::Tier;
 use takmil_domain::share::{
@@ -57,6 +57,9 @@ pub struct Basis {
     pub keeps: Vec<MessageId>,
     /// What insurers have said so far.
     pub said: Vec<Said>,
+    /// What they have said of the member's covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stated: Vec<StatedCover>,
     /// The dates of the prescription that is filled.
     #[serde(default, skip_serializing_if = "is_unknown")]
     pub order: Order,
@@ -82,6 +85,28 @@ pub struct BaseBasis {
     pub tariff: TariffId,
     /// Which version of it.
     pub tariff_version: u32,
+    /// What it said of its part, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<BaseSaid>,
+}
+
+/// What a base insurer that was asked said of its part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseSaid {
+    /// What it pays of each line that the message itself says nothing of, subsidies left out. None where it said nothing
+    /// that can be used: then its part is computed.
+    pub lines: Option<Vec<(u32, Amount)>>,
+    /// The insurer's reference of it.
+    pub reference: Option<String>,
+}
+
+/// What an insurer that was asked said of the member's cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatedCover {
+    /// The insurer.
+    pub insurer: ParticipantId,
+    /// What; none where it said nothing that can be used: then the cover counts as it was registered.
+    pub statement: Option<CoverStatement>,
 }
 
 /// A supplementary cover with the versions of its documents.
@@ -162,6 +187,7 @@ impl Basis {
             uses: Vec::new(),
             keeps: Vec::new(),
             said: Vec::new(),
+            stated: Vec::new(),
             order: Order::default(),
             refused: Vec::new(),
         }
@@ -262,6 +288,9 @@ impl Basis {
         if let Some(rate) = &self.exchange {
             case.exchange(rate);
         }
+        if let Some(base) = &self.base {
+            base.tell(&mut case);
+        }
         Ok(case)
     }
 
@@ -330,6 +359,22 @@ impl Basis {
     }
 }
 
+impl BaseBasis {
+    /// Puts what the insurer said into the lines of a case; what the message itself says of a line counts before it.
+    fn tell<'a>(&'a self, case: &mut Case<'a>) {
+        let said = self.said.as_ref().and_then(|said| said.lines.as_ref());
+        let Some(said) = said else {
+            return;
+        };
+        for line in case.lines.iter_mut().filter(|own| own.base_paid.is_none()) {
+            if let Some((_, amount)) = said.iter().find(|(seq, _)| *seq == line.seq) {
+                line.base_paid = Some(*amount);
+                line.base_said_by = Some(&self.insurer);
+            }
+        }
+    }
+}
+
 /// Of each account's covers (renewals follow each other) the one that holds the day, else the latest.
 fn in_force(covers: &[Cover], day: Date) -> Vec<&Cover> {
     let holds = |cover: &Cover| cover.start <= day && cover.end.is_none_or(|end| day <= end);
@@ -386,6 +431,7 @@ fn base_basis(cover: &Cover, day: Date, catalog: &Catalog) -> Option<BaseBasis> 
         version: plan.version,
         tariff: tariff.id.clone(),
         tariff_version: tariff.version,
+        said: None,
     })
 }
 

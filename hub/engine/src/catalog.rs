@@ -7,7 +7,7 @@ use takmil_domain::code_map::CodeMap;
 use takmil_domain::date::Date;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
-use takmil_domain::participant::{AnswerMode, Contract, Participant, Role};
+use takmil_domain::participant::{AnswerMode, Contract, EligibilitySource, Participant, Role};
 use takmil_domain::plan::{BasePlan, FiledPlan, Regulation};
 use takmil_domain::tariff::Tariff;
 use takmil_store::{Catalogue, Revision, Store, StoreError};
@@ -104,6 +104,13 @@ impl Catalog {
     pub fn is_asked(&self, insurer: &ParticipantId) -> bool {
         self.contract(insurer)
             .is_some_and(|contract| contract.mode != AnswerMode::Delegated)
+    }
+
+    /// Whether an insurer wants to be asked whether a member is covered.
+    pub fn is_live(&self, insurer: &ParticipantId) -> bool {
+        let contract = self.contract(insurer);
+        let is_live = contract.is_some_and(|own| own.eligibility == EligibilitySource::Live);
+        is_live && self.is_asked(insurer)
     }
 
     /// Everybody to whom the hub delivers what it owes.

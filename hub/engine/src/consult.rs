@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
-use takmil_domain::message::Message;
-use takmil_domain::participant::{Contract, Delivery, InsurerDecision, InsurerVerdict, Purpose};
-use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::message::{Kind, Message};
+use takmil_domain::participant::{
+    Contract, CoverStatement, Delivery, InsurerDecision, InsurerVerdict, Purpose,
+};
 use takmil_domain::share::InsurerSays;
 use takmil_insurers::TransportError;
 
@@ -17,7 +18,7 @@ use crate::judge::{Heard, Word};
 use crate::route::health::Way;
 use crate::{Inner, Seen};
 
-/// Asks the insurers to decide on a proposal; says what was heard of each.
+/// Asks the insurers to decide on a proposal, or whether a member is covered; says what was heard of each.
 pub(crate) async fn ask(
     inner: &Inner,
     asks: &[ParticipantId],
@@ -65,7 +66,10 @@ async fn ask_one(
     let delivery = Delivery {
         id: DeliveryId::new(now, (inner.random)()),
         insurer: insurer.clone(),
-        purpose: Purpose::Decide,
+        purpose: match proposal.kind {
+            Kind::Eligibility => Purpose::Eligibility,
+            _ => Purpose::Decide,
+        },
         message: proposal.id,
         kind: proposal.kind,
         sequence: 0,
@@ -80,23 +84,26 @@ async fn ask_one(
         return Heard::Silent;
     };
     let left = deadline.saturating_sub(begun.elapsed());
-    let decided = inner
-        .transports
-        .decide(endpoint, &delivery, &seen, left, now)
-        .await;
-    party.hear(inner, Way::Asking, Some(contract), decided.as_ref().err());
+    let ways = &inner.transports;
+    let answered = match delivery.purpose {
+        Purpose::Eligibility => {
+            let stated = ways
+                .eligibility(endpoint, &delivery, &seen, left, now)
+                .await;
+            stated.map(covers)
+        }
+        _ => {
+            let decided = ways.decide(endpoint, &delivery, &seen, left, now).await;
+            decided.map(heard)
+        }
+    };
+    party.hear(inner, Way::Asking, Some(contract), answered.as_ref().err());
     (inner.observe)(Seen::Asked {
         insurer,
         took: begun.elapsed(),
     });
-    match decided {
-        Ok(decision) if decision.message == proposal.id => heard(decision),
-        Ok(_) => {
-            let detail = "the decision is on another message than was asked";
-            let problem = Problem::new(ProblemCode::BadValue, "/message", detail);
-            inner.fault_of(insurer, Some(proposal.id), &problem);
-            Heard::Invalid
-        }
+    match answered {
+        Ok(heard) => heard,
         Err(error) => {
             tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, %error, "an insurer did not decide");
             match error {
@@ -108,6 +115,17 @@ async fn ask_one(
             }
         }
     }
+}
+
+/// What an insurer says of a cover in the words of the judgement.
+fn covers(statement: CoverStatement) -> Heard {
+    let word = Word {
+        reference: Some(statement.reference.clone()),
+        note: statement.note.clone(),
+        ..Word::default()
+    };
+    let statement = Box::new(statement);
+    Heard::Covers { statement, word }
 }
 
 /// An insurer's decision in the words of the judgement.

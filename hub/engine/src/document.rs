@@ -44,7 +44,10 @@ struct Document<M, A> {
 pub(crate) fn delivery(owed: Owed, catalog: &Catalog) -> Result<Delivery, Error> {
     let document = match owed.purpose {
         Purpose::Answered => for_sender(&owed),
-        _ => document(&owed, catalog.code_map(&owed.insurer).map(AsRef::as_ref)),
+        _ => {
+            let map = catalog.code_map(&owed.insurer).map(AsRef::as_ref);
+            seen(&owed.canonical, &owed.answer, &owed.insurer, map)
+        }
     };
     let document = document.map_err(|_| Error::Unreadable {
         message: owed.message,
@@ -61,11 +64,17 @@ pub(crate) fn delivery(owed: Owed, catalog: &Catalog) -> Result<Delivery, Error>
     })
 }
 
-fn document(owed: &Owed, map: Option<&CodeMap>) -> Result<String, serde_json::Error> {
-    let kept: Kept<'_> = serde_json::from_str(&owed.answer)?;
+/// A message and what is kept of one of its turns, as an insurer sees them.
+pub(crate) fn seen(
+    canonical: &[u8],
+    record: &str,
+    insurer: &ParticipantId,
+    map: Option<&CodeMap>,
+) -> Result<String, serde_json::Error> {
+    let kept: Kept<'_> = serde_json::from_str(record)?;
     let answer: Answer = serde_json::from_str(kept.answer.get())?;
-    if map.is_none() && is_alone(&answer, &owed.insurer) {
-        let message: &RawValue = serde_json::from_slice(&owed.canonical)?;
+    if map.is_none() && is_alone(&answer, insurer) {
+        let message: &RawValue = serde_json::from_slice(canonical)?;
         let answer = kept.answer;
         return serde_json::to_string(&Document {
             message,
@@ -73,8 +82,8 @@ fn document(owed: &Owed, map: Option<&CodeMap>) -> Result<String, serde_json::Er
             codes: None,
         });
     }
-    let message = serde_json::from_slice(&owed.canonical)?;
-    for_insurer(message, &answer, &owed.insurer, map)
+    let message = serde_json::from_slice(canonical)?;
+    for_insurer(message, &answer, insurer, map)
 }
 
 /// The webhook that tells a provider of its message.

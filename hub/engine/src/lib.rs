@@ -8,6 +8,7 @@ mod audit;
 mod basis;
 mod calls;
 mod catalog;
+mod changes;
 mod clocks;
 mod commits;
 mod config;
@@ -59,9 +60,10 @@ use takmil_store::{
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-pub use basis::{Basis, MissingDocument};
+pub use basis::{BaseSaid, Basis, MissingDocument, StatedCover};
 pub use calls::{DecisionReceipt, Question};
 pub use catalog::Catalog;
+pub use changes::{Change, Changes};
 pub use commits::{Committed, Step};
 pub use config::Config;
 pub use corrections::{Corrected, MOST_CORRECTIONS};
@@ -84,6 +86,7 @@ use owed::Owed;
 use route::party::Parties;
 
 use intake::Arrival;
+use judge::Heard;
 use lane::Lanes;
 use turn::{Decided, Done, Order};
 
@@ -390,12 +393,21 @@ impl Engine {
                     receipt,
                 })
             }
-            Done::Answered { answer, asks } => {
+            Done::Answered {
+                answer,
+                asks,
+                asks_first,
+            } => {
                 for insurer in &asks {
                     self.inner.audit.know(&self.inner.store, insurer).await?;
                 }
-                let asking = std::time::Instant::now();
-                let heard = consult::ask(&self.inner, &asks, message, &answer).await;
+                let (asking, mut asks) = (std::time::Instant::now(), asks);
+                let mut heard = consult::ask(&self.inner, &asks, message, &answer).await;
+                if asks_first {
+                    let (then, proposal) = self.then_asks(&answer, &heard).await?;
+                    heard.extend(consult::ask(&self.inner, &then, message, &proposal).await);
+                    asks.extend(then);
+                }
                 let waited = asking.elapsed();
                 let order = Order::Hear {
                     message: answer.id,
@@ -427,6 +439,29 @@ impl Engine {
             Done::Refused(problems) => Err(Refusal::Invalid(problems)),
             Done::Differs(_) | Done::Nothing => return Err(Error::NotFound),
         })
+    }
+
+    /// Whom to ask after the base insurer, which is asked first and alone, and on which proposal: what the message comes to
+    /// with the base insurer's word. Nothing of that is kept before all have spoken.
+    async fn then_asks(
+        &self,
+        answer: &Arc<Spoken>,
+        heard: &[(ParticipantId, Heard)],
+    ) -> Result<(Vec<ParticipantId>, Arc<Spoken>), Error> {
+        let order = Order::Hear {
+            message: answer.id,
+            heard: heard.to_vec(),
+            decision: None,
+        };
+        let rehearsed = turn::rehearse(&self.inner, &[order]).await?.pop();
+        let Some(Done::Answered { answer, asks, .. }) = rehearsed else {
+            // Its time ran out meanwhile, or it was taken back.
+            return Ok((Vec::new(), Arc::clone(answer)));
+        };
+        for insurer in &asks {
+            self.inner.audit.know(&self.inner.store, insurer).await?;
+        }
+        Ok((asks, answer))
     }
 
     /// A message's whole way, as far as the scope sees it: "where is my message?"

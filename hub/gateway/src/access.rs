@@ -49,6 +49,8 @@ const WITNESSES: &[Role] = &[Role::Regulator, Role::Insurer];
 /// Who may look at an insurer's months.
 const BOOKKEEPERS: &[Role] = &[Role::Insurer, Role::Regulator, Role::Operator];
 const OPERATORS: &[Role] = &[Role::Operator];
+/// Who may change the secret that webhooks are signed with: their own; operators anybody's.
+const LISTENERS: &[Role] = &[Role::Provider, Role::Insurer, Role::Operator];
 const ALL: &[Role] = &[
     Role::Provider,
     Role::Insurer,
@@ -142,6 +144,18 @@ const OPERATIONS: &[Operation] = &[
         "/takmil.v1.HubService/Deliveries",
         Systems(INSURERS),
     ),
+    row("POST", "/takmil.v1.HubService/Pull", Systems(INSURERS)),
+    row(
+        "POST",
+        "/takmil.v1.HubService/Acknowledge",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.HubService/SubmitPlans",
+        Person(StaffRole::PlanAuthor, INSURERS),
+    ),
+    row("POST", "/takmil.v1.HubService/History", Systems(INSURERS)),
     // The book of settlement.
     row("GET", "/v1/dues", People(ALL)),
     row("GET", "/v1/aging", People(ALL)),
@@ -161,6 +175,11 @@ const OPERATIONS: &[Operation] = &[
         "/v1/periods/{month}/close",
         Person(StaffRole::Finance, INSURERS),
     ),
+    // Who talks to the hub.
+    row("GET", "/v1/participants", People(OPERATORS)),
+    row("GET", "/v1/participants/{id}", People(OPERATORS)),
+    row("PUT", "/v1/participants/{id}", People(OPERATORS)),
+    row("POST", "/v1/participants/{id}/secret", People(LISTENERS)),
     // What people of insurers propose and decide.
     row(
         "PUT",

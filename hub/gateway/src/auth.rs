@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::server::ParsedCertificate;
 use std::collections::HashMap;
@@ -34,6 +34,12 @@ pub(crate) fn fresh_key() -> (String, [u8; 32]) {
     let key = format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bits));
     let hash = sha256(key.as_bytes());
     (key, hash)
+}
+
+/// A fresh secret to sign webhooks with, as the Standard Webhooks spell it.
+pub(crate) fn fresh_secret() -> String {
+    let bits: [u8; 32] = rand::random();
+    format!("whsec_{}", STANDARD.encode(bits))
 }
 
 /// By what a sender is known. Its hash is what the store keeps.

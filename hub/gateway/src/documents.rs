@@ -86,6 +86,7 @@ documents! {
     CodeMap "code_map"
     Enrolment "enrolment"
     Participant "participant"
+    SecretRotation "secret_rotation"
     Posting "posting"
     Cancellation "cancellation"
     Reply "reply"

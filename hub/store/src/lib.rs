@@ -20,6 +20,7 @@ mod blind;
 mod body;
 mod catalogue;
 mod cells;
+mod changed;
 mod column;
 mod compressed;
 mod db;
@@ -69,6 +70,7 @@ pub use batch::{
 };
 pub use body::Sent;
 pub use catalogue::{Catalogue, Revision, Upserted};
+pub use changed::{ChangeCursor, ChangedMessage, ChangedPage};
 pub use enrol::{EnrolRefusal, Enrolled};
 pub use error::{Constraint, StoreError};
 pub use exchanges::Exchange;

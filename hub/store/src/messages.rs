@@ -123,6 +123,7 @@ macro_rules! envelope_columns {
         "m.id, m.sender, m.kind, m.format, m.state, m.turn, m.received_at, m.updated_at, m.deadline, m.member, m.digest"
     };
 }
+pub(crate) use envelope_columns;
 
 /// A page of messages: by the index that the narrowest condition has, the rest as filters.
 /// $1 sender, $2 insurer, $3 member, $4 kind, $5 state, $6 cursor, $7 how many.
@@ -422,7 +423,8 @@ fn turn(
     })
 }
 
-fn envelope(row: &Row) -> Result<MessageEnvelope, StoreError> {
+/// Reads [`envelope_columns!`].
+pub(crate) fn envelope(row: &Row) -> Result<MessageEnvelope, StoreError> {
     Ok(MessageEnvelope {
         id: MessageId(row.uuid("id")?),
         sender: row.named("sender")?,

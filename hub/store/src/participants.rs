@@ -3,7 +3,7 @@
 use serde::Serialize;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{Identifier, ParticipantId};
-use takmil_domain::participant::Participant;
+use takmil_domain::participant::{Participant, Transport};
 
 use crate::blind::spelled;
 use crate::catalogue::{Upserted, next_revision, rendered};
@@ -96,8 +96,8 @@ row! {
 }
 
 impl Store {
-    /// Makes a participant or brings it up to date. Where it listens elsewhere from now on, its dead letters are tried
-    /// again.
+    /// Makes a participant or brings it up to date. What it says nothing of its secrets stays as it was. Where it listens
+    /// elsewhere from now on, its dead letters are tried again.
     ///
     /// # Errors
     /// [`Constraint::ParticipantIdentifier`] if one of its identifiers names another participant.
@@ -105,20 +105,24 @@ impl Store {
         &self,
         participant: &Participant,
     ) -> Result<Upserted, StoreError> {
-        let document = rendered(participant)?;
         let mut transaction = self.desk().await?;
         let mut db = transaction.db();
         let id = participant.id.as_str();
         let kept = db.fetch_optional(DOCUMENT, &[id.into()]).await?;
-        if let Some(kept) = kept {
-            if kept.text("document")? == document {
-                return Ok(Upserted::Same);
-            }
+        let mut participant = participant.clone();
+        if let Some(kept) = &kept {
             let before: Participant = kept.document("document")?;
+            participant = participant.keeping_secrets_of(&before);
             if before.listens() != participant.listens() {
                 // What was refused there may be taken here.
                 revive(&mut db, &participant.id).await?;
             }
+        }
+        let document = rendered(&participant)?;
+        if let Some(kept) = kept
+            && kept.text("document")? == document
+        {
+            return Ok(Upserted::Same);
         }
         let revision = next_revision(&mut db).await?;
         db.execute(
@@ -134,9 +138,38 @@ impl Store {
             ],
         )
         .await?;
-        name(&mut db, participant).await?;
+        name(&mut db, &participant).await?;
         transaction.commit().await?;
         Ok(Upserted::New(revision))
+    }
+
+    /// Puts another secret in force with which webhooks to a participant are signed. The one before it counts beside it
+    /// until a moment.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such participant, or it takes no webhooks.
+    pub async fn rotate_secret(
+        &self,
+        id: &ParticipantId,
+        secret: &str,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.desk().await?;
+        let mut db = transaction.db();
+        let kept = db.fetch_one(DOCUMENT, &[id.as_str().into()]).await?;
+        let mut participant: Participant = kept.document("document")?;
+        let endpoint = participant.listens_mut();
+        let webhooks = endpoint.filter(|own| own.transport == Transport::Rest);
+        let webhooks = webhooks.ok_or(StoreError::NotFound)?;
+        webhooks.rotate(secret.to_owned(), until);
+        let document = rendered(&participant)?;
+        let revision = next_revision(&mut db).await?;
+        db.execute(
+            "update participant set document = $2, revision = $3 where id = $1",
+            &[id.as_str().into(), (&document).into(), revision.0.into()],
+        )
+        .await?;
+        transaction.commit().await
     }
 
     /// A participant.

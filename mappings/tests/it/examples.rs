@@ -141,6 +141,7 @@ impl Trial<'_> {
             quantity: Quantity::ONE,
             billed: Amount::new(self.billed),
             base_paid: self.base_paid.and_then(Amount::new),
+            base_said_by: None,
             subsidy: Amount::ZERO,
             network: vec![tier; self.plans.len()],
             parts: Vec::new(),

@@ -34,6 +34,29 @@ pub fn to_wire(delivery: &Delivery) -> Result<v1::Delivery, TransportError> {
     Ok(document.of(delivery))
 }
 
+/// The insurer's question that was replied to last.
+pub(crate) fn clarification(delivery: &v1::Delivery) -> Option<&v1::Note> {
+    let notes = delivery.answer.iter().flat_map(|answer| &answer.notes);
+    let replied = |note: &&v1::Note| {
+        let at = note.reply.as_ref()?.at.as_ref()?;
+        Some((at.seconds, at.nanos))
+    };
+    let notes = notes.filter(|note| note.reply.is_some());
+    notes.max_by_key(replied)
+}
+
+/// Message and answer as the wire's types, of a document as insurers are handed it.
+///
+/// # Errors
+/// As [`to_wire`].
+pub fn parts(document: &str) -> Result<(v1::ProviderMessage, v1::Answer), TransportError> {
+    let Document {
+        message, answer, ..
+    } = serde_json::from_str(document)?;
+    let currency = currency(&message, &answer);
+    Ok((provider_message(&message, currency), answer_of(&answer)))
+}
+
 /// What a delivery's document holds.
 #[derive(Deserialize)]
 struct Document {
@@ -50,8 +73,7 @@ impl Document {
             answer,
             codes,
         } = self;
-        let shares = answer.decision.as_ref().map(|shares| shares.currency);
-        let currency = message.head.currency.or(shares).unwrap_or(Currency::NONE);
+        let currency = currency(message, answer);
         v1::Delivery {
             delivery_id: delivery.id.to_string(),
             insurer_id: delivery.insurer.to_string(),
@@ -81,6 +103,12 @@ fn own_codes(codes: &OwnCodes) -> v1::OwnCodes {
         plan: told(&codes.plan),
         lines: lines.collect(),
     }
+}
+
+/// The currency of what a message says.
+fn currency(message: &Message, answer: &Answer) -> Currency {
+    let shares = answer.decision.as_ref().map(|shares| shares.currency);
+    message.head.currency.or(shares).unwrap_or(Currency::NONE)
 }
 
 fn provider_message(message: &Message, currency: Currency) -> v1::ProviderMessage {
@@ -421,7 +449,8 @@ fn money(amount: Amount, currency: Currency) -> v1::Money {
     }
 }
 
-fn moment(at: Instant) -> Timestamp {
+/// A moment as the wire has it.
+pub fn moment(at: Instant) -> Timestamp {
     let micros = i32::try_from(at.0.rem_euclid(1_000_000)).unwrap_or(0);
     Timestamp {
         seconds: at.0.div_euclid(1_000_000),
@@ -442,10 +471,13 @@ fn purpose(purpose: Purpose) -> v1::Purpose {
         Purpose::Cancelled => v1::Purpose::Cancelled,
         // No insurer gets it.
         Purpose::Answered => v1::Purpose::Unspecified,
+        Purpose::Clarified => v1::Purpose::Clarified,
+        Purpose::Eligibility => v1::Purpose::Eligibility,
     }
 }
 
-fn kind(kind: Kind) -> v1::MessageKind {
+/// The kind of a message as the wire has it.
+pub fn kind(kind: Kind) -> v1::MessageKind {
     match kind {
         Kind::Eligibility => v1::MessageKind::Eligibility,
         Kind::Estimate => v1::MessageKind::Estimate,

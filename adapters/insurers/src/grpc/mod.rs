@@ -3,13 +3,14 @@
 pub mod coverage;
 pub mod decision;
 pub mod delivery;
+mod statement;
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use takmil_domain::participant::{Delivery, Endpoint};
+use takmil_domain::participant::{CoverStatement, Delivery, Endpoint};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_proto::v1;
 use takmil_proto::v1::insurer_service_client::InsurerServiceClient;
@@ -79,6 +80,44 @@ impl Caller {
         let receipt = response.receipt.ok_or_else(|| missing("/receipt"));
         receipt
             .and_then(|receipt| receipt_for(delivery, receipt))
+            .map_err(TransportError::Garbled)
+    }
+
+    /// Hands over a reply to the insurer's question: the one that was given last is what the delivery tells of.
+    pub(crate) async fn clarify(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+    ) -> Result<Receipt, TransportError> {
+        let wire = delivery::to_wire(delivery)?;
+        let handed_over = v1::ClarifyRequest {
+            clarification: delivery::clarification(&wire).cloned(),
+            delivery: Some(wire),
+        };
+        let mut client = self.client(endpoint)?;
+        let response = settle(client.clarify(timed(handed_over, deadline)), deadline).await?;
+        let receipt = response.receipt.ok_or_else(|| missing("/receipt"));
+        receipt
+            .and_then(|receipt| receipt_for(delivery, receipt))
+            .map_err(TransportError::Garbled)
+    }
+
+    pub(crate) async fn eligibility(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+    ) -> Result<CoverStatement, TransportError> {
+        let question = v1::EligibilityRequest {
+            delivery: Some(delivery::to_wire(delivery)?),
+            deadline_ms: u32::try_from(milliseconds(deadline)).unwrap_or(u32::MAX),
+        };
+        let mut client = self.client(endpoint)?;
+        let response = settle(client.eligibility(timed(question, deadline)), deadline).await?;
+        let statement = response.statement.ok_or_else(|| missing("/statement"));
+        statement
+            .and_then(statement::read)
             .map_err(TransportError::Garbled)
     }
 

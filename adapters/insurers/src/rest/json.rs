@@ -1,6 +1,6 @@
 //! The bodies of the REST wire, in the core's own JSON names.
 //!
-//! A request, to `/decide` and `/deliver` alike (`deadline_ms` only to the first):
+//! A request, to all addresses alike (`deadline_ms` where somebody waits: to `/decide` and `/eligibility`):
 //! ```json
 //! {"delivery": "0190…", "insurer": "asia", "purpose": "decide", "message": "0190…", "kind": "claim",
 //!  "sequence": 1, "created_at": "2026-11-21T08:30:00Z", "deadline_ms": 2000,
@@ -11,7 +11,13 @@
 //! {"message": "0190…", "reference": "A-17", "verdict": "adjust", "currency": "IRR", "total": 219240,
 //!  "lines": [{"seq": 1, "amount": 219240, "reasons": ["over agreed price"]}], "note": "…"}
 //! ```
-//! The answer to `/deliver` is empty, or a receipt:
+//! The answer to `/eligibility`; `start`, `end`, `benefits` and `note` may be missing:
+//! ```json
+//! {"message": "0190…", "reference": "A-17", "standing": "active", "start": "2026-01-01", "end": "2026-12-31",
+//!  "benefits": ["surgery"], "note": "…"}
+//! ```
+//! To `/clarify` the request has a `clarification` beside: the insurer's note with the provider's reply. The answer to
+//! it and to `/deliver` is empty, or a receipt:
 //! ```json
 //! {"reference": "A-17", "repeated": false}
 //! ```
@@ -33,7 +39,9 @@ use takmil_domain::date::Date;
 use takmil_domain::ids::{DeliveryId, MessageId, ParticipantId};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Currency};
-use takmil_domain::participant::{DecidedLine, Delivery, InsurerDecision, InsurerVerdict, Purpose};
+use takmil_domain::participant::{
+    CoverStatement, DecidedLine, Delivery, InsurerDecision, InsurerVerdict, Purpose,
+};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::registration::{Registration, UniqueCode};
 
@@ -52,6 +60,8 @@ struct Request<'a> {
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clarification: Option<Value>,
     document: Value,
 }
 
@@ -59,6 +69,27 @@ struct Request<'a> {
 pub(crate) fn request(
     delivery: &Delivery,
     deadline_ms: Option<u64>,
+) -> Result<Vec<u8>, TransportError> {
+    let document = serde_json::from_str(&delivery.document)?;
+    written(delivery, deadline_ms, None, document)
+}
+
+/// The body that carries a reply to an insurer's question: the one that was given last is what the delivery tells of.
+pub(crate) fn clarification(delivery: &Delivery) -> Result<Vec<u8>, TransportError> {
+    let document: Value = serde_json::from_str(&delivery.document)?;
+    let notes = document.pointer("/answer/notes").and_then(Value::as_array);
+    let replied = |note: &&Value| note.pointer("/reply/at").and_then(Value::as_i64);
+    let notes = notes.into_iter().flatten();
+    let last = notes.filter(|note| replied(note).is_some());
+    let last = last.max_by_key(replied).cloned();
+    written(delivery, None, last, document)
+}
+
+fn written(
+    delivery: &Delivery,
+    deadline_ms: Option<u64>,
+    clarification: Option<Value>,
+    document: Value,
 ) -> Result<Vec<u8>, TransportError> {
     let request = Request {
         delivery: delivery.id,
@@ -69,7 +100,8 @@ pub(crate) fn request(
         sequence: delivery.sequence,
         created_at: delivery.created_at.to_string(),
         deadline_ms,
-        document: serde_json::from_str(&delivery.document)?,
+        clarification,
+        document,
     };
     Ok(serde_json::to_vec(&request)?)
 }
@@ -98,6 +130,14 @@ struct DecisionBody {
 /// A [`Problem`]: with a pointer where the decision is one but is not sound, with line and column where it is none.
 pub fn decision(body: &[u8]) -> Result<StatedDecision, Problem> {
     stated(serde_json::from_slice(body).map_err(unreadable)?)
+}
+
+/// Reads what an insurer says of a cover.
+///
+/// # Errors
+/// As [`decision`].
+pub(crate) fn statement(body: &[u8]) -> Result<CoverStatement, Problem> {
+    serde_json::from_slice(body).map_err(unreadable)
 }
 
 /// Reads a decision that stands in another body.

@@ -1,14 +1,17 @@
 //! The REST wire: webhooks to the insurer, signed by the Standard Webhooks scheme.
 //!
-//! `POST {url}/decide` asks for a decision, `POST {url}/deliver` hands over something to keep; [`json`] has the
-//! bodies. `POST {url}` tells a provider how its message goes on, and the central register what is to
-//! be registered. Every request carries `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp` (seconds) and `webhook-signature` (`v1,` and the HMAC-SHA256, in base64, of id, timestamp and body joined by
-//! dots, under the secret of the insurer's entry).
+//! `POST {url}/decide` asks for a decision, `POST {url}/eligibility` whether a member is covered; `POST {url}/deliver` hands
+//! over something to keep, `POST {url}/clarify` a reply to the insurer's question; [`json`] has the bodies. `POST {url}`
+//! tells a provider how its message goes on, and the central register what is to be registered. Every request carries
+//! `webhook-id` (the delivery's id, the same at every attempt), `webhook-timestamp` (seconds) and `webhook-signature` (`v1,`
+//! and the HMAC-SHA256, in base64, of id, timestamp and body joined by dots, under the secret of the insurer's entry). While
+//! a secret is being exchanged there are two signatures, with a space between them.
 //!
 //! Redirects are not followed and no proxy is used: where a delivery goes is what the entry says.
 
 pub mod json;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, StatusCode, Url, redirect};
@@ -16,7 +19,7 @@ use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
 };
 use takmil_domain::date::Instant;
-use takmil_domain::participant::{Delivery, Endpoint};
+use takmil_domain::participant::{CoverStatement, Delivery, Endpoint};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::registration::{Registration, UniqueCode};
 use takmil_proto::MAX_DECISION_BYTES;
@@ -57,9 +60,33 @@ impl Caller {
     ) -> Result<StatedDecision, TransportError> {
         let body = json::request(delivery, Some(milliseconds(deadline)))?;
         let url = address(endpoint, "/decide")?;
-        let id = delivery.id.to_string();
-        let answer = self.post(endpoint, url, id, body, now).await?;
+        let answer = self.post(endpoint, url, delivery.id, body, now).await?;
         json::decision(&answer).map_err(TransportError::Garbled)
+    }
+
+    pub(crate) async fn eligibility(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        deadline: Duration,
+        now: Instant,
+    ) -> Result<CoverStatement, TransportError> {
+        let body = json::request(delivery, Some(milliseconds(deadline)))?;
+        let url = address(endpoint, "/eligibility")?;
+        let answer = self.post(endpoint, url, delivery.id, body, now).await?;
+        json::statement(&answer).map_err(TransportError::Garbled)
+    }
+
+    pub(crate) async fn clarify(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &Delivery,
+        now: Instant,
+    ) -> Result<Receipt, TransportError> {
+        let body = json::clarification(delivery)?;
+        let url = address(endpoint, "/clarify")?;
+        let answer = self.post(endpoint, url, delivery.id, body, now).await?;
+        json::receipt(&answer).map_err(TransportError::Garbled)
     }
 
     pub(crate) async fn deliver(
@@ -70,8 +97,7 @@ impl Caller {
     ) -> Result<Receipt, TransportError> {
         let body = json::request(delivery, None)?;
         let url = address(endpoint, "/deliver")?;
-        let id = delivery.id.to_string();
-        let answer = self.post(endpoint, url, id, body, now).await?;
+        let answer = self.post(endpoint, url, delivery.id, body, now).await?;
         json::receipt(&answer).map_err(TransportError::Garbled)
     }
 
@@ -84,8 +110,7 @@ impl Caller {
     ) -> Result<Receipt, TransportError> {
         let body = delivery.document.clone().into_bytes();
         let url = address(endpoint, "")?;
-        let id = delivery.id.to_string();
-        self.post(endpoint, url, id, body, now).await?;
+        self.post(endpoint, url, delivery.id, body, now).await?;
         Ok(Receipt::default())
     }
 
@@ -97,8 +122,7 @@ impl Caller {
         now: Instant,
     ) -> Result<UniqueCode, TransportError> {
         let body = json::registration(registration)?;
-        let id = registration.registration.to_string();
-        let url = address(endpoint, "")?;
+        let (url, id) = (address(endpoint, "")?, registration.registration);
         let answer = self.post(endpoint, url, id, body, now).await?;
         json::unique_code(&answer).map_err(TransportError::Garbled)
     }
@@ -108,20 +132,20 @@ impl Caller {
         &self,
         endpoint: &Endpoint,
         url: Url,
-        id: String,
+        id: impl Display,
         body: Vec<u8>,
         now: Instant,
     ) -> Result<Vec<u8>, TransportError> {
         let client = self
             .clients
             .get(endpoint, |identity| client(endpoint, identity))?;
-        let seconds = now.0.div_euclid(1_000_000);
-        let signature = sign(endpoint, &id, seconds, &body)?;
+        let id = id.to_string();
+        let signature = sign(endpoint, &id, now, &body)?;
         let request = client
             .post(url)
             .header("content-type", "application/json")
             .header(HEADER_WEBHOOK_ID, id)
-            .header(HEADER_WEBHOOK_TIMESTAMP, seconds)
+            .header(HEADER_WEBHOOK_TIMESTAMP, seconds(now))
             .header(HEADER_WEBHOOK_SIGNATURE, signature)
             .body(body);
         let response = request.send().await.map_err(broken)?;
@@ -146,15 +170,26 @@ fn address(endpoint: &Endpoint, action: &str) -> Result<Url, TransportError> {
 fn sign(
     endpoint: &Endpoint,
     id: &str,
-    seconds: i64,
+    now: Instant,
     body: &[u8],
 ) -> Result<String, TransportError> {
-    let secret = endpoint
-        .secret
-        .as_deref()
-        .ok_or_else(|| TransportError::endpoint("webhooks need a secret to be signed with"))?;
-    let signed = Webhook::new(secret).and_then(|hook| hook.sign(id, seconds, body));
-    signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
+    let seconds = seconds(now);
+    let signed = endpoint.secrets(now).map(|secret| {
+        let signed = Webhook::new(secret).and_then(|hook| hook.sign(id, seconds, body));
+        signed.map_err(|_| TransportError::endpoint("the secret is not \"whsec_\" and base64"))
+    });
+    let signed = signed.collect::<Result<Vec<_>, _>>()?;
+    match signed.is_empty() {
+        true => {
+            let detail = "webhooks need a secret to be signed with";
+            Err(TransportError::endpoint(detail))
+        }
+        false => Ok(signed.join(" ")),
+    }
+}
+
+fn seconds(at: Instant) -> i64 {
+    at.0.div_euclid(1_000_000)
 }
 
 fn client(endpoint: &Endpoint, identity: Option<&Identity>) -> Result<Client, TransportError> {

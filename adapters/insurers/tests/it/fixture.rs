@@ -99,6 +99,7 @@ pub(crate) fn endpoint(transport: Transport, url: impl Into<String>) -> Endpoint
         url: url.into(),
         ca_pem: None,
         secret: (transport == Transport::Rest).then(|| SECRET.to_owned()),
+        former: None,
     }
 }
 

@@ -250,9 +250,24 @@ impl InsurerService for Parrot {
     ) -> Result<Response<v1::DeliverResponse>, Status> {
         Ok(Response::new(self.1.clone()))
     }
+    async fn clarify(
+        &self,
+        _: Request<v1::ClarifyRequest>,
+    ) -> Result<Response<v1::ClarifyResponse>, Status> {
+        Err(Status::unimplemented("an insurer of before"))
+    }
+    async fn eligibility(
+        &self,
+        _: Request<v1::EligibilityRequest>,
+    ) -> Result<Response<v1::EligibilityResponse>, Status> {
+        Err(Status::unimplemented("an insurer of before"))
+    }
 }
 
-fn parrot(decision: Option<v1::InsurerDecision>, receipt: Option<v1::DeliveryReceipt>) -> Router {
+pub(crate) fn parrot(
+    decision: Option<v1::InsurerDecision>,
+    receipt: Option<v1::DeliveryReceipt>,
+) -> Router {
     let parrot = Parrot(
         v1::DecideResponse { decision },
         v1::DeliverResponse { receipt },

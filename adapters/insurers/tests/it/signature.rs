@@ -38,6 +38,29 @@ async fn catch(transports: &Transports) -> (HeaderMap, Bytes) {
 }
 
 #[tokio::test]
+async fn while_a_secret_is_exchanged_either_is_enough() {
+    let insurer = Insurer::start(Transport::Rest, Script::approve()).await;
+    let transports = Transports::new();
+    let mut exchanged = insurer.endpoint.clone();
+    let new = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    exchanged.rotate(new.to_owned(), now().plus_ms(60_000));
+    let handed = delivery(1, Purpose::Decided);
+    let taken = transports
+        .deliver(&exchanged, &handed, PATIENT, now())
+        .await;
+    taken.unwrap();
+    exchanged.rotate(new.to_owned(), now());
+    let over = transports
+        .deliver(&exchanged, &handed, PATIENT, now())
+        .await;
+    assert!(
+        matches!(over, Err(TransportError::Refused { .. })),
+        "{over:?}"
+    );
+    assert_eq!(insurer.simulator.tally().forged, 1);
+}
+
+#[tokio::test]
 async fn a_request_that_was_tampered_with_is_not_believed() {
     let transports = Transports::new();
     let (headers, body) = catch(&transports).await;

@@ -1,10 +1,10 @@
 //! What an insurer says comes back as it was said, and what it may not say does not.
 
 use takmil_conformance::insurer::{Script, Tally, Verdict};
-use takmil_domain::participant::{InsurerVerdict, Purpose};
+use takmil_domain::participant::{CoverStanding, Delivery, InsurerVerdict, Purpose, Transport};
 use takmil_insurers::{Receipt, TransportError, Transports};
 
-use crate::fixture::{INSURER, Insurer, PATIENT, WIRES, delivery, now, proposal};
+use crate::fixture::{INSURER, Insurer, PATIENT, WIRES, delivery, endpoint, now, proposal};
 
 #[tokio::test]
 async fn every_verdict_comes_back_over_both_wires() {
@@ -104,5 +104,85 @@ async fn deliveries_are_kept_once_and_repeats_are_known() {
         let first = &insurer.simulator.received()[0];
         let document = first.document.as_ref().unwrap();
         assert_eq!(document, delivery(1, Purpose::Decided).document.as_bytes());
+    }
+}
+
+/// What was asked by an insurer, and replied.
+fn replied() -> Delivery {
+    let mut handed = delivery(1, Purpose::Clarified);
+    let mut document: serde_json::Value = serde_json::from_str(&handed.document).unwrap();
+    let note = |reference: &str, at: i64| {
+        serde_json::json!({"insurer": "asia", "reference": reference, "at": 1, "text": "Which?", "asks": true,
+            "reply": {"at": at, "text": "Left.", "attachments": [{"title": "scan", "sha256": "ab", "place": "urn:x"}]}})
+    };
+    document["answer"]["notes"] =
+        serde_json::json!([note("Q-1", 1_000_002), note("Q-2", 1_000_001)]);
+    handed.document = document.to_string();
+    handed
+}
+
+#[tokio::test]
+async fn a_reply_is_handed_over_by_its_own_call_and_by_deliver_where_there_is_none() {
+    for transport in [Transport::Grpc, Transport::Rest] {
+        let insurer = Insurer::start(transport, Script::approve()).await;
+        let handed = replied();
+        let transports = Transports::new();
+        let receipt = transports
+            .deliver(&insurer.endpoint, &handed, PATIENT, now())
+            .await;
+        assert!(receipt.unwrap().reference.is_some());
+        assert_eq!(insurer.simulator.received()[0].purpose, "clarified");
+    }
+    // An insurer of before knows Deliver alone: it is given what it was always given.
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = std::sync::Arc::clone(&kept);
+    let app = axum::Router::new().route(
+        "/deliver",
+        axum::routing::post(move |body: axum::Json<serde_json::Value>| {
+            keep.lock().unwrap().push(body.0["purpose"].clone());
+            async { axum::http::StatusCode::NO_CONTENT }
+        }),
+    );
+    let entry = endpoint(Transport::Rest, crate::hostile::serve(app).await);
+    let handed = Transports::new()
+        .deliver(&entry, &replied(), PATIENT, now())
+        .await;
+    handed.unwrap();
+    assert_eq!(*kept.lock().unwrap(), [serde_json::json!("review")]);
+    let before = crate::hostile::parrot(
+        None,
+        Some(takmil_proto::v1::DeliveryReceipt {
+            delivery_id: replied().id.to_string(),
+            ..Default::default()
+        }),
+    );
+    let entry = endpoint(Transport::Grpc, crate::hostile::serve(before).await);
+    let handed = Transports::new()
+        .deliver(&entry, &replied(), PATIENT, now())
+        .await;
+    handed.unwrap();
+}
+
+#[tokio::test]
+async fn a_cover_is_stated_over_both_wires_and_nonsense_is_not_used() {
+    for transport in [Transport::Grpc, Transport::Rest] {
+        let insurer = Insurer::start(transport, Script::approve()).await;
+        let transports = Transports::new();
+        let asked = delivery(1, Purpose::Eligibility);
+        let ask = async || {
+            transports
+                .eligibility(&insurer.endpoint, &asked, &proposal(), PATIENT, now())
+                .await
+        };
+        let stated = ask().await.unwrap();
+        assert_eq!(stated.standing, CoverStanding::Active);
+        assert_eq!(stated.benefits.len(), 1);
+        insurer.simulator.perform(Script::refuse()).await;
+        assert_eq!(ask().await.unwrap().standing, CoverStanding::Inactive);
+        insurer
+            .simulator
+            .perform(Script::of(Verdict::Nonsense))
+            .await;
+        assert!(matches!(ask().await, Err(TransportError::Garbled(_))));
     }
 }

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ids::ParticipantId;
 use crate::money::{Amount, Quantity, Rate, round_half_up};
 
 /// The part of a document that said something: "plan/3#surgery" is the benefit `surgery` of version 3 of `plan`.
@@ -125,6 +126,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("least", Kind::Amount),
     ("left", Kind::Amount),
     ("mode", Kind::Word),
+    ("said_by", Kind::Word),
     ("of", Kind::Amount),
     ("open", Kind::Amount),
     ("package", Kind::Quantity),
@@ -241,6 +243,12 @@ impl From<&[Rate]> for Figure {
 impl From<Quantity> for Figure {
     fn from(quantity: Quantity) -> Figure {
         Figure::Quantity(quantity)
+    }
+}
+
+impl From<&ParticipantId> for Figure {
+    fn from(participant: &ParticipantId) -> Figure {
+        Figure::Word(participant.as_str().into())
     }
 }
 

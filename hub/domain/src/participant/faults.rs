@@ -1,7 +1,7 @@
 //! What is wrong with an entry of a participant, and what is odd about it: its contract above all, by which the hub
 //! answers for an insurer.
 
-use super::{AnswerMode, Contract, Participant, Role, Transport};
+use super::{AnswerMode, Contract, EligibilitySource, Participant, Role, Transport};
 use crate::lint::Remarks;
 use crate::message::Kind;
 use crate::money::Amount;
@@ -54,6 +54,12 @@ impl Participant {
                 let pointer = format!("/contract/deadlines/{}", kind.as_str());
                 fault(&pointer, "expected 1 to 55,000");
             }
+        }
+        if contract.eligibility == EligibilitySource::Live
+            && (contract.mode == AnswerMode::Delegated || contract.endpoint.is_none())
+        {
+            let detail = "nobody is asked: the mode is delegated, or there is no endpoint";
+            fault("/contract/eligibility", detail);
         }
         if contract.ask_parallel == 0 {
             fault("/contract/ask_parallel", "expected 1 or more");

@@ -443,6 +443,7 @@ impl<'b> Rows<'b> {
             quantity: self.quantity(line.quantity)?,
             billed: maybe(line.billed, Amount::new)?,
             base_paid: maybe(line.base_paid, Amount::new)?,
+            base_said_by: None,
             subsidy: Amount::new(line.subsidy)?,
             network: (line.network.into_iter())
                 .map(tier_of)

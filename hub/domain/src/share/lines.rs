@@ -74,6 +74,7 @@ pub fn bill_lines<'a>(
                 .unwrap_or(Quantity::ONE),
             billed: line.asked(),
             base_paid: line.base.as_ref().map(|base| base.paid),
+            base_said_by: None,
             subsidy: line.subsidy.unwrap_or(Amount::ZERO),
             network,
             parts: Vec::new(),

@@ -143,6 +143,8 @@ pub struct BillLine<'a> {
     pub billed: Option<Amount>,
     /// What the base insurer really paid, where it is known.
     pub base_paid: Option<Amount>,
+    /// The base insurer, where it is not the message that says so, but the insurer itself that was asked.
+    pub base_said_by: Option<&'a ParticipantId>,
     /// A government subsidy.
     pub subsidy: Amount,
     /// For each cover, how the provider stands in its network.
@@ -173,6 +175,7 @@ impl<'a> BillLine<'a> {
             quantity: Quantity::ONE,
             billed,
             base_paid: None,
+            base_said_by: None,
             subsidy: Amount::ZERO,
             network: Vec::new(),
             parts: Vec::new(),

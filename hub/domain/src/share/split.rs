@@ -202,9 +202,16 @@ impl<'a> Frame<'a> {
         billed: Amount,
         trace: &mut Vec<TraceEntry>,
     ) -> (Amount, Amount) {
-        let insured = match line.base_paid {
-            Some(paid) => step(9, Reason::BasePaid, Amount::ZERO, paid),
-            None => self.base_by_tariff(line),
+        let insured = match (line.base_paid, line.base_said_by) {
+            (Some(paid), None) => step(9, Reason::BasePaid, Amount::ZERO, paid),
+            (Some(paid), Some(by)) => {
+                let computed = self.base_by_tariff(line).after.min(billed).or_zero();
+                TraceEntry {
+                    inputs: vec![Input::new("said_by", by)],
+                    ..step(9, Reason::BasePaid, computed, paid)
+                }
+            }
+            (None, _) => self.base_by_tariff(line),
         };
         let insured = TraceEntry {
             after: insured.after.min(billed).or_zero(),
@@ -212,7 +219,7 @@ impl<'a> Frame<'a> {
         };
         let paid = insured.after;
         let subsidy = line.subsidy.min(billed - paid).or_zero();
-        if !paid.is_zero() {
+        if !paid.is_zero() || line.base_said_by.is_some() {
             trace.push(insured);
         }
         if !subsidy.is_zero() {

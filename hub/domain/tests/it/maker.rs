@@ -414,6 +414,7 @@ impl<'t> Maker<'t> {
                 Some(self.amount())
             },
             base_paid: self.tape.once_in(5).then(|| self.amount()),
+            base_said_by: None,
             subsidy: if self.tape.once_in(6) {
                 self.amount()
             } else {

@@ -49,6 +49,8 @@ pub(super) fn hear(
             }
             Heard::Pends(_) => judged.reasons.push(Reason::InsurerPended),
             Heard::Asks(_) => judged.reasons.push(Reason::InsurerAsked),
+            // Who was not asked about a cover has nothing to say of one.
+            Heard::Covers { .. } => {}
             Heard::Silent => {
                 judged.reasons.push(Reason::InsurerSilent);
                 silent.push(insurer);

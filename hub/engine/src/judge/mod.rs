@@ -1,11 +1,14 @@
 //! What a message comes to: pure, on what was loaded for it. The lane loads before and writes after.
 
+mod base;
 mod bench;
+mod covers;
 mod insurers;
 
 use std::collections::HashMap;
 
 use takmil_domain::answer::{CoverAnswer, Letter};
+use takmil_domain::bill::Bill;
 use takmil_domain::date::Date;
 use takmil_domain::decision::{DecidedBy, Decision, Totals};
 use takmil_domain::ids::{MessageId, ParticipantId};
@@ -13,12 +16,15 @@ use takmil_domain::life::State;
 use takmil_domain::limit::{LimitKey, LimitNeed};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::money::{Amount, Quantity};
-use takmil_domain::participant::Purpose;
+use takmil_domain::participant::{CoverStatement, Purpose};
 use takmil_domain::reason::Reason;
 use takmil_domain::share::{InsurerSays, Split};
 
 use bench::Bench;
+use covers::cover_answers;
 use insurers::{hear, pended, stand_in_need, undecided};
+
+pub(crate) use base::{asked as base_asked, is_of_base};
 
 use crate::basis::{Basis, MissingDocument};
 use crate::catalog::Catalog;
@@ -53,6 +59,11 @@ pub(crate) enum Heard {
     Pends(Word),
     /// A question to the provider.
     Asks(Word),
+    /// Whether the member is covered.
+    Covers {
+        statement: Box<CoverStatement>,
+        word: Word,
+    },
     /// Nothing in time.
     Silent,
     /// Something that cannot be used.
@@ -63,7 +74,9 @@ impl Heard {
     /// What an insurer said beside its decision, and whether it is a question.
     pub(crate) fn word(&self) -> Option<(&Word, bool)> {
         match self {
-            Heard::Says { word, .. } | Heard::Pends(word) => Some((word, false)),
+            Heard::Says { word, .. } | Heard::Pends(word) | Heard::Covers { word, .. } => {
+                Some((word, false))
+            }
             Heard::Asks(word) => Some((word, true)),
             Heard::Silent | Heard::Invalid => None,
         }
@@ -105,6 +118,8 @@ pub(crate) struct Matter<'a> {
     pub(crate) reserve_days: u32,
     /// What was heard of insurers since the last turn; empty on the first.
     pub(crate) heard: Vec<(ParticipantId, Heard)>,
+    /// Whether insurers can still be asked before the answer is given.
+    pub(crate) may_ask: bool,
 }
 
 impl Matter<'_> {
@@ -134,6 +149,8 @@ pub(crate) struct Judged {
     pub(crate) letter: Option<Letter>,
     /// Whom to ask now.
     pub(crate) asks: Vec<ParticipantId>,
+    /// Whether those are asked first, and others on what they say.
+    pub(crate) asks_first: bool,
     /// What becomes owed to insurers.
     pub(crate) owed: Vec<(ParticipantId, Purpose)>,
 }
@@ -182,10 +199,9 @@ pub(crate) fn judge(
     ledger: &mut Ledger,
     holdings: &mut HashMap<MessageId, Holding>,
 ) -> Result<Judged, Unjudged> {
-    let mut judged = Judged {
-        covers: cover_answers(matter.basis, catalog),
-        ..Judged::default()
-    };
+    let mut judged = Judged::default();
+    covers::hear(matter, &mut judged);
+    judged.covers = cover_answers(matter.basis, catalog);
     if matter.unmapped {
         judged.reasons.push(Reason::CodeUnmapped);
     }
@@ -195,11 +211,11 @@ pub(crate) fn judge(
     }
     if is_inactive(matter.message) {
         judged.reasons.push(Reason::NotActive);
-        return Ok(recorded(matter, judged));
+        return Ok(recorded(matter, judged, catalog));
     }
     let bill = matter.message.bill();
     let Some(bill) = bill.filter(|_| matter.basis.member.is_some()) else {
-        return Ok(recorded(matter, judged));
+        return Ok(recorded(matter, judged, catalog));
     };
 
     let mut bench = Bench {
@@ -209,6 +225,7 @@ pub(crate) fn judge(
         uses: Vec::new(),
     };
     bench.find_reservations(matter, &mut judged);
+    base::hear(matter, &bill, &bench, &mut judged)?;
     hear(matter, &bill, &mut bench, &mut judged)?;
     let split = bench.split(matter, &bill)?;
     if split
@@ -217,7 +234,7 @@ pub(crate) fn judge(
         .all(|line| line.reasons.contains(&Reason::NoPrice))
     {
         judged.reasons.push(Reason::NotPriced);
-        return Ok(recorded(matter, judged));
+        return Ok(recorded(matter, judged, catalog));
     }
     let billed: Amount = split.lines.iter().map(|line| line.billed).sum();
     match &matter.basis.exchange {
@@ -235,12 +252,15 @@ pub(crate) fn judge(
     } else {
         undecided(matter.basis, &split, catalog)
     };
-    let waits = if matter.turn == 1 {
-        pended(matter.basis, &split, effect)
-    } else {
-        [open.clone(), pended(matter.basis, &split, effect)].concat()
+    let pended = pended(matter.basis, &split, effect);
+    let waits = match matter.may_ask {
+        true => pended,
+        false => [open.clone(), pended].concat(),
     };
-    judged.asks = if matter.turn == 1 { open } else { Vec::new() };
+    judged.asks = match matter.may_ask {
+        true => next(matter, &bill, open, catalog, &mut judged.asks_first),
+        false => Vec::new(),
+    };
     let state = match (judged.asks.is_empty(), waits.is_empty()) {
         (false, _) => State::Consulting,
         (true, false) => State::Pended,
@@ -279,6 +299,46 @@ pub(crate) fn judge(
     Ok(judged)
 }
 
+/// Whom to ask next: the base insurer first, for the others' parts rest on its own; then those who have not spoken, all at
+/// once; where a member's cover is asked about, those who want to say so themselves.
+fn next(
+    matter: &Matter<'_>,
+    bill: &Bill,
+    open: Vec<ParticipantId>,
+    catalog: &Catalog,
+    is_first: &mut bool,
+) -> Vec<ParticipantId> {
+    let kind = matter.message.kind();
+    if kind == Kind::Eligibility {
+        return covers::unstated(matter.basis, catalog);
+    }
+    let effects = effect(kind) != Effect::None;
+    match base::to_be_asked(matter.basis, bill, catalog).filter(|_| effects) {
+        Some(base) => {
+            *is_first = true;
+            vec![base]
+        }
+        None => open,
+    }
+}
+
+/// All who may have been asked and whose time is over without a word.
+pub(crate) fn silent(basis: &Basis, kind: Kind, catalog: &Catalog) -> Vec<(ParticipantId, Heard)> {
+    let asked = match kind {
+        Kind::Eligibility => covers::unstated(basis, catalog),
+        _ => {
+            let covers = basis.covers.iter().map(|own| own.cover.insurer.clone());
+            let consulted = covers.filter(|insurer| catalog.is_asked(insurer));
+            base::unheard(basis, catalog)
+                .into_iter()
+                .chain(consulted)
+                .collect()
+        }
+    };
+    let silent = |insurer| (insurer, Heard::Silent);
+    asked.into_iter().map(silent).collect()
+}
+
 /// Whether every insurer that there is refuses all of a bill.
 fn is_refused(split: &Split) -> bool {
     let mut shares = split
@@ -300,7 +360,14 @@ pub(crate) fn is_inactive(message: &Message) -> bool {
 }
 
 /// A message with nothing to compute: kept, and told to the insurers of its member.
-fn recorded(matter: &Matter<'_>, mut judged: Judged) -> Judged {
+fn recorded(matter: &Matter<'_>, mut judged: Judged, catalog: &Catalog) -> Judged {
+    if matter.may_ask && matter.message.kind() == Kind::Eligibility {
+        judged.asks = covers::unstated(matter.basis, catalog);
+    }
+    if !judged.asks.is_empty() {
+        judged.state = Some(State::Consulting);
+        return judged;
+    }
     let answered = matter.message.kind() == Kind::Eligibility && matter.basis.member.is_some();
     judged.state = Some(if answered {
         State::Decided
@@ -325,6 +392,8 @@ fn decided_by(basis: &Basis) -> DecidedBy {
 /// What becomes owed to the member's insurers.
 fn owed(basis: &Basis, state: State, waits: &[ParticipantId]) -> Vec<(ParticipantId, Purpose)> {
     let insurers = basis.covers.iter().map(|own| &own.cover.insurer);
+    // A base insurer that was asked is told what came of it.
+    let insurers = insurers.chain(base::asked(basis));
     let purpose = |insurer: &ParticipantId| {
         let stood_in = basis
             .said
@@ -347,31 +416,6 @@ fn owed(basis: &Basis, state: State, waits: &[ParticipantId]) -> Vec<(Participan
         }
     }
     owed
-}
-
-/// The covers as the member has them on the day.
-fn cover_answers(basis: &Basis, catalog: &Catalog) -> Vec<CoverAnswer> {
-    let answer = |own: &crate::basis::CoverBasis| {
-        let cover = &own.cover;
-        let in_time = cover.start <= basis.day && cover.end.is_none_or(|end| basis.day <= end);
-        let reason = match (in_time, cover.suspended) {
-            (false, _) => Some(Reason::CoverInactive),
-            (true, true) => Some(Reason::CoverSuspended),
-            (true, false) => None,
-        };
-        CoverAnswer {
-            insurer: cover.insurer.clone(),
-            plan: cover.plan.clone(),
-            version: catalog
-                .plan(&cover.plan, own.version)
-                .map(|plan| plan.version),
-            active: reason.is_none(),
-            reason,
-            start: cover.start,
-            end: cover.end,
-        }
-    };
-    basis.covers.iter().map(answer).collect()
 }
 
 fn letter(matter: &Matter<'_>, catalog: &Catalog) -> Letter {

@@ -18,7 +18,7 @@ use super::due::Left;
 use super::{Bench, Done, Fresh, Step, leg};
 use crate::basis::Basis;
 use crate::error::Error;
-use crate::judge::{Heard, Judged};
+use crate::judge::{self, Heard, Judged};
 use crate::ledger::Cause;
 use crate::record::{Record, Spoken};
 
@@ -83,11 +83,10 @@ impl Bench<'_> {
         record.answer.state = to;
         record.answer.answered_at = self.now;
         record.answer.reasons.push(Reason::Cancelled);
-        let insurers: BTreeSet<&ParticipantId> = record
-            .basis
-            .covers
-            .iter()
+        let covers = record.basis.covers.iter();
+        let insurers: BTreeSet<&ParticipantId> = covers
             .map(|own| &own.cover.insurer)
+            .chain(judge::base_asked(&record.basis))
             .collect();
         let owed: Vec<(ParticipantId, Purpose)> = insurers
             .into_iter()
@@ -190,6 +189,7 @@ impl Bench<'_> {
         let judged = self.judge(cause, &canonical, &mut record.basis, is_unmapped, heard)?;
         record.answer.answered_at = self.now;
         record.answer.reasons = judged.reasons;
+        record.answer.covers = judged.covers;
         record.answer.decision = judged.decision;
         record.answer.letter = judged.letter;
         record.answer.notes.extend(self.notes_of(heard));
@@ -205,7 +205,7 @@ impl Bench<'_> {
             heard.any(|(_, heard)| match heard {
                 Heard::Asks(_) => true,
                 Heard::Pends(_) => decision.is_some(),
-                Heard::Says { .. } | Heard::Silent | Heard::Invalid => false,
+                Heard::Says { .. } | Heard::Covers { .. } | Heard::Silent | Heard::Invalid => false,
             })
         };
         let is_new = |(insurer, purpose): &&(ParticipantId, Purpose)| {
@@ -234,9 +234,11 @@ impl Bench<'_> {
             legs,
         };
         self.step(message, step);
+        let asks = judged.asks;
         Ok(Done::Answered {
             answer,
-            asks: Vec::new(),
+            asks,
+            asks_first: false,
         })
     }
 
@@ -266,13 +268,7 @@ impl Bench<'_> {
         match loaded.state {
             State::Consulting => {
                 let record = read_record(loaded)?;
-                let covers = record.basis.covers.iter();
-                let consulted = covers
-                    .map(|own| &own.cover.insurer)
-                    .filter(|insurer| self.catalog.is_asked(insurer));
-                let heard: Vec<(ParticipantId, Heard)> = consulted
-                    .map(|insurer| (insurer.clone(), Heard::Silent))
-                    .collect();
+                let heard = judge::silent(&record.basis, record.answer.kind, self.catalog);
                 self.hear(message, &heard, None)
             }
             State::Pended | State::Appealed if is_over => self.remind(message),
@@ -341,7 +337,7 @@ impl Bench<'_> {
             reasons.retain(|reason| *reason != Reason::InsurerAsked);
         }
         let legs = vec![leg(self.now, "replied", Some(sender.clone()), None)];
-        let owed = [(insurer, Purpose::Review)];
+        let owed = [(insurer, Purpose::Clarified)];
         if state == State::Queried && !asks(&record) {
             record.answer.state = State::Pended;
         }
@@ -378,6 +374,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
+            asks_first: false,
         })
     }
 
@@ -446,7 +443,11 @@ fn differs(basis: &Basis, insurer: &ParticipantId, heard: &Heard) -> bool {
         .map(|said| &said.says);
     match heard {
         Heard::Says { says, .. } => says != decided.unwrap_or(&InsurerSays::Approved),
-        Heard::Pends(_) | Heard::Asks(_) | Heard::Silent | Heard::Invalid => false,
+        Heard::Pends(_)
+        | Heard::Asks(_)
+        | Heard::Covers { .. }
+        | Heard::Silent
+        | Heard::Invalid => false,
     }
 }
 
@@ -467,6 +468,7 @@ fn word(heard: &Heard) -> String {
         } => "refused",
         Heard::Pends(_) => "pended",
         Heard::Asks(_) => "asked",
+        Heard::Covers { .. } => "stated",
         Heard::Silent => "silent",
         Heard::Invalid => "invalid",
     };

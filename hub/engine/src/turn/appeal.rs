@@ -113,7 +113,7 @@ impl Bench<'_> {
                 if changed { "changed" } else { "upheld" }
             }
             Heard::Asks(_) => "asked",
-            Heard::Pends(_) | Heard::Silent | Heard::Invalid => "heard",
+            Heard::Pends(_) | Heard::Covers { .. } | Heard::Silent | Heard::Invalid => "heard",
         };
         let legs = vec![leg(self.now, what, Some(insurer.clone()), None)];
         let owed: Vec<_> = match record.answer.state {

@@ -101,6 +101,11 @@ fn today(
     let (day, networks) = (basis.day, networks.unwrap_or_default());
     basis.cover(&member.covers, Some(&loaded.sender), networks, day, catalog);
     basis.exchange(message.head.currency, catalog);
+    if let (Some(base), Some(before)) = (&mut basis.base, &record.base)
+        && base.insurer == before.insurer
+    {
+        base.said.clone_from(&before.said);
+    }
     basis
 }
 
@@ -209,6 +214,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: Vec::new(),
+            asks_first: false,
         })
     }
 

@@ -108,6 +108,7 @@ pub(super) async fn load<'a>(
         authorised,
         dues,
         past,
+        may_ask: false,
         batch: Batch::default(),
     })
 }

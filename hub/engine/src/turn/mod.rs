@@ -6,6 +6,7 @@
 mod again;
 mod appeal;
 mod authorisation;
+mod base;
 mod clinical;
 mod correct;
 mod due;
@@ -31,7 +32,7 @@ use takmil_domain::settlement::Due;
 use takmil_store::{
     Batch, Entry, KeptAuthorisation, KeptPast, KnownMember, Leg, LoadedMessage, MessageUpdate,
     NewDelivery, NewEntry, NewLimit, OwnerKey, ReservationChange, ReservationState, RevisedLimit,
-    Sent, StoredAnswer,
+    Sent, StoreError, StoredAnswer,
 };
 
 use crate::Inner;
@@ -116,6 +117,8 @@ pub(crate) enum Done {
     Answered {
         answer: Arc<Spoken>,
         asks: Vec<ParticipantId>,
+        /// Whether others are to be asked on what they say.
+        asks_first: bool,
     },
     /// The message had been taken before.
     Repeated(Arc<Spoken>),
@@ -165,14 +168,32 @@ pub(crate) async fn run(inner: &Inner, orders: &[Order]) -> Result<Vec<Decided>,
     Ok(results.into_iter().zip(receipts).collect())
 }
 
+/// How often a rehearsal is begun anew where another hub was faster.
+const MOST_REHEARSALS: usize = 8;
+
 /// What orders would come to, each for itself, on what is there now. Nothing is written.
 pub(crate) async fn rehearse(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
+    let mut tries = MOST_REHEARSALS;
+    loop {
+        tries -= 1;
+        match rehearse_once(inner, orders).await {
+            Err(Error::Store(StoreError::Contended)) if tries > 0 => {}
+            other => return other,
+        }
+    }
+}
+
+async fn rehearse_once(inner: &Inner, orders: &[Order]) -> Result<Vec<Done>, Error> {
     let now = (inner.clock)();
     let catalog = inner.catalog();
     let mut turn = inner.store.begin().await?;
     let mut bench = load::load(inner, &mut turn, orders, &catalog, now).await?;
     let orders = orders.iter().enumerate();
-    orders.map(|(at, order)| bench.decide(at, order)).collect()
+    let rehearsed = orders.map(|(at, order)| {
+        bench.may_ask = matches!(order, Order::Hear { .. });
+        bench.decide(at, order)
+    });
+    rehearsed.collect()
 }
 
 /// An answer given in this turn: the message, the digest of what was sent, the answer.
@@ -210,6 +231,8 @@ struct Bench<'a> {
     dues: HashMap<MessageId, Vec<Due>>,
     /// What members had before, as far as rules look at it.
     past: HashMap<MemberId, Vec<KeptPast>>,
+    /// Whether insurers can still be asked on what was heard of others: it is a rehearsal of what they are to be told.
+    may_ask: bool,
     batch: Batch,
 }
 
@@ -244,7 +267,12 @@ impl Bench<'_> {
                 message,
                 heard,
                 decision,
-            } => self.hear(*message, heard, decision.as_ref()),
+            } => match decision {
+                Some(late) if self.is_of_base(*message, &late.0)? => {
+                    self.hear_base_late(*message, late)
+                }
+                decision => self.hear(*message, heard, decision.as_ref()),
+            },
             Order::Overdue { message } => self.overdue(*message),
             Order::Reply {
                 message,
@@ -320,6 +348,7 @@ impl Bench<'_> {
             today: self.today,
             reserve_days: self.reserve_days(message.kind()),
             heard: heard.to_vec(),
+            may_ask: cause.turn == 1 || self.may_ask,
         };
         Ok(judge::judge(
             &mut matter,

@@ -83,6 +83,8 @@ impl Bench<'_> {
             .covers
             .iter()
             .map(|own| own.cover.insurer.clone())
+            // A base insurer that is asked about it has to do with it.
+            .chain(judged.asks.iter().cloned())
             .collect::<BTreeSet<_>>();
         self.batch.messages.push(NewMessage {
             id: fresh.id,
@@ -96,7 +98,7 @@ impl Bench<'_> {
             key: fresh.key.clone(),
             insurers: insurers.into_iter().collect(),
             deadline: match state {
-                State::Consulting => Some(self.deadline(&judged.asks, answer.kind)),
+                State::Consulting => Some(self.deadline(&judged, &basis, answer.kind)),
                 _ => self.reminder(&answer, &basis, None),
             },
             digest: fresh.digest,
@@ -111,6 +113,7 @@ impl Bench<'_> {
         Ok(Done::Answered {
             answer,
             asks: judged.asks,
+            asks_first: judged.asks_first,
         })
     }
 
@@ -225,16 +228,20 @@ impl Bench<'_> {
     }
 
     /// When the consulted insurers have had their time, and the hub's own with it.
-    fn deadline(&self, asks: &[ParticipantId], kind: Kind) -> Instant {
-        let contracts = asks
-            .iter()
-            .filter_map(|insurer| self.catalog.contract(insurer));
-        let longest = contracts
-            .map(|contract| contract.deadline(kind))
-            .max()
-            .unwrap_or(0);
+    fn deadline(&self, judged: &Judged, basis: &Basis, kind: Kind) -> Instant {
+        let longest = |insurers: &mut dyn Iterator<Item = &ParticipantId>| {
+            let contracts = insurers.filter_map(|insurer| self.catalog.contract(insurer));
+            contracts.map(|own| own.deadline(kind)).max().unwrap_or(0)
+        };
+        let covers = basis.covers.iter().map(|own| &own.cover.insurer);
+        let mut all = longest(&mut judged.asks.iter());
+        if judged.asks_first {
+            // The others are asked after it.
+            let mut asked = covers.filter(|insurer| self.catalog.is_asked(insurer));
+            all = all.saturating_add(longest(&mut asked));
+        }
         self.now
-            .plus_ms(longest.saturating_add(self.inner.config.consult_grace_ms))
+            .plus_ms(all.saturating_add(self.inner.config.consult_grace_ms))
     }
 
     /// When insurers are to be reminded of what waits for them; the time that runs already stands. While the provider

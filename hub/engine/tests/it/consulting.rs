@@ -8,6 +8,7 @@ use takmil_domain::decision::DecidedBy;
 use takmil_domain::life::State;
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
 use takmil_domain::reason::Reason;
+use takmil_engine::Question;
 
 use crate::rig::{Insurer, Rig, SECRET, bill, following, insurer, insurer_id, message, until};
 
@@ -314,4 +315,58 @@ async fn decided_and_taken_back_in_one_turn(times: usize) {
         "what was decided is taken back"
     );
     rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_reaches_the_insurer_as_what_it_is_and_in_its_order() {
+    for (at, wire) in [
+        Wire::Grpc,
+        Wire::Rest {
+            secret: SECRET.into(),
+        },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = ["i-1", "i-2"][at];
+        let simulator = insurer(id, wire).await;
+        let insurers = [(Insurer::Delegated, 1_000), (Insurer::Delegated, 1_000)];
+        let rig = Rig::new(&insurers[..=at]).await;
+        rig.listens(
+            id,
+            &simulator,
+            json!({"mode": "consulted", "deadline_ms": 400}),
+        )
+        .await;
+        simulator.perform(Script::pend()).await;
+        let claim = message("claim", "C-1", json!({"bill": bill("S1", 100)}));
+        let claim = rig.take(claim).await;
+        assert_eq!(claim.state, State::Pended);
+        let question = InsurerDecision {
+            message: claim.id,
+            reference: "Q-1".into(),
+            verdict: InsurerVerdict::Ask,
+            lines: vec![],
+            valid_until: None,
+            note: Some("Which side?".into()),
+        };
+        rig.engine.decide(&insurer_id(id), question).await.unwrap();
+        let reply = Question {
+            reference: "Q-1".into(),
+            reply: "Left.".into(),
+            attachments: vec![],
+        };
+        rig.engine
+            .reply(rig.provider(), claim.id, reply)
+            .await
+            .unwrap()
+            .unwrap();
+        let purposes = || {
+            let received = simulator.received();
+            let kept = received.into_iter().filter(|own| own.purpose != "decide");
+            kept.map(|own| own.purpose).collect::<Vec<_>>()
+        };
+        until("the reply is handed over", || purposes().len() == 2).await;
+        assert_eq!(purposes(), ["review", "clarified"], "{id}");
+    }
 }

@@ -10,10 +10,12 @@
 
 mod appeals;
 mod audit;
+mod base;
 mod clinical;
 mod consulting;
 mod corrections;
 mod delivering;
+mod eligibility;
 mod fairness;
 mod inquiry;
 mod limits;

@@ -196,7 +196,7 @@ async fn a_question_stops_the_clock_and_its_reply_puts_the_request_before_the_in
     let replied = reply("Q-1", "Left.").await.unwrap().unwrap();
     assert!(!replied.answer.reasons.contains(&Reason::InsurerAsked));
     assert!(deadline().await.is_some());
-    assert_eq!(purposes().await, [Purpose::Review, Purpose::Review]);
+    assert_eq!(purposes().await, [Purpose::Review, Purpose::Clarified]);
     assert!(reply("Q-1", "Left.").await.unwrap().unwrap().repeated);
     let changed = reply("Q-1", "Right.").await.unwrap();
     assert!(matches!(changed, Err(Refusal::Changed { .. })));

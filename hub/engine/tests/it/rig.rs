@@ -159,6 +159,57 @@ impl Rig {
         self.engine.refresh().await.unwrap();
     }
 
+    /// Gives the member "m-1" a base insurer, "b-1", whose tariff prices "S1" at 100 and which pays 40 % of that; it is asked
+    /// by a contract.
+    pub(crate) async fn has_base_insurer(&self, simulator: &Simulator, deadline_ms: u64) {
+        let contract = json!({
+            "mode": "consulted", "deadline_ms": deadline_ms,
+            "endpoint": {"transport": "grpc", "url": simulator.url()},
+        });
+        let entry = json!({"id": "b-1", "title": "b-1", "role": "insurer", "contract": contract});
+        let tariff = json!({
+            "id": "b-1-tariff", "version": 1, "title": "Test", "currency": "IRR", "from": "2026-01-01",
+            "prices": [{"code": {"system": "urn:test:services", "code": "S1"}, "price": 100}],
+        });
+        let plan = json!({
+            "id": "b-1-plan", "version": 1, "insurer": "b-1", "title": "Test", "currency": "IRR",
+            "from": "2026-01-01", "tariff": "b-1-tariff",
+            "rates": [{"codes": {"prefix": ""}, "rate": "40%"}],
+        });
+        let mut cover = enrolment("b-1", 1, "m-1");
+        cover["role"] = json!("base");
+        let store = self.engine.store();
+        store.upsert_participant(&from(entry)).await.unwrap();
+        store
+            .upsert_tariff(&Scope::Hub, &from(tariff))
+            .await
+            .unwrap();
+        store
+            .upsert_base_plan(&Scope::Hub, &from(plan))
+            .await
+            .unwrap();
+        let now = self.engine.now();
+        let enrolled = store.enrol(&Scope::Hub, &[from(cover)], now).await.unwrap();
+        enrolled[0].as_ref().unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
+    /// Gives the member "m-1" a supplementary cover of its base insurer, too, before all others.
+    pub(crate) async fn completes_itself(&self, insurer: &str) {
+        let mut document = plan(insurer, 1_000);
+        document["id"] = json!(format!("{insurer}-more"));
+        let mut cover = enrolment(insurer, 0, "m-1");
+        (cover["plan"], cover["certificate"]) = (document["id"].clone(), json!("C-more"));
+        let (store, now) = (self.engine.store(), self.engine.now());
+        store
+            .upsert_plan(&Scope::Hub, &from(document))
+            .await
+            .unwrap();
+        let enrolled = store.enrol(&Scope::Hub, &[from(cover)], now).await.unwrap();
+        enrolled[0].as_ref().unwrap();
+        self.engine.refresh().await.unwrap();
+    }
+
     /// Lets the provider be told at an address, from now on, how its messages go on.
     pub(crate) async fn provider_listens(&self, url: &str) {
         let mut provider = Participant::clone(&self.provider);

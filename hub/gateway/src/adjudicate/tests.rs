@@ -329,12 +329,16 @@ const FAMILIES: &[&str] = &[
     "COV", "BEN", "NET", "AUTH", "QTY", "PRICE", "BASE", "SHARE", "LIMIT", "COB", "BILL",
 ];
 
-/// Reasons of these families that are found before a bill is judged, where the member and authorisations are looked up.
+/// Reasons of these families that are found before a bill is judged, where the member and authorisations are looked up, or
+/// insurers are asked.
 const BEFORE: &[Reason] = &[
     Reason::AuthorisationGone,
     Reason::MemberUnknown,
     Reason::MemberAmbiguous,
     Reason::NoCover,
+    Reason::BaseSilent,
+    Reason::CoverDenied,
+    Reason::CoverByHub,
 ];
 
 /// Reasons that a line's trace has, and that a line is not told.

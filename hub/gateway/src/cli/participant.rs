@@ -16,6 +16,7 @@ use super::{ConfigFile, Exit, Fatal};
 use crate::auth::{self, Credential};
 use crate::clock;
 use crate::documents::{self, Document};
+use crate::faces::rest::OVERLAP_HOURS;
 use crate::hub::open_store;
 use crate::lint;
 use crate::neighbours::tell_of_changes;
@@ -79,8 +80,16 @@ enum Command {
         #[arg(long, default_value = "certificate")]
         label: String,
     },
-    /// Closes the key that stands on standard input, and opens another in its place.
-    Rotate,
+    /// Closes the key that stands on standard input, and opens another in its place; or, of a participant that is named,
+    /// puts another secret in force with which webhooks to it are signed.
+    Rotate {
+        /// The participant whose webhook secret is changed.
+        #[arg(value_parser = participant_id)]
+        participant: Option<ParticipantId>,
+        /// For so many hours webhooks are signed with the secret before, too.
+        #[arg(long, value_name = "HOURS", default_value_t = OVERLAP_HOURS, requires = "participant")]
+        overlap: u32,
+    },
     /// Shows by which keys and certificates a participant and its people are let in.
     List {
         /// The participant.
@@ -187,7 +196,17 @@ async fn act(store: &Store, command: Command) -> Result<Value, Fatal> {
             let key = give(store, &participant, None, &label).await?;
             Ok(json!({"participant": participant, "label": label, "key": key}))
         }
-        Command::Rotate => {
+        Command::Rotate {
+            participant: Some(participant),
+            overlap,
+        } => {
+            let secret = auth::fresh_secret();
+            let until = clock::now().plus_ms(u64::from(overlap).saturating_mul(3_600_000));
+            store.rotate_secret(&participant, &secret, until).await?;
+            let until = until.to_string();
+            Ok(json!({"participant": participant, "secret": secret, "former_until": until}))
+        }
+        Command::Rotate { .. } => {
             let (key, hash) = auth::fresh_key();
             store
                 .rotate_credential(presented()?.hash(), hash, clock::now())
@@ -367,6 +386,9 @@ fn print(shown: &Value, json: bool) {
             Some(text) => println!("{name}: {text}"),
             None => println!("{name}: {value}"),
         }
+    }
+    if shown.get("secret").is_some() {
+        eprintln!("The secret is shown this once; until the end of the time both sign.");
     }
     if shown.get("key").is_some() {
         eprintln!("The key is shown this once; the hub keeps its hash alone.");

@@ -78,6 +78,7 @@ impl Insurers {
                 url: simulator.url(),
                 ca_pem: Some(authority.certificate_pem().to_owned()),
                 secret,
+                former: None,
             },
             simulator,
         };

@@ -1,6 +1,8 @@
 //! The faces of the hub: REST, FHIR and gRPC on one port. Each turns a request into a question to the engine or
 //! the store, and the answer into its own words; none decides anything.
 
+mod acks;
+mod changed;
 mod decisions;
 pub(crate) mod fhir;
 pub(crate) mod grpc;
@@ -99,6 +101,19 @@ impl App {
     /// The state of a hub that starts.
     pub(crate) fn new(shared: Shared) -> App {
         App(Arc::new(shared))
+    }
+
+    /// Goes by documents and participants as they are now, and tells the other hubs that they have changed.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn changed(&self) -> Result<(), Failure> {
+        self.holders.forget();
+        self.engine.refresh().await?;
+        if let Some(neighbours) = &self.neighbours {
+            neighbours.tell_of_changes();
+        }
+        Ok(())
     }
 }
 

@@ -37,6 +37,10 @@ const TAGS: &[(&str, &str)] = &[
         "What insurers tell the hub, and what it owes them.",
     ),
     (
+        "participants",
+        "Who talks to the hub, and how it is reached.",
+    ),
+    (
         "settlement",
         "What insurers owe providers, what they paid, and what the two argue about.",
     ),

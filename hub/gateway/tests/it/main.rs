@@ -10,6 +10,7 @@
 mod audit;
 mod audit_log;
 mod backup;
+mod calls;
 mod codes;
 mod command_line;
 mod convert;
@@ -26,6 +27,7 @@ mod listener;
 mod medical;
 mod messages;
 mod neighbours;
+mod participants;
 mod partners;
 mod preauthorisations;
 mod published;

@@ -34,6 +34,8 @@ impl Teller<'_> {
         args.set("before", self.money(entry.before));
         args.set("after", self.money(entry.after));
         args.set("change", self.money(less));
+        // Where nobody else is named, it is the bill that says so.
+        args.set("said_by", "bill");
         for input in &entry.inputs {
             let value: FluentValue<'static> = match &input.figure {
                 Figure::Amount(amount) => self.money(*amount).into(),

@@ -19,6 +19,7 @@ use takmil_domain::decision::LineShare;
 /// What a trace entry's sentence may tell.
 const FIGURES: &[&str] = &[
     "insurer",
+    "said_by",
     "before",
     "after",
     "change",

@@ -98,6 +98,9 @@ COV-INACTIVE = Your cover with { $insurer } was not in force on the day of this 
     .part = your supplementary cover was not in force on that day
 COV-SUSPENDED = Your cover with { $insurer } is suspended at present, so it pays nothing.
     .part = your supplementary cover is suspended
+COV-DENIED = { $insurer } says that you are not covered, so it pays nothing.
+    .part = your insurer says that you are not covered
+COV-BY-HUB = { $insurer } was asked about your cover and gave no answer; the cover as it was registered counts.
 COV-AGE = The insured member has passed the age up to which { $insurer } covers this family member.
     .part = the age up to which this family member is covered has passed
 
@@ -197,7 +200,10 @@ PRICE-WRITTEN-OFF = The provider waives what is above the agreed price. You do n
 ## The base insurer
 
 BASE-PAID = Your base insurer pays its part, as the bill states it.
-    .told = Your base insurer pays { $after }, as the bill states it.
+    .told = Your base insurer pays { $after }, { $said_by ->
+        [bill] as the bill states it
+       *[other] as it said itself when it was asked
+    }.
 BASE-COMPUTED = Your base insurer pays its part by its own tariff.
     .told = Your base insurer pays { $rate } of its tariff of { $price }{ $quantity ->
         [1] { "" }
@@ -205,6 +211,7 @@ BASE-COMPUTED = Your base insurer pays its part by its own tariff.
     }: { $after }.
 BASE-SUBSIDY = A government subsidy is added to your base insurer's part.
     .told = A government subsidy of { $change } is added; with it your base insurer's part is { $after }.
+BASE-SILENT = Your base insurer was asked what it pays and gave no answer that can be used, so its part was computed by its tariff.
 
 ## Your own share
 

@@ -99,6 +99,9 @@ COV-INACTIVE = Votre couverture chez { $insurer } n'était pas en vigueur le jou
     .part = votre couverture complémentaire n'était pas en vigueur ce jour-là
 COV-SUSPENDED = Votre couverture chez { $insurer } est actuellement suspendue ; rien n'est donc payé.
     .part = votre couverture complémentaire est suspendue
+COV-DENIED = { $insurer } indique que vous n'êtes pas couvert ; rien n'est donc payé.
+    .part = votre assureur indique que vous n'êtes pas couvert
+COV-BY-HUB = { $insurer } a été interrogé sur votre couverture et n'a pas répondu ; la couverture telle qu'elle est enregistrée fait foi.
 COV-AGE = L'assuré a dépassé l'âge jusqu'auquel { $insurer } couvre cet ayant-droit.
     .part = l'âge jusqu'auquel cet ayant-droit est couvert est dépassé
 
@@ -195,7 +198,10 @@ PRICE-WRITTEN-OFF = Le prestataire renonce à ce qui dépasse le prix convenu. V
 ## The base insurer
 
 BASE-PAID = Votre assureur de base paie sa part, comme l'indique la facture.
-    .told = Votre assureur de base paie { $after }, comme l'indique la facture.
+    .told = Votre assureur de base paie { $after }, { $said_by ->
+        [bill] comme l'indique la facture
+       *[other] comme il l'a répondu lui-même
+    }.
 BASE-COMPUTED = Votre assureur de base paie sa part selon son propre tarif.
     .told = Votre assureur de base paie { $rate } de son tarif, qui est de { $price }{ $quantity ->
         [1] { "" }
@@ -203,6 +209,7 @@ BASE-COMPUTED = Votre assureur de base paie sa part selon son propre tarif.
     } : { $after }.
 BASE-SUBSIDY = Une subvention de l'État s'ajoute à la part de votre assureur de base.
     .told = Une subvention de l'État de { $change } s'ajoute ; avec elle, la part de votre assureur de base est de { $after }.
+BASE-SILENT = Votre assureur de base a été interrogé sur sa part et n'a donné aucune réponse utilisable ; sa part a donc été calculée selon son tarif.
 
 ## Your own share
 

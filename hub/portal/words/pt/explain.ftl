@@ -96,6 +96,9 @@ COV-INACTIVE = A sua cobertura com { $insurer } não estava em vigor no dia dest
     .part = a sua cobertura complementar não estava em vigor nesse dia
 COV-SUSPENDED = A sua cobertura com { $insurer } está suspensa neste momento, por isso nada é pago.
     .part = a sua cobertura complementar está suspensa
+COV-DENIED = { $insurer } indica que não está coberto, por isso nada é pago.
+    .part = a sua seguradora indica que não está coberto
+COV-BY-HUB = { $insurer } foi consultada sobre a sua cobertura e não respondeu; conta a cobertura tal como foi registada.
 COV-AGE = O membro passou a idade até à qual { $insurer } cobre este familiar.
     .part = passou a idade até à qual este familiar está coberto
 
@@ -195,7 +198,10 @@ PRICE-WRITTEN-OFF = O provedor prescinde do que está acima do preço acordado. 
 ## The base insurer
 
 BASE-PAID = A sua seguradora de base paga a sua parte, como consta da factura.
-    .told = A sua seguradora de base paga { $after }, como consta da factura.
+    .told = A sua seguradora de base paga { $after }, { $said_by ->
+        [bill] como consta da factura
+       *[other] como ela própria respondeu
+    }.
 BASE-COMPUTED = A sua seguradora de base paga a sua parte segundo a tarifa dela.
     .told = A sua seguradora de base paga { $rate } da tarifa dela, que é de { $price }{ $quantity ->
         [1] { "" }
@@ -203,6 +209,7 @@ BASE-COMPUTED = A sua seguradora de base paga a sua parte segundo a tarifa dela.
     }: { $after }.
 BASE-SUBSIDY = Um subsídio do Estado junta-se à parte da sua seguradora de base.
     .told = Junta-se um subsídio do Estado de { $change }; com ele, a parte da sua seguradora de base é de { $after }.
+BASE-SILENT = A sua seguradora de base foi consultada sobre a parte dela e não deu uma resposta que se possa usar; por isso a parte dela foi calculada segundo a tarifa.
 
 ## Your own share
 

@@ -23,7 +23,7 @@ both! {
     what_was_changed_in_the_database_is_found
 }
 
-fn leaf(subject: Uuid, turn: u32, participant: u128) -> NewLeaf {
+pub(crate) fn leaf(subject: Uuid, turn: u32, participant: u128) -> NewLeaf {
     let salt = Salt([turn as u8; 32]);
     let leaf = Leaf {
         event: Event::MessageTaken,
@@ -52,7 +52,7 @@ async fn write(house: &House, leaves: Vec<NewLeaf>) {
 }
 
 /// Lets the log grow by at most so many of the leaves that wait, as a hub does that has just started.
-async fn grow(store: &Store, most: u32, at: Instant) -> Result<usize, StoreError> {
+pub(crate) async fn grow(store: &Store, most: u32, at: Instant) -> Result<usize, StoreError> {
     let mut turn = store.log_turn().await?;
     let waiting = turn.take(most).await?;
     let size = turn.head().size;

@@ -11,6 +11,7 @@
 mod approvals;
 mod audit;
 mod bench;
+mod changed;
 mod covers;
 mod erasing;
 mod exchanges;

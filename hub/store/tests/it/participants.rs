@@ -1,7 +1,7 @@
 //! Participants and the keys by which they are recognised.
 
 use takmil_domain::ids::Identifier;
-use takmil_domain::participant::Role;
+use takmil_domain::participant::{Participant, Role};
 use takmil_store::{
     Constraint, Credential, CredentialKind, NewCredential, Revision, Scope, StaffRole, StoreError,
     Upserted,
@@ -15,6 +15,53 @@ both! {
     an_identifier_names_one_participant
     a_key_opens_until_it_is_revoked_or_rotated
     a_key_that_opens_already_or_for_a_stranger_is_refused
+    a_secret_is_exchanged_with_an_overlap_and_outlives_changes_of_the_entry
+}
+
+async fn a_secret_is_exchanged_with_an_overlap_and_outlives_changes_of_the_entry(on: Backend) {
+    let house = house(on).await;
+    let store = &house.store;
+    let listening = |url: &str, secret: Option<&str>| -> Participant {
+        let mut endpoint = serde_json::json!({"transport": "rest", "url": url});
+        if let Some(secret) = secret {
+            endpoint["secret"] = secret.into();
+        }
+        let contract = serde_json::json!({"mode": "delegated", "endpoint": endpoint});
+        let entry = serde_json::json!({"id": "alpha", "title": "alpha", "role": "insurer", "contract": contract});
+        serde_json::from_value(entry).unwrap()
+    };
+    let alpha = id("alpha");
+    let nowhere = store.rotate_secret(&alpha, "new", NOW).await;
+    assert!(
+        matches!(nowhere, Err(StoreError::NotFound)),
+        "it takes none"
+    );
+    store
+        .upsert_participant(&listening("http://a", Some("old")))
+        .await
+        .unwrap();
+    let until = NOW.plus_ms(1_000);
+    store.rotate_secret(&alpha, "new", until).await.unwrap();
+    let secrets = async |at| {
+        let kept = store.participant(&alpha).await.unwrap();
+        let endpoint = kept.listens().unwrap();
+        endpoint.secrets(at).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(NOW).await, ["new", "old"]);
+    assert_eq!(secrets(until).await, ["new"]);
+    // An entry that says nothing of secrets changes none.
+    let moved = listening("http://b", None);
+    assert!(matches!(
+        store.upsert_participant(&moved).await.unwrap(),
+        Upserted::New(_)
+    ));
+    assert_eq!(secrets(NOW).await, ["new", "old"]);
+    assert_eq!(
+        store.upsert_participant(&moved).await.unwrap(),
+        Upserted::Same
+    );
+    store.rotate_secret(&alpha, "newest", until).await.unwrap();
+    assert_eq!(secrets(NOW).await, ["newest", "new"]);
 }
 
 async fn a_participant_is_found_by_its_identifiers(on: Backend) {

@@ -9,12 +9,13 @@ use takmil_domain::date::Instant;
 use takmil_domain::ids::DeliveryId;
 use takmil_engine::Carrier;
 use takmil_insurers::grpc::{decision, delivery};
-use takmil_proto::v1::{self, AckOutcome, deliveries_request};
-use takmil_store::{Attempt, Outcome};
+use takmil_proto::v1::{self, deliveries_request};
+use takmil_store::Attempt;
 use tokio::sync::mpsc::Sender;
 use tonic::{Status, Streaming};
 
 use super::desks::Desk;
+use super::pull;
 use super::wire_failure;
 use crate::auth::{self, Identity};
 use crate::code::{Code, Failure};
@@ -242,26 +243,12 @@ impl DeliveryStream {
         });
         let delivery =
             own.ok_or_else(|| Failure::new(Code::NotFound, "no such delivery is on its way here"))?;
-        let config = &self.app.config.engine;
-        let outcome = match ack.outcome() {
-            AckOutcome::Taken => Outcome::Delivered { took_ms: None },
-            AckOutcome::Later => Outcome::Failed {
-                next_due: at.plus_ms(config.retry_first_ms),
-                error: "the insurer wants it later".to_owned(),
-            },
-            AckOutcome::Refused => Outcome::Refused {
-                next_due: at.plus_ms(config.retry_refused_ms),
-                error: "the insurer refuses it".to_owned(),
-            },
-            AckOutcome::Unspecified => {
-                let wrong = "an acknowledgement says what became of it";
-                return Err(Failure::new(Code::Parameter, wrong));
-            }
-        };
+        let unsaid = "an acknowledgement says what became of it";
+        let outcome = pull::said(ack).ok_or_else(|| Failure::new(Code::Parameter, unsaid))?;
         Ok(Attempt {
             delivery,
             at,
-            outcome,
+            outcome: outcome.outcome(&self.app, at),
         })
     }
 

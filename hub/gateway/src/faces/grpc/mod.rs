@@ -2,14 +2,18 @@
 
 mod deliveries;
 pub(crate) mod desks;
+mod history;
+mod plans;
+mod pull;
 
 use futures::StreamExt;
 use takmil_domain::audit::Receipt;
 use takmil_domain::problem::Problem;
+use takmil_formats::MAX_BODY_BYTES;
 use takmil_insurers::grpc::{coverage, decision, delivery};
 use takmil_proto::v1::hub_service_server::{HubService, HubServiceServer};
 use takmil_proto::v1::{self, submit_decisions_response, upsert_coverages_response};
-use takmil_proto::{FILE_DESCRIPTOR_SET, MAX_DECISION_BYTES, MAX_DELIVERY_BYTES};
+use takmil_proto::{FILE_DESCRIPTOR_SET, MAX_DELIVERY_BYTES};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
@@ -36,7 +40,7 @@ pub(crate) async fn add(
     app: &App,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let hub = HubServiceServer::new(Hub { app: app.clone() })
-        .max_decoding_message_size(MAX_DECISION_BYTES)
+        .max_decoding_message_size(MAX_BODY_BYTES)
         .max_encoding_message_size(MAX_DELIVERY_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<HubServiceServer<Hub>>().await;
@@ -66,6 +70,39 @@ impl Hub {
         let admitted = request.extensions().get::<Identity>().cloned();
         admitted.ok_or_else(|| Failure::from(Code::Credentials))
     }
+
+    /// Answers each row of a stream, in their order, while whoever sends them may. An error, which is the last answer,
+    /// ends it.
+    fn one_by_one<Q, A, F>(
+        &self,
+        identity: Identity,
+        mut rows: Streaming<Q>,
+        take: impl Fn(u64, Q) -> F + Send + 'static,
+    ) -> Response<ReceiverStream<Result<A, Status>>>
+    where
+        Q: Send + 'static,
+        A: Send + 'static,
+        F: Future<Output = Result<A, Status>> + Send,
+    {
+        let (tell, told) = mpsc::channel(UNREAD);
+        let app = self.app.clone();
+        tokio::spawn(async move {
+            let mut row = 0;
+            while let Some(received) = rows.next().await {
+                row += 1;
+                let answer = match (received, auth::still(&app, &identity).await) {
+                    (Ok(received), Ok(())) => take(row, received).await,
+                    (Err(status), _) => Err(status),
+                    (_, Err(failure)) => Err(failure.into()),
+                };
+                let is_last = answer.is_err();
+                if tell.send(answer).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Response::new(ReceiverStream::new(told))
+    }
 }
 
 #[tonic::async_trait]
@@ -73,6 +110,8 @@ impl HubService for Hub {
     type UpsertCoveragesStream = ReceiverStream<Result<v1::UpsertCoveragesResponse, Status>>;
     type SubmitDecisionsStream = ReceiverStream<Result<v1::SubmitDecisionsResponse, Status>>;
     type DeliveriesStream = ReceiverStream<Result<v1::DeliveriesResponse, Status>>;
+    type SubmitPlansStream = ReceiverStream<Result<v1::SubmitPlansResponse, Status>>;
+    type HistoryStream = ReceiverStream<Result<v1::HistoryResponse, Status>>;
 
     async fn upsert_coverages(
         &self,
@@ -105,25 +144,12 @@ impl HubService for Hub {
         request: Request<Streaming<v1::SubmitDecisionsRequest>>,
     ) -> Result<Response<Self::SubmitDecisionsStream>, Status> {
         let identity = self.insurer(&request)?;
-        let (tell, told) = mpsc::channel(UNREAD);
-        let app = self.app.clone();
-        tokio::spawn(async move {
-            let mut rows = request.into_inner();
-            let mut row = 0;
-            while let Some(received) = rows.next().await {
-                row += 1;
-                let answer = match (received, auth::still(&app, &identity).await) {
-                    (Ok(received), Ok(())) => take_decision(&app, &identity, row, received).await,
-                    (Err(status), _) => Err(status),
-                    (_, Err(failure)) => Err(failure.into()),
-                };
-                let is_last = answer.is_err();
-                if tell.send(answer).await.is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(told)))
+        let (app, own) = (self.app.clone(), identity.clone());
+        let take = move |row, received| {
+            let (app, own) = (app.clone(), own.clone());
+            async move { take_decision(&app, &own, row, received).await }
+        };
+        Ok(self.one_by_one(identity, request.into_inner(), take))
     }
 
     async fn deliveries(
@@ -140,6 +166,50 @@ impl HubService for Hub {
             request.into_inner(),
             tell,
         ));
+        Ok(Response::new(ReceiverStream::new(told)))
+    }
+
+    async fn pull(
+        &self,
+        request: Request<v1::PullRequest>,
+    ) -> Result<Response<v1::PullResponse>, Status> {
+        let identity = self.insurer(&request)?;
+        let most = request.into_inner().most;
+        let pulled = pull::pull(&self.app, &identity, most).await?;
+        Ok(Response::new(pulled))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<v1::AcknowledgeRequest>,
+    ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+        let identity = self.insurer(&request)?;
+        let acks = request.into_inner().acks;
+        let noted = pull::acknowledged(&self.app, &identity, acks).await?;
+        Ok(Response::new(noted))
+    }
+
+    async fn submit_plans(
+        &self,
+        request: Request<Streaming<v1::SubmitPlansRequest>>,
+    ) -> Result<Response<Self::SubmitPlansStream>, Status> {
+        let identity = self.insurer(&request)?;
+        let (app, own) = (self.app.clone(), identity.clone());
+        let take = move |row, received: v1::SubmitPlansRequest| {
+            let (app, own) = (app.clone(), own.clone());
+            async move { plans::take(&app, &own, row, &received.plan_json).await }
+        };
+        Ok(self.one_by_one(identity, request.into_inner(), take))
+    }
+
+    async fn history(
+        &self,
+        request: Request<v1::HistoryRequest>,
+    ) -> Result<Response<Self::HistoryStream>, Status> {
+        let identity = self.insurer(&request)?;
+        let (tell, told) = mpsc::channel(UNREAD);
+        let after = request.into_inner().updated_after;
+        tokio::spawn(history::tell(self.app.clone(), identity, after, tell));
         Ok(Response::new(ReceiverStream::new(told)))
     }
 }

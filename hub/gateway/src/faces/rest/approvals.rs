@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::periods::{self, PERIOD};
-use super::{App, Id, json, put_in_force};
+use super::{App, Id, json};
 use crate::auth::Identity;
 use crate::changes::{Change, changes};
 use crate::code::Failure;
@@ -46,10 +46,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// A proposal, as people decide on it.
 #[derive(Serialize)]
-pub(super) struct Shown {
-    id: ApprovalId,
+pub(crate) struct Shown {
+    pub(crate) id: ApprovalId,
     kind: String,
-    subject: String,
+    pub(crate) subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     approver: Option<ParticipantId>,
     state: ApprovalState,
@@ -62,7 +62,7 @@ pub(super) struct Shown {
     document: Value,
     /// What the author of a plan or a price list should look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    remarks: Vec<Remark>,
+    pub(crate) remarks: Vec<Remark>,
     /// What it changes of the version before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
@@ -103,13 +103,27 @@ async fn propose_plan(
     Id(id): Id<PlanId>,
     payload: Payload,
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
+    let document = json(&payload)?;
+    let proposal = propose_version(&app, &identity, Some(&id), &document).await?;
+    Ok((StatusCode::ACCEPTED, Json(proposal)))
+}
+
+/// Proposes a version of a plan in a person's name, whichever face it came to. `named` is the plan of the address.
+///
+/// # Errors
+/// Everything that is wrong with it; a conflict where there is another plan of this version.
+pub(crate) async fn propose_version(
+    app: &App,
+    identity: &Identity,
+    named: Option<&PlanId>,
+    document: &Value,
+) -> Result<Shown, Failure> {
     let insurer = &identity.participant;
     let by = identity.person()?.id;
-    let document = json(&payload)?;
-    let plan: Plan = documents::read(Document::Plan, &document, "")?;
+    let plan: Plan = documents::read(Document::Plan, document, "")?;
     let catalog = app.engine.catalog();
     let mut problems = plan.problems_beside(&beside(&app.engine, &catalog));
-    if plan.id != id {
+    if named.is_some_and(|named| plan.id != *named) {
         problems.push(Problem::new(
             ProblemCode::BadValue,
             "/id",
@@ -140,7 +154,7 @@ async fn propose_plan(
         by,
         approver: None,
     };
-    propose(&app, &identity, &proposal).await
+    kept(app, identity, &proposal).await
 }
 
 pub(super) async fn propose(
@@ -148,9 +162,14 @@ pub(super) async fn propose(
     identity: &Identity,
     proposal: &NewApproval,
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
+    let proposal = kept(app, identity, proposal).await?;
+    Ok((StatusCode::ACCEPTED, Json(proposal)))
+}
+
+async fn kept(app: &App, identity: &Identity, proposal: &NewApproval) -> Result<Shown, Failure> {
     let approval = app.store.propose(proposal, app.engine.now()).await?;
     let approval = app.store.approval(&identity.scope, approval).await?;
-    Ok((StatusCode::ACCEPTED, Json(shown(approval, &app.engine))))
+    Ok(shown(approval, &app.engine))
 }
 
 /// Gives notice of a version of a provider's price list with an insurer.
@@ -396,7 +415,7 @@ async fn bring_into_force(app: &App, approval: &Approval) -> Result<(), Failure>
         }
         _ => return Ok(()),
     }
-    put_in_force(app).await
+    app.changed().await
 }
 
 /// Refuses a proposal of another person. The key must be an approver's.

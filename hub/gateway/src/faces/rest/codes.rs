@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::approvals::beside;
-use super::{App, Parameters, json, page_size, parameter, put_in_force};
+use super::{App, Parameters, json, page_size, parameter};
 use crate::auth::Identity;
 use crate::code::{Code, Failure};
 use crate::documents::{self, Document};
@@ -69,7 +69,7 @@ async fn keep_code_map(
         }
         error => Failure::from(error),
     })?;
-    put_in_force(&app).await?;
+    app.changed().await?;
     let remarks = map.remarks_beside(&beside);
     Ok(Json(Kept {
         insurer: map.insurer,

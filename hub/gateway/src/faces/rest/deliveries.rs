@@ -22,11 +22,8 @@ use super::{App, Id, Parameters, RowResult, Rows, page_size, parameter};
 use crate::auth::Identity;
 use crate::code::{Code, Failure};
 use crate::documents::{self, Document};
-use crate::faces::decisions::decide;
+use crate::faces::acks::{self, MAX_ACKS, Said, Unheard};
 use crate::faces::request::Payload;
-
-/// How many acknowledgements one request may bring: as many as a page has deliveries.
-const MAX_ACKS: usize = 1_000;
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -229,6 +226,20 @@ enum AckOutcome {
     Refused,
 }
 
+impl From<Ack> for acks::Ack {
+    fn from(ack: Ack) -> acks::Ack {
+        acks::Ack {
+            delivery: ack.delivery,
+            said: match ack.outcome {
+                AckOutcome::Taken => Said::Taken,
+                AckOutcome::Later => Said::Later,
+                AckOutcome::Refused => Said::Refused,
+            },
+            decision: ack.decision.as_ref().map(decision_of),
+        }
+    }
+}
+
 /// An acknowledgement that the hub has noted.
 #[derive(Serialize)]
 struct Noted {
@@ -259,81 +270,47 @@ async fn acknowledge_many(
         documents::read::<Ack>(Document::DeliveryAck, row, &format!("/{index}"))
     };
     let read: Vec<Result<Ack, Vec<Problem>>> = rows.iter().enumerate().map(read).collect();
-    let at = app.engine.now();
-    let attempt = |ack: &Ack| Attempt {
-        delivery: ack.delivery,
-        at,
-        outcome: outcome(&app, ack.outcome, at),
-    };
-    let attempts: Vec<_> = read.iter().flatten().map(attempt).collect();
-    let found = app
-        .store
-        .record_attempts(&identity.scope, &attempts)
-        .await?;
-    let mut found = found.into_iter();
-    let mut results = Vec::with_capacity(read.len());
-    for (index, row) in read.into_iter().enumerate() {
-        let result = match row {
-            Err(problems) => Err(problems),
-            Ok(ack) if found.next() == Some(true) => decide_with(&app, &identity, &ack, index)
-                .await?
-                .map(|()| Noted {
-                    delivery: ack.delivery,
-                }),
-            Ok(_) => Err(vec![Problem::new(
+    let (mut places, mut sound) = (Vec::with_capacity(read.len()), Vec::new());
+    for row in read {
+        places.push(row.map(|ack| {
+            let delivery = ack.delivery;
+            sound.push(ack.into());
+            delivery
+        }));
+    }
+    let mut heard = acks::acknowledge(&app, &identity, sound).await?.into_iter();
+    let results = places.into_iter().enumerate().map(|(index, row)| {
+        let noted = row.and_then(|delivery| match heard.next() {
+            Some(Ok(())) => Ok(Noted { delivery }),
+            Some(Err(Unheard::Decision(failure))) => Err(with_place(failure, index)),
+            Some(Err(Unheard::NotOwed)) | None => Err(vec![Problem::new(
                 ProblemCode::DanglingReference,
                 format!("/{index}/delivery"),
                 "no such delivery is owed to the insurer",
             )]),
-        };
-        results.push(match result {
+        });
+        match noted {
             Ok(noted) => RowResult::Taken(noted),
             Err(problems) => RowResult::Refused { problems },
-        });
-    }
-    Ok(Rows { results })
+        }
+    });
+    Ok(Rows {
+        results: results.collect(),
+    })
 }
 
-fn outcome(app: &App, said: AckOutcome, at: Instant) -> Outcome {
-    let config = &app.config.engine;
-    match said {
-        AckOutcome::Taken => Outcome::Delivered { took_ms: None },
-        AckOutcome::Later => Outcome::Failed {
-            next_due: at.plus_ms(config.retry_first_ms),
-            error: "the insurer wants it later".to_owned(),
-        },
-        AckOutcome::Refused => Outcome::Refused {
-            next_due: at.plus_ms(config.retry_refused_ms),
-            error: "the insurer refuses it".to_owned(),
-        },
-    }
-}
-
-/// Takes the decision that came with an acknowledgement, where one did. What is wrong with it is told with its place.
-async fn decide_with(
-    app: &App,
-    identity: &Identity,
-    ack: &Ack,
-    index: usize,
-) -> Result<Result<(), Vec<Problem>>, Failure> {
-    let Some(decision) = &ack.decision else {
-        return Ok(Ok(()));
-    };
+/// What is wrong with the decision of a row, with its place.
+fn with_place(failure: Failure, index: usize) -> Vec<Problem> {
     let place = format!("/{index}/decision");
+    if failure.problems.is_empty() {
+        let code = ProblemCode::DanglingReference;
+        return vec![Problem::new(code, place, failure.sentence().to_owned())];
+    }
     let placed = |problem: Problem| Problem {
         pointer: format!("{place}{}", problem.pointer),
         ..problem
     };
-    match decide(app, identity, decision_of(decision)).await {
-        Ok(_) => Ok(Ok(())),
-        Err(failure) if failure.code.http().is_server_error() => Err(failure),
-        Err(failure) if failure.problems.is_empty() => Ok(Err(vec![Problem::new(
-            ProblemCode::DanglingReference,
-            place.clone(),
-            failure.sentence().to_owned(),
-        )])),
-        Err(failure) => Ok(Err(failure.problems.into_iter().map(placed).collect())),
-    }
+    failure.problems.into_iter().map(placed).collect()
 }
 
 /// Makes a delivery owed again that was had, or that waits for a person.

@@ -10,13 +10,15 @@ use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::life::State as MessageState;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
+use takmil_engine::Change;
 use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, Id, Parameters, page_size, parameter};
 use crate::auth::Identity;
-use crate::code::Failure;
+use crate::code::{Code, Failure};
+use crate::faces::changed::changes;
 use crate::faces::reading::record;
 
 /// The routes of this file.
@@ -164,6 +166,8 @@ struct Asked {
     member: Option<String>,
     /// Where the page begins: `next` of the page before.
     cursor: Option<String>,
+    /// What has changed since: `next` of the page before, empty for all; then without the other conditions.
+    updated_after: Option<String>,
     /// How many messages, 1 to 1,000; 100 where it is missing.
     limit: Option<u32>,
 }
@@ -175,9 +179,42 @@ struct Page {
     next: Option<MessageId>,
 }
 
-/// Lists messages, the latest first.
+/// A page of messages in the order in which they changed.
+#[derive(Serialize)]
+struct ChangePage {
+    messages: Vec<Changed>,
+    next: String,
+    caught_up: bool,
+}
+
+/// A message that has changed.
+#[derive(Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    envelope: Envelope,
+    cursor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<Value>,
+}
+
+impl TryFrom<Change> for Changed {
+    type Error = serde_json::Error;
+
+    fn try_from(change: Change) -> Result<Changed, serde_json::Error> {
+        let document = change.document.as_deref().map(serde_json::from_str);
+        Ok(Changed {
+            envelope: change.envelope.into(),
+            cursor: change.cursor.to_string(),
+            document: document.transpose()?,
+        })
+    }
+}
+
+/// Lists messages, the latest first; or, with `updated_after`, in the order in which they changed.
 ///
-/// A provider sees what it sent; an insurer sees what it has a share in.
+/// A provider sees what it sent; an insurer sees what it has a share in. In the order of changes each message is listed once,
+/// as it stands, and to an insurer with its document; whoever goes on from `next` misses none. One that changes again comes
+/// again. A change is there within seconds of its answer.
 #[utoipa::path(
     get, path = "/v1/messages", tag = "messages", params(Asked),
     responses((status = 200, description = "A page of messages.", body = ref("#/components/schemas/message_page"))),
@@ -187,13 +224,30 @@ async fn list_messages(
     identity: Identity,
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Json<Value>, Failure> {
+    let size = page_size(asked.limit);
+    if let Some(after) = &asked.updated_after {
+        let conditions = [&asked.kind, &asked.state, &asked.member, &asked.cursor];
+        if conditions.iter().any(|own| own.is_some()) {
+            let detail = "updated_after stands alone, but for limit";
+            return Err(Failure::new(Code::Parameter, detail));
+        }
+        let changes = changes(&app, &identity, "GET /v1/messages", (after, size)).await?;
+        let messages = changes.messages.into_iter().map(Changed::try_from);
+        let page = ChangePage {
+            messages: messages
+                .collect::<Result<_, _>>()
+                .map_err(Failure::internal)?,
+            next: changes.next.to_string(),
+            caught_up: changes.caught_up,
+        };
+        return Ok(Json(serde_json::to_value(page).map_err(Failure::internal)?));
+    }
     let filter = MessageFilter {
         kind: parameter(asked.kind.as_deref(), Kind::parse, "kind")?,
         state: parameter(asked.state.as_deref(), MessageState::parse, "state")?,
         member: parameter(asked.member.as_deref(), MemberId::parse, "member")?,
     };
     let after = parameter(asked.cursor.as_deref(), MessageId::parse, "cursor")?;
-    let size = page_size(asked.limit);
     let found = app
         .store
         .messages(&identity.scope, &filter, after, size)

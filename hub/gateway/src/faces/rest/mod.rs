@@ -11,6 +11,7 @@ mod health;
 mod insurers;
 mod intake;
 mod messages;
+mod participants;
 mod payments;
 mod periods;
 mod published;
@@ -29,8 +30,10 @@ use serde_json::Value;
 use takmil_domain::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use approvals::{Shown as Proposed, propose_version};
 pub(crate) use deliveries::state_name;
 pub(crate) use insurers::enrol_problem;
+pub(crate) use participants::OVERLAP_HOURS;
 pub(crate) use published::Published;
 pub(crate) use simulations::Simulations;
 
@@ -54,6 +57,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(codes::routes())
         .merge(faults::routes())
         .merge(registrations::routes())
+        .merge(participants::routes())
         .merge(approvals::routes())
         .merge(simulations::routes())
         .merge(deliveries::routes())
@@ -124,6 +128,7 @@ named! {
     takmil_domain::ids::DeliveryId
     takmil_domain::ids::PaymentId
     takmil_domain::ids::DisputeId
+    takmil_domain::ids::ParticipantId
     takmil_domain::ids::PlanId
     takmil_domain::ids::TariffId
     takmil_store::ApprovalId
@@ -149,15 +154,6 @@ impl<T: Named> FromRequestParts<App> for Id<T> {
         let id = path.ok().and_then(|Path(text)| T::named(&text));
         id.map(Id).ok_or_else(|| Failure::from(Code::NotFound))
     }
-}
-
-/// Decides by the documents as they are kept now, here at once and on the other hubs soon.
-async fn put_in_force(app: &App) -> Result<(), Failure> {
-    app.engine.refresh().await?;
-    if let Some(neighbours) = &app.neighbours {
-        neighbours.tell_of_changes();
-    }
-    Ok(())
 }
 
 /// The parameters of a query. What cannot be read is the sender's to mend.

@@ -262,6 +262,8 @@ impl Draw {
             reason,
             start: self.day(),
             end: self.some(Self::day),
+            stated: false,
+            benefits: Vec::new(),
         }
     }
 

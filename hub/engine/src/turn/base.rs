@@ -1,0 +1,77 @@
+//! What a base insurer says when nobody waits for it any more.
+
+use std::sync::Arc;
+
+use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::life::{self, Event};
+use takmil_domain::participant::InsurerDecision;
+use takmil_store::NewDecision;
+
+use super::again::read_record;
+use super::{Bench, Done, Step, leg};
+use crate::error::Error;
+use crate::judge;
+use crate::record::Spoken;
+
+impl Bench<'_> {
+    /// Whether an insurer has to do with a message as its base insurer alone.
+    pub(super) fn is_of_base(
+        &self,
+        message: MessageId,
+        insurer: &ParticipantId,
+    ) -> Result<bool, Error> {
+        match self.loaded.get(&message) {
+            Some(loaded) => Ok(judge::is_of_base(&read_record(loaded)?.basis, insurer)),
+            None => Ok(false),
+        }
+    }
+
+    /// Records what a base insurer said late. It changes nothing by itself: the supplementary insurers' parts were computed
+    /// and told without it, and what it changes of them goes the way of all late facts.
+    pub(super) fn hear_base_late(
+        &mut self,
+        message: MessageId,
+        (insurer, word): &(ParticipantId, InsurerDecision),
+    ) -> Result<Done, Error> {
+        let Some(loaded) = self.loaded.get(&message) else {
+            return Ok(Done::Nothing);
+        };
+        let answer = Arc::new(Spoken::new(read_record(loaded)?.answer)?);
+        let (state, kind, running) = (loaded.state, loaded.kind, loaded.deadline);
+        let known = loaded
+            .decisions
+            .iter()
+            .filter(|(own, _)| own == insurer)
+            .filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
+        let repeated = known.into_iter().any(|own| own.reference == word.reference);
+        let late = |repeated| Done::Late {
+            answer,
+            repeated,
+            objects: false,
+        };
+        if repeated {
+            return Ok(late(true));
+        }
+        self.batch.decisions.push(NewDecision {
+            insurer: insurer.clone(),
+            decision: word.clone(),
+            at: self.now,
+        });
+        let events = [Event::HeardLate, Event::Heard].into_iter();
+        // While it is still being asked, the turn that ends that tells of it.
+        if let Some(event) = events
+            .into_iter()
+            .find(|event| life::may(Some(state), *event, state, kind))
+        {
+            let step = Step {
+                event,
+                to: state,
+                deadline: running,
+                answer: None,
+                legs: vec![leg(self.now, "noted", Some(insurer.clone()), None)],
+            };
+            self.step(message, step);
+        }
+        Ok(late(false))
+    }
+}
