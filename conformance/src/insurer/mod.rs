@@ -8,6 +8,7 @@ mod script;
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 
 pub use hub::{DeliveryStream, HubClient};
 pub use records::{Received, Tally};
-pub use script::{Manner, Script, Verdict};
+pub use script::{Manner, Play, Script, Step, Verdict, When};
 
 use crate::Error;
 use crate::server::Server;
@@ -81,7 +82,9 @@ impl Simulator {
     pub async fn start(setup: Setup) -> Result<Self, Error> {
         let insurer = Arc::new(Insurer {
             id: setup.insurer,
-            script: Mutex::new(setup.script),
+            play: Mutex::new(setup.script.into()),
+            given: AtomicU64::new(0),
+            held: Mutex::default(),
             records: Mutex::default(),
             hub: Mutex::new(None),
         });
@@ -111,14 +114,16 @@ impl Simulator {
     }
 
     /// Behaves by another script from now on. Calls under way end by the one that they began with.
-    pub async fn perform(&self, script: Script) {
-        *lock(&self.insurer.script) = script;
+    pub async fn perform(&self, play: impl Into<Play>) {
+        let play = play.into();
+        let manner = play.otherwise.manner;
+        *lock(&self.insurer.play) = play;
         let mut flapping = self.flapping.lock().await;
         if !flapping.is_empty() {
             flapping.shutdown().await;
             self.come_back().await;
         }
-        if let Manner::Flapping { period_ms } = script.manner {
+        if let Manner::Flapping { period_ms } = manner {
             let server = Arc::clone(&self.server);
             flapping.spawn(flap(server, Duration::from_millis(period_ms.max(1))));
         }
@@ -179,7 +184,11 @@ async fn flap(server: Arc<Server>, period: Duration) {
 /// What both wires share: how the insurer behaves, and what it remembers.
 struct Insurer {
     id: String,
-    script: Mutex<Script>,
+    play: Mutex<Play>,
+    /// How much it was given, for steps that go by it.
+    given: AtomicU64,
+    /// Decisions that wait to go in another order.
+    held: Mutex<Vec<v1::InsurerDecision>>,
     records: Mutex<Records>,
     hub: Mutex<Option<HubClient>>,
 }
@@ -192,7 +201,7 @@ struct Declined {
 impl Insurer {
     /// Takes a question and answers it as scripted, or never.
     async fn decide(&self, notice: Notice) -> Result<v1::InsurerDecision, Declined> {
-        let script = self.willing()?;
+        let script = self.willing(&notice)?;
         let decision = script.verdict.on(&self.id, &notice);
         lock(&self.records).add(notice);
         wait(script.manner).await;
@@ -202,7 +211,7 @@ impl Insurer {
 
     /// Says whether a member is covered: not where the script refuses, nothing that makes sense where it makes none.
     async fn cover(&self, notice: Notice) -> Result<v1::CoverStatement, Declined> {
-        let script = self.willing()?;
+        let script = self.willing(&notice)?;
         let standing = match script.verdict {
             Verdict::Refuse => v1::CoverStanding::Inactive,
             Verdict::Pend => v1::CoverStanding::Suspended,
@@ -223,7 +232,7 @@ impl Insurer {
 
     /// Keeps a delivery, and decides one for review. Says whether it had it before.
     async fn keep(&self, notice: Notice) -> Result<bool, Declined> {
-        let script = self.willing()?;
+        let script = self.willing(&notice)?;
         let is_to_decide = matches!(notice.purpose.as_str(), "review" | "clarified");
         let asked = is_to_decide && script.verdict != Verdict::Pend;
         let decision = asked.then(|| script.verdict.on(&self.id, &notice));
@@ -235,9 +244,10 @@ impl Insurer {
         Ok(repeated)
     }
 
-    /// The script, where it takes calls at all.
-    fn willing(&self) -> Result<Script, Declined> {
-        let script = *lock(&self.script);
+    /// The script for what it is given, where it takes the call at all.
+    fn willing(&self, notice: &Notice) -> Result<Script, Declined> {
+        let place = self.given.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let script = lock(&self.play).on(notice, place);
         match script.manner {
             Manner::Declining { permanent } => Err(Declined { permanent }),
             _ => Ok(script),
@@ -250,7 +260,15 @@ impl Insurer {
             Manner::Repeating { times } => usize::from(times),
             _ => 0,
         };
-        let decisions = vec![decision.clone(); times.saturating_add(again)];
+        let mut decisions = vec![decision.clone(); times.saturating_add(again)];
+        if let Manner::Reordering { hold } = script.manner {
+            let mut held = lock(&self.held);
+            held.append(&mut decisions);
+            if held.len() >= usize::from(hold) {
+                decisions = std::mem::take(&mut *held);
+                decisions.reverse();
+            }
+        }
         let hub = lock(&self.hub).clone();
         let (Some(hub), false) = (hub, decisions.is_empty()) else {
             return;

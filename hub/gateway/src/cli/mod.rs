@@ -55,8 +55,9 @@ enum Command {
     /// Makes the key file of members' contents, and erases members.
     #[command(subcommand)]
     Member(member::Command),
-    /// Makes certificates to try the partner port with.
-    Sandbox(sandbox::Arguments),
+    /// The parties outside the hub, to try it with: certificates, insurers that behave by a script, a central register.
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
     /// Settles days that are over, and says how old is what insurers owe.
     #[command(subcommand)]
     Settle(settle::Command),
@@ -128,7 +129,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
         Command::Deliveries(arguments) => wait_for(deliveries::run(arguments, json)),
         Command::Member(command) => wait_for(member::run(command, json)),
-        Command::Sandbox(arguments) => sandbox::run(&arguments, json),
+        Command::Sandbox(command) => wait_for(sandbox::run(command, json)),
         Command::Settle(command) => wait_for(settle::run(command, json)),
         Command::Audit(command) => wait_for(audit::run(command, json)),
         Command::Backup(arguments) => refusable(wait_for(backup::run(arguments, json))),

@@ -399,6 +399,7 @@ async fn the_sandbox_command_makes_all_that_a_trial_needs() {
     let made = crate::hub::run(
         &[
             "sandbox",
+            "certificates",
             folder.path().to_str().unwrap(),
             PROVIDER,
             "--json",
