@@ -6,10 +6,12 @@
 mod check;
 mod disputes;
 mod dues;
+mod leaf;
 mod page;
 mod payments;
 mod periods;
 mod rows;
+mod standing;
 mod statements;
 
 use takmil_domain::ids::ParticipantId;

@@ -22,6 +22,7 @@ both! {
     a_named_row_that_the_book_does_not_take_leaves_the_others_alone
     what_bounces_is_owed_again_and_what_is_left_over_reaches_later_claims
     a_day_is_stated_once_and_what_comes_late_the_next_day
+    a_claim_is_paid_when_every_insurer_has_paid_and_silence_counts_as_arrival
     a_dispute_is_decided_by_the_other_side
     rows_of_the_book_are_seen_by_their_two_sides
     what_was_touched_by_other_hands_is_found
@@ -114,6 +115,16 @@ impl House {
         let notice = notice(reference, value, reach);
         let hub = &self.store;
         hub.notice(&Scope::Hub, &notice, at(days)).await.unwrap()
+    }
+
+    /// How far claims are.
+    async fn states(&self, claims: &[MessageId]) -> Vec<&'static str> {
+        let mut states = Vec::new();
+        for claim in claims {
+            let envelope = self.store.envelope(&Scope::Hub, *claim).await.unwrap();
+            states.push(envelope.state.as_str());
+        }
+        states
     }
 
     /// Incurred, on its way, arrived, argued about, written off.
@@ -284,6 +295,7 @@ async fn what_bounces_is_owed_again_and_what_is_left_over_reaches_later_claims(o
     let arrived = settle(&clinics, PaymentEvent::Confirmed).await.unwrap();
     assert_eq!(arrived.unwrap().state, PaymentState::Confirmed);
     assert_eq!(house.sums(first).await, [100, 0, 100, 0, 0]);
+    assert_eq!(house.states(&[first, later]).await, ["paid", "paid"]);
     settle(&clinics, PaymentEvent::Confirmed)
         .await
         .unwrap()
@@ -295,6 +307,14 @@ async fn what_bounces_is_owed_again_and_what_is_left_over_reaches_later_claims(o
     assert_eq!(back.settled_at, Some(at(4)));
     assert_eq!(house.sums(first).await, [100, 0, 0, 0, 0]);
     assert_eq!(house.sums(later).await, [20, 0, 0, 0, 0]);
+    assert_eq!(house.states(&[first, later]).await, ["decided", "decided"]);
+    let way = store.way(&hub, first).await.unwrap();
+    let turns: Vec<&str> = way.turns.iter().map(|turn| turn.state.as_str()).collect();
+    assert_eq!(
+        turns,
+        ["decided", "paid", "decided"],
+        "once each, said twice or not"
+    );
     let never = settle(&clinics, PaymentEvent::Confirmed).await.unwrap();
     assert_eq!(never.unwrap_err(), Refused::State);
     house.in_order().await;
@@ -414,6 +434,36 @@ async fn a_day_is_stated_once_and_what_comes_late_the_next_day(on: Backend) {
     assert_eq!(aged(at(30).day()).await, [(Age::NotDue, 70)]);
     assert_eq!(aged(at(31).day()).await, [(Age::To30, 70)]);
     assert_eq!(aged(at(200).day()).await, [(Age::Over90, 70)]);
+}
+
+async fn a_claim_is_paid_when_every_insurer_has_paid_and_silence_counts_as_arrival(on: Backend) {
+    let house = house(on).await;
+    let store = &house.store;
+    let claim = house.owes(pair("alpha", "clinic", "IRR"), 0, &[100]).await;
+    let (due, transfer) = house.owed(claim, pair("beta", "clinic", "IRR"), 0, &[40]);
+    let batch = Batch {
+        dues: vec![due],
+        transfers: vec![transfer],
+        ..Batch::default()
+    };
+    house.write(&batch).await.unwrap();
+    house.pay("r-1", 100, Reach::Bulk, 1).await.unwrap();
+    assert_eq!(store.confirm_silent(at(0), at(8)).await.unwrap(), 0);
+    assert_eq!(store.confirm_silent(at(1), at(8)).await.unwrap(), 1);
+    assert_eq!(store.confirm_silent(at(1), at(8)).await.unwrap(), 0);
+    assert_eq!(house.states(&[claim]).await, ["decided"], "beta still owes");
+    let mut other = notice("r-2", 40, Reach::Bulk);
+    other.pair = pair("beta", "clinic", "IRR");
+    store
+        .notice(&Scope::Hub, &other, at(8))
+        .await
+        .unwrap()
+        .unwrap();
+    store.confirm_silent(at(8), at(9)).await.unwrap();
+    assert_eq!(house.states(&[claim]).await, ["paid"]);
+    store.follow_money(at(10)).await.unwrap();
+    assert_eq!(house.states(&[claim]).await, ["paid"]);
+    house.in_order().await;
 }
 
 async fn a_dispute_is_decided_by_the_other_side(on: Backend) {
