@@ -1,4 +1,5 @@
-//! The daily run of settlement: payments that nobody said anything to in time count as arrived; what earlier payments left over reaches what has become open since, and every day that is
+//! The daily run of settlement: payments that nobody said anything to in time count as arrived; what the parties
+//! state is compared with the book; what earlier payments left over reaches what has become open since, and every day that is
 //! over gets its statements. Of several hubs on one database one does it; where two do it at once, the store sees to it
 //! that nothing is stated twice.
 
@@ -169,6 +170,7 @@ pub async fn settle(
     let silent_since = Instant(now.0.saturating_sub(silence));
     store.confirm_silent(silent_since, now).await?;
     store.follow_money(now).await?;
+    store.reconcile(settlement.day(now), now).await?;
     let mut settled = Vec::new();
     let due = |day: &Date| {
         let is_asked = until.is_none_or(|until| *day <= until);

@@ -46,6 +46,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     12 "0012" "families"
     13 "0013" "outbox"
     14 "0014" "settlement"
+    16 "0016" "reconciliation"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -63,6 +64,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     12 "0012" "families"
     13 "0013" "outbox"
     14 "0014" "settlement"
+    16 "0016" "reconciliation"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -6,9 +6,9 @@ use takmil_domain::ids::{MessageId, PaymentId};
 use takmil_domain::money::Amount;
 use takmil_domain::settlement::payment::Reach;
 use takmil_domain::settlement::state::{PaymentEvent, PaymentState};
-use takmil_domain::settlement::{Notice, Pair, Payment, Receipt, Refused};
+use takmil_domain::settlement::{Due, Notice, Pair, Payment, Receipt, Refused};
 
-use super::page::{Holds, Page, load_payments, pair_values, unsettled};
+use super::page::{Holds, Page, dues_of_claims, load_payments, pair_values, unsettled};
 use super::standing::Standing;
 use super::{BookFilter, rows, seen};
 use crate::column::Row;
@@ -136,6 +136,20 @@ impl Store {
         db.fetch_one(SQL, &values).await?;
         let mut found = load_payments(&mut db, &[id].into()).await?;
         found.pop().ok_or(StoreError::NotFound)
+    }
+
+    /// What is owed for the claims that a payment of the scope has reached.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn reached_dues(
+        &self,
+        scope: &Scope,
+        payment: &Payment,
+    ) -> Result<Vec<Due>, StoreError> {
+        let claims: Vec<MessageId> = payment.allocations.keys().map(|place| place.0).collect();
+        let mut reader = self.read(scope).await?;
+        dues_of_claims(&mut reader.db(), &payment.pair, &claims, false).await
     }
 
     /// Payments, the earliest first, without what they have reached.

@@ -5,6 +5,7 @@ mod audit;
 mod deliveries;
 mod explanation;
 mod feed;
+mod figures;
 mod health;
 mod insurers;
 mod intake;
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(settlement::routes())
         .merge(payments::routes())
         .merge(periods::routes())
+        .merge(figures::routes())
         .merge(published::routes())
         .merge(validate::routes())
         .merge(health::routes())
@@ -117,6 +119,7 @@ named! {
     takmil_domain::ids::MemberId
     takmil_domain::ids::DeliveryId
     takmil_domain::ids::PaymentId
+    takmil_domain::ids::DifferenceId
     takmil_domain::ids::DisputeId
     takmil_domain::ids::PlanId
     takmil_domain::ids::TariffId
