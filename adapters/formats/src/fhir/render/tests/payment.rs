@@ -73,12 +73,12 @@ fn a_payment_tells_what_reached_each_claim_beside_what_the_base_insurer_pays() {
     let node = reconciliation(&payment, std::slice::from_ref(&due));
     assert_sound(&node);
     let written: serde_json::Value = serde_json::from_str(&json::render(&node)).unwrap();
-    assert_eq!(written["paymentAmount"]["value"].to_string(), "50.00");
+    assert_eq!(written["paymentAmount"]["value"], 50.0);
     let of_line = &written["detail"][1];
-    assert_eq!(of_line["amount"]["value"].to_string(), "15.00");
+    assert_eq!(of_line["amount"]["value"], 15.0);
     assert_eq!(of_line["extension"][0]["valueString"], "2");
     let base = &of_line["extension"][1]["valueMoney"]["value"];
-    assert_eq!(base.to_string(), "100.00");
+    assert_eq!(*base, 100.0);
     assert_eq!(
         written["detail"][2].get("extension"),
         None,
