@@ -25,6 +25,11 @@ pub enum State {
     Adjusted,
     /// Decided, and the sender has appealed. What was decided stands meanwhile.
     Appealed,
+    /// Decided, and every insurer that owes something for it has paid all of it: the provider has confirmed that it has
+    /// the money, or the time that it has for that is over and nothing bounced.
+    Paid,
+    /// Paid, and the hub, the insurers and the provider state the same of it.
+    Reconciled,
     /// Taken back before anything was to be paid for it.
     Cancelled,
     /// Taken back after it was decided: what it had used of limits, and what was owed for it, is reversed.
@@ -53,6 +58,12 @@ pub enum Event {
     Appealed,
     /// Its sender took it back.
     TakenBack,
+    /// The last payment for it has arrived.
+    Settled,
+    /// Something is open again: a payment bounced, was taken back, or is argued about.
+    Reopened,
+    /// All sides state the same of it.
+    Matched,
 }
 
 /// Which messages a row of the table is about.
@@ -81,8 +92,8 @@ pub struct Transition {
 }
 
 use State::{
-    Adjusted, Appealed, Cancelled, Consulting, Decided, Pended, Queried, Recorded, Refused,
-    Reversed,
+    Adjusted, Appealed, Cancelled, Consulting, Decided, Paid, Pended, Queried, Reconciled,
+    Recorded, Refused, Reversed,
 };
 
 /// What leads nowhere.
@@ -105,13 +116,13 @@ pub const TRANSITIONS: &[Transition] = &[
     row(&[Pended], Event::Reminded, STAYS, Of::Any),
     row(&[Queried], Event::Replied, &[Queried, Pended], Of::Any),
     row(
-        &[Decided, Refused, Adjusted],
+        &[Decided, Refused, Adjusted, Paid, Reconciled],
         Event::Corrected,
         &[Adjusted],
         Of::Payable,
     ),
     row(
-        &[Decided, Refused, Adjusted],
+        &[Decided, Refused, Adjusted, Paid, Reconciled],
         Event::Appealed,
         &[Appealed],
         Of::Payable,
@@ -119,7 +130,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(
         &[Appealed],
         Event::Heard,
-        &[Appealed, Decided, Refused, Adjusted],
+        &[Appealed, Decided, Refused, Adjusted, Paid],
         Of::Payable,
     ),
     row(&[Appealed], Event::Replied, STAYS, Of::Payable),
@@ -132,20 +143,28 @@ pub const TRANSITIONS: &[Transition] = &[
     ),
     row(&[Decided], Event::TakenBack, &[Cancelled], Of::Other),
     row(
-        &[Decided, Adjusted, Appealed],
+        &[Decided, Adjusted, Appealed, Paid, Reconciled],
         Event::TakenBack,
         &[Reversed],
         Of::Payable,
     ),
     row(
         &[
-            Recorded, Decided, Refused, Adjusted, Appealed, Cancelled, Reversed,
+            Recorded, Decided, Refused, Adjusted, Appealed, Paid, Reconciled, Cancelled, Reversed,
         ],
         Event::HeardLate,
         STAYS,
         Of::Any,
     ),
     row(&[Pended, Queried, Decided], Event::Expired, STAYS, Of::Any),
+    row(&[Decided, Adjusted], Event::Settled, &[Paid], Of::Payable),
+    row(
+        &[Paid, Reconciled],
+        Event::Reopened,
+        &[Decided, Adjusted],
+        Of::Payable,
+    ),
+    row(&[Paid], Event::Matched, &[Reconciled], Of::Payable),
 ];
 
 const fn row(from: &'static [State], event: Event, to: &'static [State], of: Of) -> Transition {
@@ -188,8 +207,8 @@ pub fn may(from: Option<State>, event: Event, to: State, kind: Kind) -> bool {
 impl State {
     /// Every state, in the order of a life.
     pub const ALL: &'static [State] = &[
-        Recorded, Consulting, Pended, Queried, Decided, Refused, Adjusted, Appealed, Cancelled,
-        Reversed,
+        Recorded, Consulting, Pended, Queried, Decided, Refused, Adjusted, Appealed, Paid,
+        Reconciled, Cancelled, Reversed,
     ];
 
     /// The name in messages.
@@ -203,6 +222,8 @@ impl State {
             Refused => "refused",
             Adjusted => "adjusted",
             Appealed => "appealed",
+            Paid => "paid",
+            Reconciled => "reconciled",
             Cancelled => "cancelled",
             Reversed => "reversed",
         }
@@ -221,6 +242,10 @@ impl State {
             Refused => "decided: every insurer refuses all of it",
             Adjusted => "decided anew, after late facts or an appeal",
             Appealed => "decided, and the sender has appealed; what was decided stands meanwhile",
+            Paid => {
+                "decided, and all that insurers owe for it has arrived: the provider has said so, or its time to is over"
+            }
+            Reconciled => "paid, and the hub, the insurers and the provider state the same of it",
             Cancelled => "taken back before anything was to be paid for it",
             Reversed => {
                 "taken back after it was decided: what it had used of limits, and what was owed for it, is reversed"
@@ -243,7 +268,15 @@ impl State {
 
     /// Whether its decision is in force.
     pub fn is_decided(self) -> bool {
-        matches!(self, Decided | Refused | Adjusted | Appealed)
+        matches!(
+            self,
+            Decided | Refused | Adjusted | Appealed | Paid | Reconciled
+        )
+    }
+
+    /// Whether all that is owed for it has arrived.
+    pub fn is_paid(self) -> bool {
+        matches!(self, Paid | Reconciled)
     }
 
     /// Whether it was taken back.
@@ -264,6 +297,9 @@ impl Event {
         Event::Corrected,
         Event::Appealed,
         Event::TakenBack,
+        Event::Settled,
+        Event::Reopened,
+        Event::Matched,
     ];
 
     /// The name in messages.
@@ -278,6 +314,9 @@ impl Event {
             Event::Corrected => "corrected",
             Event::Appealed => "appealed",
             Event::TakenBack => "taken_back",
+            Event::Settled => "settled",
+            Event::Reopened => "reopened",
+            Event::Matched => "matched",
         }
     }
 }
@@ -327,7 +366,7 @@ mod tests {
                 }
             }
             for state in State::ALL {
-                let of_claims = matches!(state, Adjusted | Appealed | Reversed);
+                let of_claims = matches!(state, Adjusted | Appealed | Paid | Reconciled | Reversed);
                 let is_reached = reached.contains(state);
                 assert_eq!(
                     is_reached,

@@ -149,7 +149,7 @@ fn read(exchanges: Vec<Exchange>) -> Result<Vec<Kept>, Error> {
             message: exchange.id,
         };
         let message: Message = serde_json::from_slice(&exchange.canonical).map_err(unreadable)?;
-        let record: Record = serde_json::from_str(&exchange.answer).map_err(unreadable)?;
+        let record = Record::of(&exchange.answer, exchange.state).map_err(unreadable)?;
         kept.push(Kept {
             member: exchange.member,
             found: RequestFound {

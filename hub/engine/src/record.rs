@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::MessageId;
+use takmil_domain::life::State;
 
 use crate::basis::Basis;
 use crate::error::Error;
@@ -19,6 +20,16 @@ pub struct Record {
     pub basis: Basis,
     /// The first message of the claim that this one belongs to: deliveries of one claim keep their order.
     pub claim: MessageId,
+}
+
+impl Record {
+    /// Reads what is kept of the last turn that had an answer, of a message in a state that later turns may have brought:
+    /// that it was paid, and by whom, changes no word of what was answered.
+    pub(crate) fn of(text: &str, state: State) -> Result<Record, serde_json::Error> {
+        let mut record: Record = serde_json::from_str(text)?;
+        record.answer.state = state;
+        Ok(record)
+    }
 }
 
 /// An answer with its JSON, which is written once: it is kept and given in the same words.

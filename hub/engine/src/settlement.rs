@@ -1,4 +1,5 @@
-//! The daily run of settlement: what earlier payments left over reaches what has become open since, and every day that is
+//! The daily run of settlement: payments that nobody said anything to in time count as arrived; what the parties
+//! state is compared with the book; what earlier payments left over reaches what has become open since, and every day that is
 //! over gets its statements. Of several hubs on one database one does it; where two do it at once, the store sees to it
 //! that nothing is stated twice.
 
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const MOST_DAYS: usize = 400;
 
 /// When days end, and when their statements are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settlement {
     /// How far the book's days are ahead of UTC.
@@ -36,6 +37,19 @@ pub struct Settlement {
     pub run_at: TimeOfDay,
     /// In which calendar its months are counted.
     pub calendar: Calendar,
+    /// How many days a provider has to confirm or bounce a payment: after them it counts as arrived. It may still bounce.
+    pub confirm_days: u32,
+}
+
+impl Default for Settlement {
+    fn default() -> Self {
+        Self {
+            zone: Zone::default(),
+            run_at: TimeOfDay::default(),
+            calendar: Calendar::default(),
+            confirm_days: 7,
+        }
+    }
 }
 
 /// Minutes ahead of UTC; written as "+03:30".
@@ -152,6 +166,11 @@ pub async fn settle(
     until: Option<Date>,
     now: Instant,
 ) -> Result<Vec<SettledDay>, Error> {
+    let silence = i64::from(settlement.confirm_days).saturating_mul(86_400_000_000);
+    let silent_since = Instant(now.0.saturating_sub(silence));
+    store.confirm_silent(silent_since, now).await?;
+    store.follow_money(now).await?;
+    store.reconcile(settlement.day(now), now).await?;
     let mut settled = Vec::new();
     let due = |day: &Date| {
         let is_asked = until.is_none_or(|until| *day <= until);

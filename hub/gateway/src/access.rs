@@ -169,6 +169,9 @@ const OPERATIONS: &[Operation] = &[
     row("POST", "/v1/disputes", People(PARTIES)),
     row("GET", "/v1/disputes", People(ALL)),
     row("POST", "/v1/disputes/{id}/decide", People(PARTIES)),
+    row("POST", "/v1/figures", Systems(PARTIES)),
+    row("GET", "/v1/differences", People(ALL)),
+    row("POST", "/v1/differences/{id}/resolve", People(PARTIES)),
     row("GET", "/v1/periods/{month}", People(BOOKKEEPERS)),
     row(
         "POST",

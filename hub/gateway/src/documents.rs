@@ -98,6 +98,8 @@ documents! {
     PaymentNotice "payment_notice"
     Objection "objection"
     Ruling "ruling"
+    Figures "figures"
+    DifferenceNote "difference_note"
     Closing "closing"
     Simulation "simulation"
 }

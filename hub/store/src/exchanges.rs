@@ -4,6 +4,7 @@
 use std::collections::hash_map::{Entry, HashMap};
 
 use takmil_domain::ids::{Identifier, MemberId, MessageId, ParticipantId};
+use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 
 use crate::body::sent_and_answered;
@@ -21,6 +22,8 @@ pub struct Exchange {
     pub member: Option<MemberId>,
     /// The canonical message, as JSON.
     pub canonical: Vec<u8>,
+    /// How far it is.
+    pub state: State,
     /// The last answer, as JSON.
     pub answer: String,
 }
@@ -64,7 +67,7 @@ impl Store {
     ) -> Result<Vec<Exchange>, StoreError> {
         let sql = over!(
             message id, sender text, kind text;
-            "select batch.place, m.id, m.member, first.body as taken, last.number, last.body
+            "select batch.place, m.id, m.member, m.state, first.body as taken, last.number, last.body
              from batch
              join message m on m.id = batch.message and m.sender = batch.sender
                  and m.kind = batch.kind
@@ -100,6 +103,7 @@ impl Store {
             exchanges.push(Exchange {
                 id,
                 member,
+                state: row.named("state")?,
                 canonical,
                 answer,
             });

@@ -49,7 +49,7 @@ const PAGE: &str =
      join turn last on last.message = m.id
          and last.number = (select max(number) from turn
              where turn.message = m.id and turn.body is not null)
-     where m.id > $1 and m.id < $2 and m.state in ('decided', 'refused', 'adjusted', 'appealed') and m.kind in ('claim', 'dispense')
+     where m.id > $1 and m.id < $2 and m.state in ('decided', 'refused', 'adjusted', 'appealed', 'paid', 'reconciled') and m.kind in ('claim', 'dispense')
          and m.member is not null
          and ($3 is null or exists (
              select 1 from payer where payer.insurer = $3 and payer.message = m.id))

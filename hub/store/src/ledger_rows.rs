@@ -233,7 +233,7 @@ impl RevisedRow {
 }
 
 /// The movements of each turn of a message, by limit: what the view "entry" unfolds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Moved(HashMap<(MessageId, u32), Vec<OfLimit>>);
 
 /// What a turn moved of one limit: `[account, limit, [[line, kind, amount, reservation], …]]`.

@@ -96,8 +96,9 @@ pub use scope::Scope;
 pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use secret::write_secret;
 pub use settlement::{
-    AgedPair, BookDifference, BookFilter, ClosedPeriod, DisputeRecord, NewDispute, PaymentRecord,
-    PeriodBooks, StatementBook, StatementFilter, StatementRecord,
+    AgedPair, BookDifference, BookFilter, ClosedPeriod, DifferenceRecord, DisputeRecord,
+    FiguresReceipt, NewDispute, PaymentRecord, PeriodBooks, Reconciliation, RefusedFigure,
+    StatedFigures, StatementBook, StatementFilter, StatementRecord,
 };
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};

@@ -48,6 +48,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     14 "0014" "settlement"
     15 "0015" "registration"
     16 "0016" "insurer_fault"
+    17 "0017" "reconciliation"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -67,6 +68,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     14 "0014" "settlement"
     15 "0015" "registration"
     16 "0016" "insurer_fault"
+    17 "0017" "reconciliation"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -52,7 +52,7 @@ pub enum Place {
 pub struct Store {
     pub(crate) writers: Pool,
     pub(crate) readers: Pool,
-    random: Random,
+    pub(crate) random: Random,
     pub(crate) keys: Keys,
     /// Dropped, and with it the folder, after the last clone.
     _folder: Option<Arc<tempfile::TempDir>>,

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use takmil_domain::message::Message;
 use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::settlement::{Due, Payment};
 
 use crate::{Context, Format, Reply, Written, peek};
 
@@ -79,6 +80,12 @@ fn names_any(example: &Message) -> bool {
         || lines.any(|line| line.authorisation.is_some())
         || covers.any(|cover| !cover.authorisations.is_empty())
         || persons.any(|own| own.system != REFERENCE && !own.system.is_empty())
+}
+
+/// Writes a payment as a PaymentReconciliation, in JSON or XML. `dues` are those of the claims that it has reached: they
+/// tell what the base insurer pays of each.
+pub fn payment(payment: &Payment, dues: &[Due], is_json: bool) -> Written {
+    render::payment(payment, dues, is_json)
 }
 
 /// Writes the messages that were found for a question: the answer to each, as it was given to the message itself, in

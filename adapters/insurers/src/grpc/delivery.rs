@@ -515,6 +515,8 @@ pub fn state(state: State) -> v1::AnswerState {
         State::Queried => v1::AnswerState::Queried,
         State::Adjusted => v1::AnswerState::Adjusted,
         State::Appealed => v1::AnswerState::Appealed,
+        State::Paid => v1::AnswerState::Paid,
+        State::Reconciled => v1::AnswerState::Reconciled,
         State::Reversed => v1::AnswerState::Reversed,
     }
 }

@@ -67,6 +67,16 @@ pub enum Event {
     KeyErased,
     /// The log has another signing key from here on.
     LogKeyChanged,
+    /// An insurer gave notice of a payment.
+    PaymentNoticed,
+    /// A payment has arrived: its provider says so, or its time to is over.
+    PaymentConfirmed,
+    /// A payment did not arrive, or was called back.
+    PaymentBounced,
+    /// A dispute about what is owed was decided.
+    DisputeDecided,
+    /// A month of an insurer's book was closed for good.
+    MonthClosed,
 }
 
 /// Every event with its code.
@@ -81,6 +91,11 @@ pub const EVENTS: &[(u8, Event)] = &[
     (8, Event::ParticipantChanged),
     (9, Event::KeyErased),
     (10, Event::LogKeyChanged),
+    (11, Event::PaymentNoticed),
+    (12, Event::PaymentConfirmed),
+    (13, Event::PaymentBounced),
+    (14, Event::DisputeDecided),
+    (15, Event::MonthClosed),
 ];
 
 impl Event {

@@ -16,6 +16,7 @@ pub mod due;
 pub mod folio;
 pub mod payment;
 pub mod period;
+pub mod reconcile;
 pub mod remittance;
 pub mod state;
 pub mod statement;

@@ -486,7 +486,7 @@ pub(super) fn read_back(message: &LoadedMessage) -> Result<(Message, Record), Er
 
 /// The record of a stored message.
 pub(super) fn read_record(message: &LoadedMessage) -> Result<Record, Error> {
-    serde_json::from_str(&message.answer).map_err(|_| Error::Unreadable {
+    Record::of(&message.answer, message.state).map_err(|_| Error::Unreadable {
         message: message.id,
     })
 }

@@ -12,6 +12,7 @@ use takmil_domain::message::{Attachment, Message};
 use takmil_domain::participant::Purpose;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
+use takmil_domain::settlement::due::is_paid;
 
 use super::again::{read_record, used_of_limits};
 use super::correct::pays_the_same;
@@ -175,7 +176,11 @@ impl Bench<'_> {
             record.basis = basis;
         } else {
             (self.ledger, self.holdings) = kept;
-            answer.state = as_before(answer);
+            let is_paid = self.dues.get(&message).is_some_and(|own| is_paid(own));
+            answer.state = match is_paid {
+                true => State::Paid,
+                false => as_before(answer),
+            };
             answer.reasons.push(Reason::AppealUpheld);
         }
         let mut appeals = answer.appeals.iter_mut();

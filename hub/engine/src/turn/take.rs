@@ -125,10 +125,10 @@ impl Bench<'_> {
                     earlier: stored.message,
                 }));
             }
-            let record: Record =
-                serde_json::from_str(&stored.answer).map_err(|_| Error::Unreadable {
-                    message: stored.message,
-                })?;
+            let record = Record::of(&stored.answer, stored.state);
+            let record = record.map_err(|_| Error::Unreadable {
+                message: stored.message,
+            })?;
             return Ok(Some(Done::Repeated(Arc::new(Spoken::new(record.answer)?))));
         }
         let known = fresh

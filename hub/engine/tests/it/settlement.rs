@@ -331,3 +331,39 @@ async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
     assert_eq!(rig.owed(claim.id).await, [("i-1".to_owned(), 0, 0)]);
     rig.assert_ledger_is_sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_claim_says_so_and_can_still_be_corrected_and_taken_back() {
+    let rig = Rig::new(&[(Insurer::Delegated, 50)]).await;
+    let answer = rig.take(claim("C-1", 100)).await;
+    let owed = paid(&answer, "i-1");
+    let arrives = async |reference: &str| {
+        let receipt = rig.pay("i-1", reference, owed, Reach::Bulk).await;
+        rig.settle(&receipt, PaymentEvent::Confirmed).await;
+        receipt
+    };
+    let state = async || {
+        let way = rig.engine.way(&Scope::Hub, answer.id).await.unwrap();
+        way.envelope.state
+    };
+    let first = arrives("P-1").await;
+    assert_eq!(state().await, State::Paid);
+    assert_eq!(
+        rig.take(claim("C-1", 100)).await.state,
+        State::Paid,
+        "a repeat"
+    );
+    rig.settle(&first, PaymentEvent::Bounced).await;
+    assert_eq!(state().await, State::Decided);
+    arrives("P-2").await;
+
+    rig.publish_terms("i-1", json!({})).await;
+    let (today, own) = (rig.engine.now().day(), insurer_id("i-1"));
+    let listed = rig.engine.corrections(&own, (today, today)).await.unwrap();
+    rig.engine.correct(&own, &listed).await.unwrap();
+    assert_eq!(state().await, State::Adjusted);
+    rig.assert_ledger_is_sound().await;
+    rig.take(cancel("X-1", "C-1")).await;
+    assert_eq!(state().await, State::Reversed);
+    rig.assert_ledger_is_sound().await;
+}

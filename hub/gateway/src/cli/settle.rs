@@ -1,4 +1,4 @@
-//! `takmil settle`: the statements of days that are over, made by hand; and how old is what insurers owe.
+//! `takmil settle`: the statements of days that are over, made by hand; figures compared; and how old is what insurers owe.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -23,6 +23,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Compares what insurers and providers state with the book, as the hub does every night: writes where they differ, and
+    /// leads paid claims on of which all state the same.
+    Reconcile {
+        /// Claims that came to be owed until this day; today where none is named.
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+        date: Option<Date>,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Says how old is what insurers owe.
     Aging {
         /// On which day; today where none is named.
@@ -41,6 +50,7 @@ fn day(text: &str) -> Result<Date, &'static str> {
 pub(super) async fn run(command: Command, json: bool) -> Result<Exit, Fatal> {
     match command {
         Command::Run { day, config } => settle_days(day, &config, json).await,
+        Command::Reconcile { date, config } => reconcile(date, &config, json).await,
         Command::Aging { on, config } => aging(on, &config, json).await,
     }
 }
@@ -61,6 +71,25 @@ async fn settle_days(day: Option<Date>, config: &ConfigFile, json: bool) -> Resu
     for own in settled {
         println!("{}: {} statements", own.day, own.statements);
     }
+    Ok(Exit::Well)
+}
+
+async fn reconcile(date: Option<Date>, config: &ConfigFile, json: bool) -> Result<Exit, Fatal> {
+    let config = config.load()?;
+    let store = open_store(&config).await?;
+    let now = clock::now();
+    let until = date.unwrap_or_else(|| config.settlement.day(now));
+    let done = store.reconcile(until, now).await;
+    store.close().await;
+    let done = done?;
+    if json {
+        println!("{}", json!(done));
+        return Ok(Exit::Well);
+    }
+    println!(
+        "{} compared, {} differences, {} settled, {} claims reconciled",
+        done.compared, done.differences, done.settled, done.reconciled
+    );
     Ok(Exit::Well)
 }
 

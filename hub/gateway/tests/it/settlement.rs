@@ -401,3 +401,89 @@ async fn a_month_is_closed_by_two_persons() {
     assert_eq!(row("cost")["debits"], json!(owed));
     assert_eq!(row("payable")["credits"], json!(owed));
 }
+
+#[tokio::test]
+async fn what_all_three_state_of_a_paid_claim_reconciles_it() {
+    let parties = Parties::new();
+    let (first, owed) = parties.claim("S-1").await;
+    let (second, _) = parties.claim("S-2").await;
+    let (provider, insurer) = (&parties.provider, &parties.insurer);
+    let paid = parties.pay("P-1", 2 * owed, json!({})).await;
+    parties.settle(&paid, "confirm", provider).await.ok();
+    let state = async |message: &str| {
+        let path = format!("/v1/messages/{message}");
+        let way = parties.hub.get(&path, provider).await.ok();
+        assert_eq!(way["state"], way["answer"]["state"]);
+        way["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(&first).await, "paid");
+    let path = format!("/v1/payments/{}", paid["payment"].as_str().unwrap());
+    parties.get(&path, insurer, "payment").await;
+    let day = parties.get("/v1/aging", insurer, "aging").await["day"].clone();
+    let figures = |reference: &str, claims: Value| json!({"reference": reference, "from": day, "to": day, "claims": claims});
+    let row = |message: &str, amount: i64| json!({"message": message, "amount": amount});
+    let stated = figures(
+        "F-1",
+        json!([
+            row(&first, owed),
+            row(&second, owed - 1),
+            row("019abcde-0000-7000-8000-000000000001", 1)
+        ]),
+    );
+    let taken = parties.post("/v1/figures", insurer, &stated).await.ok();
+    conforms("figures_receipt", &taken);
+    assert_eq!(
+        taken["refused"],
+        json!([{"pointer": "/claims/2", "refused": "PAY-UNKNOWN"}])
+    );
+    let again = parties.post("/v1/figures", insurer, &stated).await.ok();
+    assert_eq!(again, taken);
+    let other = figures("F-1", json!([]));
+    let other = parties.post("/v1/figures", insurer, &other).await;
+    other.is_problem(422, "PAY-REFERENCE");
+    let wrong = figures("F-2", json!([{"message": first, "amount": -1}]));
+    let wrong = parties.post("/v1/figures", insurer, &wrong).await;
+    wrong.is_problem(422, "VAL-RANGE");
+    let own = |message: &str| json!({"message": message, "amount": owed, "insurer": INSURER, "state": "paid"});
+    let stated = figures("F-1", json!([own(&first), own(&second)]));
+    parties.post("/v1/figures", provider, &stated).await.ok();
+
+    let done = parties.hub.place.json(&["settle", "reconcile"]);
+    assert_eq!(
+        (&done["reconciled"], &done["differences"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(state(&first).await, "reconciled");
+    let page = parties
+        .get("/v1/differences?state=open", provider, "difference_page")
+        .await;
+    let found = &page["differences"][0];
+    assert_eq!(
+        (&found["message"], &found["kind"]),
+        (&json!(second), &json!("amount"))
+    );
+    assert_eq!(found["insurers"], json!(owed - 1));
+    let path = format!("/v1/differences/{}/resolve", found["id"].as_str().unwrap());
+    let stranger = parties.hub.place.key(OTHER_PROVIDER);
+    let note = json!({"note": "rounded down"});
+    parties
+        .post(&path, &stranger, &note)
+        .await
+        .is_problem(404, "API-NOT-FOUND");
+    let said = parties.post(&path, insurer, &note).await.ok();
+    conforms("difference_told", &said);
+    assert_eq!(said["state"], json!("explained"));
+    let stated = figures("F-3", json!([row(&second, owed)]));
+    parties.post("/v1/figures", insurer, &stated).await.ok();
+    parties.hub.place.json(&["settle", "reconcile"]);
+    assert_eq!(state(&second).await, "reconciled");
+    let page = parties
+        .get("/v1/differences?state=settled", insurer, "difference_page")
+        .await;
+    assert_eq!(page["differences"][0]["id"], said["id"]);
+
+    // A paid claim can still be taken back.
+    let back = format!("/v1/claims/{first}/cancel");
+    parties.post(&back, provider, &json!({})).await.ok();
+    assert_eq!(state(&first).await, "reversed");
+}

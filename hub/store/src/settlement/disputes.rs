@@ -1,5 +1,6 @@
 //! Disputes: opened by one side, decided by the other.
 
+use takmil_domain::audit::Event;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DisputeId, MessageId, ParticipantId};
 use takmil_domain::money::{Amount, Currency};
@@ -161,6 +162,13 @@ impl Store {
             record.said = said.map(str::to_owned);
             page.close(self, &mut db, book, at).await?;
             put(&mut db, &[DisputeRow::from(&record)]).await?;
+            let doer = match by {
+                Side::Insurer => &pair.insurer,
+                Side::Provider => &pair.provider,
+            };
+            let what = (Event::DisputeDecided, id.0, 1);
+            let said = (id, record.dispute.state, record.dispute.amount);
+            self.put_leaf(&mut db, what, Some(doer), at, &said).await?;
             transaction.commit().await?;
         }
         Ok(Ok(record))

@@ -6,10 +6,13 @@
 mod check;
 mod disputes;
 mod dues;
+mod leaf;
 mod page;
 mod payments;
 mod periods;
+mod reconcile;
 mod rows;
+mod standing;
 mod statements;
 
 use takmil_domain::ids::ParticipantId;
@@ -22,6 +25,9 @@ pub use disputes::{DisputeRecord, NewDispute};
 pub use dues::AgedPair;
 pub use payments::PaymentRecord;
 pub use periods::{ClosedPeriod, PeriodBooks};
+pub use reconcile::{
+    DifferenceRecord, FiguresReceipt, Reconciliation, RefusedFigure, StatedFigures,
+};
 pub(crate) use rows::{DueRow, TransferRow};
 pub use statements::{StatementBook, StatementFilter, StatementRecord};
 

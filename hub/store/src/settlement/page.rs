@@ -1,7 +1,7 @@
 //! One pair's page of the book under lock: what is done on it is written when it is closed.
 //!
 //! Who books at a page holds the desk, so that payments stand still; lanes go on, so that the dues of the page are locked,
-//! in the order of their keys. Messages are not.
+//! in the order of their keys, and before them the messages whose states follow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use takmil_domain::ids::{MessageId, PaymentId, TransferId};
 use takmil_domain::settlement::{Due, Folio, Pair, Payment, Refused, Transfer};
 
 use super::rows::{self, AllocationRow, DueRow, FreedRow, PaymentRow, TransferRow};
+use super::standing::Standing;
 use crate::db::{Db, Sql};
 use crate::error::StoreError;
 use crate::put::put;
@@ -33,6 +34,7 @@ pub(super) enum Holds<'a> {
 #[derive(Debug)]
 pub(super) struct Page {
     before: Folio,
+    standing: Standing,
     /// The page, to be worked on.
     pub(super) folio: Folio,
 }
@@ -65,6 +67,26 @@ const OPEN_DUES: Sql = Sql {
     postgres: concat!(open_dues!(), " for no key update of d"),
 };
 
+macro_rules! open_claims {
+    () => {
+        concat!(
+            "select m.id, m.kind, m.state, m.turn from message m
+             where m.id in (
+                 select message from due
+                 where insurer = $1 and provider = $2 and payee = $3 and currency = $4 and ",
+            unsettled!(),
+            " and incurred - noticed - confirmed - disputed - written_off <> 0
+                 order by due_on, message limit $5)
+             order by m.id"
+        )
+    };
+}
+
+const OPEN_CLAIMS: Sql = Sql {
+    sqlite: open_claims!(),
+    postgres: concat!(open_claims!(), " for no key update of m"),
+};
+
 impl Page {
     /// Opens a page: the dues, and the payments of which something may move with them; those of `payments` in any case.
     pub(super) async fn open(
@@ -74,11 +96,15 @@ impl Page {
         payments: &[PaymentId],
     ) -> Result<Page, StoreError> {
         let mut elsewhere = Vec::new();
+        let of_pair = pair_values(pair);
+        let open = [&of_pair[..], &[MOST_OPEN.into()]].concat();
+        let standing = match holds {
+            Holds::Open => Standing::hold_found(db, OPEN_CLAIMS, &open).await?,
+            Holds::Claims(claims) => Standing::hold(db, claims.iter().copied()).await?,
+        };
         let mut dues = match holds {
             Holds::Open => {
-                let of_pair = pair_values(pair);
-                let values = [&of_pair[..], &[MOST_OPEN.into()]].concat();
-                let rows = db.fetch_all(OPEN_DUES, &values).await?;
+                let rows = db.fetch_all(OPEN_DUES, &open).await?;
                 rows.iter().map(rows::due).collect::<Result<Vec<_>, _>>()?
             }
             Holds::Claims(claims) => dues_of_claims(db, pair, claims, true).await?,
@@ -102,11 +128,12 @@ impl Page {
         folio.note_elsewhere(elsewhere);
         Ok(Page {
             before: folio.clone(),
+            standing,
             folio,
         })
     }
 
-    /// Writes what has changed on the page, with the transfers that brought it there.
+    /// Writes what has changed on the page, with the transfers that brought it there; its claims' states follow.
     pub(super) async fn close(
         self,
         store: &Store,
@@ -114,9 +141,16 @@ impl Page {
         book: Vec<Transfer>,
         at: Instant,
     ) -> Result<Folio, StoreError> {
-        let Page { before, folio } = self;
+        let Page {
+            before,
+            standing,
+            folio,
+        } = self;
         let is_new = |due: &&Due| before.due(due.message) != Some(*due);
         put(db, &DueRow::of(folio.dues().filter(is_new))).await?;
+        let claims = folio.dues().filter(is_new).map(|due| due.message);
+        let claims: Vec<MessageId> = claims.collect();
+        standing.follow(store, db, &claims, at).await?;
         let moved = folio.payments();
         let moved: Vec<&Payment> = moved
             .filter(|payment| before.payment(payment.id) != Some(payment))

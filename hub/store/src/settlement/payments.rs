@@ -1,19 +1,24 @@
 //! Payments: booked when an insurer tells of them, settled when the provider has them or has not.
 
+use takmil_domain::audit::Event;
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{MessageId, PaymentId};
 use takmil_domain::money::Amount;
 use takmil_domain::settlement::payment::Reach;
 use takmil_domain::settlement::state::{PaymentEvent, PaymentState};
-use takmil_domain::settlement::{Notice, Pair, Payment, Receipt, Refused};
+use takmil_domain::settlement::{Due, Notice, Pair, Payment, Receipt, Refused};
 
-use super::page::{Holds, Page, load_payments, pair_values, unsettled};
+use super::page::{Holds, Page, dues_of_claims, load_payments, pair_values, unsettled};
+use super::standing::Standing;
 use super::{BookFilter, rows, seen};
 use crate::column::Row;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::scope::Scope;
 use crate::store::Store;
+
+/// The most claims whose states follow in one transaction: lanes wait for them.
+const MOST_FOLLOWING: usize = 1_000;
 
 /// A payment in a list: without what it has reached, but how much of it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +68,10 @@ impl Store {
             Err(refused) => return Ok(Err(refused)),
         };
         page.close(self, &mut db, book, at).await?;
+        let what = (Event::PaymentNoticed, id.0, 0);
+        let doer = Some(&notice.pair.insurer);
+        self.put_leaf(&mut db, what, doer, at, &(notice, &receipt))
+            .await?;
         transaction.commit().await?;
         Ok(Ok(receipt))
     }
@@ -97,8 +106,21 @@ impl Store {
             Err(refused) => return Ok(Err(refused)),
         };
         let folio = page.close(self, &mut db, book, at).await?;
+        let Some(settled) = folio.payment(id).cloned() else {
+            return Ok(Err(Refused::Unknown));
+        };
+        // Said again, nothing happens.
+        if settled.state != payment.state {
+            let what = match settled.state {
+                PaymentState::Confirmed => (Event::PaymentConfirmed, id.0, 1),
+                _ => (Event::PaymentBounced, id.0, 2),
+            };
+            let doer = scope.sender().map(|_| &settled.pair.provider);
+            let said = (id, settled.state, settled.amount);
+            self.put_leaf(&mut db, what, doer, at, &said).await?;
+        }
         transaction.commit().await?;
-        Ok(folio.payment(id).cloned().ok_or(Refused::Unknown))
+        Ok(Ok(settled))
     }
 
     /// A payment with all that it has reached.
@@ -114,6 +136,20 @@ impl Store {
         db.fetch_one(SQL, &values).await?;
         let mut found = load_payments(&mut db, &[id].into()).await?;
         found.pop().ok_or(StoreError::NotFound)
+    }
+
+    /// What is owed for the claims that a payment of the scope has reached.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn reached_dues(
+        &self,
+        scope: &Scope,
+        payment: &Payment,
+    ) -> Result<Vec<Due>, StoreError> {
+        let claims: Vec<MessageId> = payment.allocations.keys().map(|place| place.0).collect();
+        let mut reader = self.read(scope).await?;
+        dues_of_claims(&mut reader.db(), &payment.pair, &claims, false).await
     }
 
     /// Payments, the earliest first, without what they have reached.
@@ -148,6 +184,57 @@ impl Store {
             })
         };
         found.iter().map(record).collect()
+    }
+
+    /// Takes as arrived what insurers gave notice of at `until` or before, and nobody has said anything to since. Gives how
+    /// many payments those are.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read. What was taken until then stays.
+    pub async fn confirm_silent(&self, until: Instant, at: Instant) -> Result<u64, StoreError> {
+        let found = self
+            .readers
+            .fetch_all(
+                "select id from payment where state = 'noticed' and noticed_at <= $1 order by id",
+                &[until.into()],
+            )
+            .await?;
+        let mut confirmed = 0;
+        for row in &found {
+            let id = PaymentId(row.uuid("id")?);
+            // One that its provider has bounced meanwhile stays so.
+            let settled = self.settle(&Scope::Hub, id, PaymentEvent::Confirmed, at);
+            confirmed += u64::from(settled.await?.is_ok());
+        }
+        Ok(confirmed)
+    }
+
+    /// Leads claims to where their money is whose states did not follow when it moved: of what no statement has yet. Done
+    /// again, it changes nothing.
+    ///
+    /// # Errors
+    /// If the database cannot serve, or holds what cannot be read.
+    pub async fn follow_money(&self, at: Instant) -> Result<(), StoreError> {
+        let found = self
+            .readers
+            .fetch_all(
+                "select distinct t.message from transfer t join message m on m.id = t.message
+                 where t.statement is null
+                     and m.state in ('decided', 'adjusted', 'paid', 'reconciled')
+                 order by t.message",
+                &[],
+            )
+            .await?;
+        let message = |row: &Row| row.uuid("message").map(MessageId);
+        let claims: Vec<MessageId> = found.iter().map(message).collect::<Result<_, _>>()?;
+        for claims in claims.chunks(MOST_FOLLOWING) {
+            let mut transaction = self.desk().await?;
+            let mut db = transaction.db();
+            let standing = Standing::hold(&mut db, claims.iter().copied()).await?;
+            standing.follow(self, &mut db, claims, at).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 
     /// Lets what earlier payments have left over, and what was overpaid, reach what has become open since. Gives how many

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use takmil_domain::audit::Event;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Currency;
@@ -132,8 +133,9 @@ impl Store {
         at: Instant,
     ) -> Result<bool, StoreError> {
         let (first, last) = (month.first().to_string(), month.last().to_string());
-        let done = self
-            .writers
+        let mut transaction = self.rows().await?;
+        let mut db = transaction.db();
+        let done = db
             .execute(
                 "insert into period (insurer, currency, first_day, last_day, debits, digest, closed_at)
                  values ($1, $2, $3, $4, $5, $6, $7)
@@ -149,6 +151,13 @@ impl Store {
                 ],
             )
             .await?;
+        if done > 0 {
+            let what = (Event::MonthClosed, self.fresh_id(at), 0);
+            let said = (currency, &first, &last, closed.debits, closed.digest);
+            self.put_leaf(&mut db, what, Some(insurer), at, &said)
+                .await?;
+        }
+        transaction.commit().await?;
         Ok(done > 0)
     }
 }

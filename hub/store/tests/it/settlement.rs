@@ -17,6 +17,8 @@ use takmil_store::{
 use crate::bench::{Backend, both};
 use crate::samples::{House, NOW, day, house, id, insurer, provider};
 
+mod circle;
+
 both! {
     a_payment_reaches_what_is_open_and_its_repeat_nothing
     a_named_row_that_the_book_does_not_take_leaves_the_others_alone
@@ -114,6 +116,16 @@ impl House {
         let notice = notice(reference, value, reach);
         let hub = &self.store;
         hub.notice(&Scope::Hub, &notice, at(days)).await.unwrap()
+    }
+
+    /// How far claims are.
+    async fn states(&self, claims: &[MessageId]) -> Vec<&'static str> {
+        let mut states = Vec::new();
+        for claim in claims {
+            let envelope = self.store.envelope(&Scope::Hub, *claim).await.unwrap();
+            states.push(envelope.state.as_str());
+        }
+        states
     }
 
     /// Incurred, on its way, arrived, argued about, written off.
@@ -284,6 +296,7 @@ async fn what_bounces_is_owed_again_and_what_is_left_over_reaches_later_claims(o
     let arrived = settle(&clinics, PaymentEvent::Confirmed).await.unwrap();
     assert_eq!(arrived.unwrap().state, PaymentState::Confirmed);
     assert_eq!(house.sums(first).await, [100, 0, 100, 0, 0]);
+    assert_eq!(house.states(&[first, later]).await, ["paid", "paid"]);
     settle(&clinics, PaymentEvent::Confirmed)
         .await
         .unwrap()
@@ -295,6 +308,14 @@ async fn what_bounces_is_owed_again_and_what_is_left_over_reaches_later_claims(o
     assert_eq!(back.settled_at, Some(at(4)));
     assert_eq!(house.sums(first).await, [100, 0, 0, 0, 0]);
     assert_eq!(house.sums(later).await, [20, 0, 0, 0, 0]);
+    assert_eq!(house.states(&[first, later]).await, ["decided", "decided"]);
+    let way = store.way(&hub, first).await.unwrap();
+    let turns: Vec<&str> = way.turns.iter().map(|turn| turn.state.as_str()).collect();
+    assert_eq!(
+        turns,
+        ["decided", "paid", "decided"],
+        "once each, said twice or not"
+    );
     let never = settle(&clinics, PaymentEvent::Confirmed).await.unwrap();
     assert_eq!(never.unwrap_err(), Refused::State);
     house.in_order().await;

@@ -152,6 +152,8 @@ pub(super) fn standing(state: State) -> &'static str {
         State::Refused => "Decided: every insurer refuses all of it.",
         State::Adjusted => "Decided anew, after late facts or an appeal.",
         State::Appealed => "Decided; the insurer looks at it again after an appeal.",
+        State::Paid => "Decided, and paid.",
+        State::Reconciled => "Decided and paid; all sides state the same of it.",
         State::Cancelled | State::Reversed => "Taken back.",
     }
 }

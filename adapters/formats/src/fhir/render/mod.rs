@@ -8,6 +8,7 @@
 //! | hand-over of drugs with prices | ClaimResponse of use claim |
 //! | taking back by a Claim | ClaimResponse |
 //! | prescription or hand-over without prices; any other taking back | OperationOutcome that informs |
+//! | a payment, when it is asked for | PaymentReconciliation |
 //! | refused | OperationOutcome with a FHIRPath for each issue |
 //!
 //! Nothing here computes a share. What is written keeps to R4 itself, whatever was read: a value that R4
@@ -20,10 +21,12 @@ mod datatypes;
 mod eligibility;
 mod head;
 mod outcome;
+mod payment;
 #[cfg(test)]
 mod tests;
 
 use takmil_domain::message::Body;
+use takmil_domain::settlement::{Due, Payment};
 
 use super::read::looks_like_json;
 use super::tree::Node;
@@ -39,6 +42,11 @@ pub(super) fn answer(reply: &Reply<'_>) -> Written {
 /// Writes what was found for a question; `is_cut` where there is more.
 pub(super) fn found(reply: &Reply<'_>, is_cut: bool) -> Written {
     write(&bundle::found(reply, is_cut), looks_like_json(reply.body))
+}
+
+/// Writes a payment.
+pub(super) fn payment(payment: &Payment, dues: &[Due], is_json: bool) -> Written {
+    write(&payment::reconciliation(payment, dues), is_json)
 }
 
 fn composed(reply: &Reply<'_>, is_json: bool) -> Node<'static> {

@@ -12,6 +12,7 @@ mod corpus;
 mod decisions;
 #[path = "../../../tests/it/draw.rs"]
 mod draw;
+mod payment;
 
 use takmil_domain::date::Date;
 use takmil_domain::decision::{InsurerShare, LineShare};

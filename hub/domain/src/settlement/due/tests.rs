@@ -179,7 +179,12 @@ fn only_what_was_done_and_decided_is_owed() {
             let expected = match (*kind, *state) {
                 (
                     Kind::Claim | Kind::Dispense,
-                    State::Decided | State::Refused | State::Adjusted | State::Appealed,
+                    State::Decided
+                    | State::Refused
+                    | State::Adjusted
+                    | State::Appealed
+                    | State::Paid
+                    | State::Reconciled,
                 ) => "owes",
                 (Kind::Claim | Kind::Dispense, State::Cancelled | State::Reversed) => "nothing",
                 _ => "as before",

@@ -77,7 +77,11 @@ impl Way {
     /// of it names the others.
     fn of(way: takmil_engine::Way, identity: &Identity) -> Way {
         let sees_all = !matches!(identity.scope, Scope::Insurer(_));
-        let answer = way.turns.iter().rev().find_map(|turn| turn.answer.clone());
+        let mut answer = way.turns.iter().rev().find_map(|turn| turn.answer.clone());
+        if let Some(answer) = &mut answer {
+            // Later turns without an answer of their own, as that it was paid, have led it on.
+            answer.state = way.envelope.state;
+        }
         let legs = way.turns.into_iter().flat_map(|turn| turn.legs);
         let deliveries = way.deliveries.into_iter().map(DeliveryShown::from);
         Way {

@@ -7,6 +7,7 @@ mod deliveries;
 mod explanation;
 mod faults;
 mod feed;
+mod figures;
 mod health;
 mod insurers;
 mod intake;
@@ -64,6 +65,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(settlement::routes())
         .merge(payments::routes())
         .merge(periods::routes())
+        .merge(figures::routes())
         .merge(published::routes())
         .merge(validate::routes())
         .merge(health::routes())
@@ -127,6 +129,7 @@ named! {
     takmil_domain::ids::MemberId
     takmil_domain::ids::DeliveryId
     takmil_domain::ids::PaymentId
+    takmil_domain::ids::DifferenceId
     takmil_domain::ids::DisputeId
     takmil_domain::ids::ParticipantId
     takmil_domain::ids::PlanId

@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use takmil_domain::date::{Date, Instant};
@@ -12,6 +15,7 @@ use takmil_domain::settlement::dispute::{Objection, Side};
 use takmil_domain::settlement::payment::{Reach, Row};
 use takmil_domain::settlement::state::{DisputeEvent, DisputeState, PaymentEvent, PaymentState};
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Payment, Receipt, Refused};
+use takmil_formats::fhir;
 use takmil_store::{DisputeRecord, NewDispute, PaymentRecord, StaffRole};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,7 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// The people who may move something in the book; systems may in any case.
-const BOOKERS: &[StaffRole] = &[StaffRole::Finance, StaffRole::Billing];
+pub(super) const BOOKERS: &[StaffRole] = &[StaffRole::Finance, StaffRole::Billing];
 
 /// A notice of a payment, as an insurer writes it.
 #[derive(Deserialize)]
@@ -217,6 +221,9 @@ async fn list_payments(
 }
 
 /// Gives a payment with every claim and line that it has reached.
+///
+/// Who accepts application/fhir+json or application/fhir+xml has it as a PaymentReconciliation, which tells beside each
+/// amount what the base insurer pays of the same claim or line, and what this one owes for it.
 #[utoipa::path(
     get, path = "/v1/payments/{id}", tag = "settlement",
     params(("id" = String, Path, description = "The payment.")),
@@ -226,10 +233,19 @@ async fn find_payment(
     State(app): State<App>,
     identity: Identity,
     Id(id): Id<PaymentId>,
-) -> Result<Json<PaymentShown>, Failure> {
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     may_read(&identity)?;
     let payment = app.store.payment(&identity.scope, id).await?;
-    Ok(Json(payment.into()))
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let accepts = |wanted| accepted.is_some_and(|accepted| accepted.contains(wanted));
+    let is_json = accepts("application/fhir+json");
+    if !is_json && !accepts("application/fhir+xml") {
+        return Ok(Json(PaymentShown::from(payment)).into_response());
+    }
+    let dues = app.store.reached_dues(&identity.scope, &payment).await?;
+    let written = fhir::payment(&payment, &dues, is_json);
+    Ok(([(CONTENT_TYPE, written.media_type)], written.bytes).into_response())
 }
 
 /// Says that a payment has arrived. Saying it again is harmless.
