@@ -159,7 +159,8 @@ impl Engine {
     /// Takes an insurer's decision on a message that waits for it, or that was decided in its place.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is no such message, or none in which the insurer has a share.
+    /// [`Error::NotFound`] if there is no such message, or none in which the insurer has a share; [`Error::Changed`] if
+    /// it has decided otherwise under the same reference.
     pub async fn decide(
         &self,
         insurer: &ParticipantId,
@@ -192,11 +193,10 @@ impl Engine {
                 repeated,
                 receipt,
             }),
-            Done::Repeated(_)
-            | Done::Changed { .. }
-            | Done::Refused(_)
-            | Done::Differs(_)
-            | Done::Nothing => Err(Error::NotFound),
+            Done::Changed { .. } => Err(Error::Changed),
+            Done::Repeated(_) | Done::Refused(_) | Done::Differs(_) | Done::Nothing => {
+                Err(Error::NotFound)
+            }
         }
     }
 }

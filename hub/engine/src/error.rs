@@ -32,6 +32,9 @@ pub enum Error {
     /// There is no such object, or none that the caller may see.
     #[error("not found")]
     NotFound,
+    /// Another content was taken before under the same reference.
+    #[error("another content was taken before under the same reference")]
+    Changed,
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -278,6 +278,7 @@ impl From<takmil_engine::Error> for Failure {
             Error::Stopping => Failure::busy(RETRY_STOPPING_S),
             Error::Unavailable => Failure::busy(RETRY_UNAVAILABLE_S),
             Error::NotFound => Failure::from(Code::NotFound),
+            Error::Changed => Failure::from(Code::Changed),
             Error::Store(error) => Failure::from(error),
             error => Failure::internal(error),
         }

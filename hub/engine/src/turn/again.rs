@@ -142,10 +142,13 @@ impl Bench<'_> {
                 .iter()
                 .filter(|(own, _)| own == insurer)
                 .filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
-            if known
+            let known = known
                 .into_iter()
-                .any(|known| known.reference == word.reference)
-            {
+                .find(|known| known.reference == word.reference);
+            if known.as_ref().is_some_and(|known| known != word) {
+                return Ok(Done::Changed { earlier: message });
+            }
+            if known.is_some() {
                 return Ok(Done::Late {
                     answer: Arc::new(Spoken::new(record.answer)?),
                     repeated: true,

@@ -65,6 +65,23 @@ async fn each_refused_decision_is_counted_by_its_code_and_message_and_has_no_eff
         assert_eq!(refused.json()["code"], *expected, "{}", refused.text);
         told.push(expected);
     }
+    // A decision under a reference that names another one already.
+    let said = |verdict: &str| json!({"message": id, "reference": "D-2", "verdict": verdict});
+    for (verdict, expected) in [
+        ("approve", None),
+        ("approve", None),
+        ("refuse", Some("API-CHANGED")),
+    ] {
+        let said = said(verdict);
+        let sent = hub
+            .send(Method::POST, "/v1/decisions", &insurer, &said)
+            .await;
+        match expected {
+            None => drop(sent.ok()),
+            Some(code) => sent.is_problem(422, code),
+        }
+        told.extend(expected);
+    }
     let stranger = hub.place.key(OTHER_INSURER);
     let foreign = decision(id, json!({"lines": line(1, 1)}));
     let refused = hub
@@ -81,12 +98,12 @@ async fn each_refused_decision_is_counted_by_its_code_and_message_and_has_no_eff
     };
     for _ in 0..100 {
         page = listed(&hub, &insurer, "").await;
-        if times(&page) == wrong.len() as u64 {
+        if times(&page) == told.len() as u64 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(times(&page), wrong.len() as u64, "{page}");
+    assert_eq!(times(&page), told.len() as u64, "{page}");
     for code in &told {
         let faults = page["faults"].as_array().unwrap();
         assert!(
