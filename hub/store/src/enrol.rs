@@ -99,7 +99,6 @@ struct Desk<'a> {
     new_members: Vec<MemberId>,
     new_identifiers: Vec<IdentifierRow>,
     new_accounts: Vec<AccountRow<'a>>,
-    fresh_accounts: Vec<AccountId>,
     /// The covers among `covers` that were there before.
     known_covers: BTreeSet<CoverKey<'a>>,
     covers: BTreeMap<CoverKey<'a>, CoverRow<'a>>,
@@ -136,7 +135,6 @@ impl<'a> Desk<'a> {
             new_members: Vec::new(),
             new_identifiers: Vec::new(),
             new_accounts: Vec::new(),
-            fresh_accounts: Vec::new(),
             known_covers: BTreeSet::new(),
             covers: BTreeMap::new(),
         })
@@ -213,7 +211,6 @@ impl<'a> Desk<'a> {
         }
         let account = AccountId((self.fresh)());
         self.accounts.insert(certificate, account);
-        self.fresh_accounts.push(account);
         self.new_accounts
             .push(AccountRow::of(account, enrolment, at));
         account
@@ -291,7 +288,7 @@ impl<'a> Desk<'a> {
                 added: !self.known_covers.contains(place),
             });
         }
-        let fresh: BTreeSet<AccountId> = self.fresh_accounts.iter().copied().collect();
+        let fresh: BTreeSet<Id> = self.new_accounts.iter().map(|new| new.id).collect();
         let mut registrations = Vec::new();
         for ((account, insurer), covers) in changes {
             let mut register = |what| {
@@ -304,7 +301,7 @@ impl<'a> Desk<'a> {
                 });
             };
             register(NewSubject::Policy);
-            if !fresh.contains(&account) {
+            if !fresh.contains(&account.into()) {
                 register(NewSubject::Endorsement(covers));
             }
         }

@@ -10,7 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{Future, FutureExt};
 use takmil_domain::date::Instant;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
-use takmil_domain::participant::{Delivery, DeliveryTerms};
+use takmil_domain::participant::DeliveryTerms;
 use takmil_insurers::TransportError;
 use takmil_store::{Attempt, MOST_WAIT_MS, Outcome};
 use tokio::sync::watch;
@@ -292,14 +292,11 @@ async fn call(inner: Arc<Inner>, due: Arc<Due>) -> Called {
         })
     };
     let error = handed.unwrap_or_else(broken).err();
-    if let Some(TransportError::Garbled(problem)) = &error {
-        let Delivery {
-            insurer, message, ..
-        } = &due.delivery;
-        inner.fault_of(insurer, Some(*message), problem);
-    }
     if let Some(error) = &error {
         let delivery = &due.delivery;
+        if let TransportError::Garbled(problem) = error {
+            inner.fault_of(&delivery.insurer, Some(delivery.message), problem);
+        }
         tracing::warn!(insurer.id = %delivery.insurer, delivery.id = %delivery.id, %error, "a delivery failed");
     }
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

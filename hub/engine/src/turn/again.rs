@@ -137,23 +137,15 @@ impl Bench<'_> {
             {
                 return Ok(Done::Nothing);
             }
-            let known = loaded
-                .decisions
-                .iter()
-                .filter(|(own, _)| own == insurer)
-                .filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
-            let known = known
-                .into_iter()
-                .find(|known| known.reference == word.reference);
-            if known.as_ref().is_some_and(|known| known != word) {
-                return Ok(Done::Changed { earlier: message });
-            }
-            if known.is_some() {
-                return Ok(Done::Late {
-                    answer: Arc::new(Spoken::new(record.answer)?),
-                    repeated: true,
-                    objects: false,
-                });
+            if let Some(known) = said_before(loaded, insurer, word) {
+                return match known == *word {
+                    true => Ok(Done::Late {
+                        answer: Arc::new(Spoken::new(record.answer)?),
+                        repeated: true,
+                        objects: false,
+                    }),
+                    false => Ok(Done::Changed { earlier: message }),
+                };
             }
             self.batch.decisions.push(NewDecision {
                 insurer: insurer.clone(),
@@ -485,6 +477,17 @@ pub(super) fn read_back(message: &LoadedMessage) -> Result<(Message, Record), Er
         message: message.id,
     };
     Ok((canonical.map_err(unreadable)?, read_record(message)?))
+}
+
+/// What an insurer decided before under the same reference as now.
+pub(super) fn said_before(
+    loaded: &LoadedMessage,
+    insurer: &ParticipantId,
+    word: &InsurerDecision,
+) -> Option<InsurerDecision> {
+    let own = loaded.decisions.iter().filter(|(own, _)| own == insurer);
+    let mut known = own.filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
+    known.find(|known| known.reference == word.reference)
 }
 
 /// The record of a stored message.

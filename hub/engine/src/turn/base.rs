@@ -7,7 +7,7 @@ use takmil_domain::life::{self, Event};
 use takmil_domain::participant::InsurerDecision;
 use takmil_store::NewDecision;
 
-use super::again::read_record;
+use super::again::{read_record, said_before};
 use super::{Bench, Done, Step, leg};
 use crate::error::Error;
 use crate::judge;
@@ -38,19 +38,17 @@ impl Bench<'_> {
         };
         let answer = Arc::new(Spoken::new(read_record(loaded)?.answer)?);
         let (state, kind, running) = (loaded.state, loaded.kind, loaded.deadline);
-        let known = loaded
-            .decisions
-            .iter()
-            .filter(|(own, _)| own == insurer)
-            .filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
-        let repeated = known.into_iter().any(|own| own.reference == word.reference);
+        let known = said_before(loaded, insurer, word);
         let late = |repeated| Done::Late {
             answer,
             repeated,
             objects: false,
         };
-        if repeated {
-            return Ok(late(true));
+        if let Some(known) = known {
+            return match known == *word {
+                true => Ok(late(true)),
+                false => Ok(Done::Changed { earlier: message }),
+            };
         }
         self.batch.decisions.push(NewDecision {
             insurer: insurer.clone(),

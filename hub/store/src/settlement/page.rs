@@ -47,17 +47,25 @@ macro_rules! unsettled {
 }
 pub(super) use unsettled;
 
+/// The claims of a pair of which something is open, the longest due first.
+macro_rules! open_of_pair {
+    () => {
+        concat!(
+            "select message from due
+             where insurer = $1 and provider = $2 and payee = $3 and currency = $4 and ",
+            unsettled!(),
+            " and incurred - noticed - confirmed - disputed - written_off <> 0
+             order by due_on, message limit $5"
+        )
+    };
+}
+
 macro_rules! open_dues {
     () => {
         concat!(
-            "select d.* from due d
-             where d.insurer = $1 and d.message in (
-                 select message from due
-                 where insurer = $1 and provider = $2 and payee = $3 and currency = $4 and ",
-            unsettled!(),
-            " and incurred - noticed - confirmed - disputed - written_off <> 0
-                 order by due_on, message limit $5)
-             order by d.message"
+            "select d.* from due d where d.insurer = $1 and d.message in (",
+            open_of_pair!(),
+            ") order by d.message"
         )
     };
 }
@@ -70,14 +78,9 @@ const OPEN_DUES: Sql = Sql {
 macro_rules! open_claims {
     () => {
         concat!(
-            "select m.id, m.kind, m.state, m.turn from message m
-             where m.id in (
-                 select message from due
-                 where insurer = $1 and provider = $2 and payee = $3 and currency = $4 and ",
-            unsettled!(),
-            " and incurred - noticed - confirmed - disputed - written_off <> 0
-                 order by due_on, message limit $5)
-             order by m.id"
+            "select m.id, m.kind, m.state, m.turn from message m where m.id in (",
+            open_of_pair!(),
+            ") order by m.id"
         )
     };
 }

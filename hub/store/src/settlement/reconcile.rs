@@ -1,4 +1,4 @@
-//! StatedFigures that insurers and providers state, and what comes of comparing them with the book.
+//! What insurers and providers state of claims, and what comes of comparing it with the book.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,10 +76,10 @@ pub struct DifferenceRecord {
     /// What the hub states.
     pub hub: Amount,
     /// What the insurer states; missing where it states nothing.
-    #[serde(rename = "insurers", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub insurers: Option<Amount>,
     /// What the provider states.
-    #[serde(rename = "providers", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub providers: Option<Amount>,
     /// What is behind it.
     pub why: Why,
