@@ -94,9 +94,9 @@ enum Test {
         #[arg(long, default_value_t = 5)]
         times: usize,
     },
-    /// An insurer's decisions, three of ten repeated, out of order, and two hubs end alike: 12 minutes.
+    /// An insurer's decisions and revisions, three of ten repeated, out of order, and two hubs end alike: 10 minutes.
     Decisions {
-        /// How many claims each hub gets.
+        /// How many decisions there are; a claim gets up to three.
         #[arg(long, default_value_t = 100_000)]
         messages: usize,
     },

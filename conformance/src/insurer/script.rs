@@ -248,6 +248,7 @@ impl Verdict {
             total: stated.map(|total| notice.money(total)),
             valid_until: String::new(),
             note: String::new(),
+            revision: 0,
         }
     }
 }

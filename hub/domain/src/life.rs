@@ -21,7 +21,7 @@ pub enum State {
     Decided,
     /// Decided: every insurer refuses all of it.
     Refused,
-    /// Decided anew, after late facts or an appeal.
+    /// Decided anew, after late facts, an appeal or a later revision of what an insurer decided.
     Adjusted,
     /// Decided, and the sender has appealed. What was decided stands meanwhile.
     Appealed,
@@ -56,6 +56,8 @@ pub enum Event {
     Corrected,
     /// Its sender appealed.
     Appealed,
+    /// An insurer decided anew what it had decided when nobody waited for it any more.
+    Revised,
     /// Its sender took it back.
     TakenBack,
     /// The last payment for it has arrived.
@@ -125,6 +127,12 @@ pub const TRANSITIONS: &[Transition] = &[
         &[Decided, Refused, Adjusted, Paid, Reconciled],
         Event::Appealed,
         &[Appealed],
+        Of::Payable,
+    ),
+    row(
+        &[Decided, Refused, Adjusted, Paid, Reconciled],
+        Event::Revised,
+        &[Adjusted],
         Of::Payable,
     ),
     row(
@@ -240,7 +248,9 @@ impl State {
             }
             Decided => "decided",
             Refused => "decided: every insurer refuses all of it",
-            Adjusted => "decided anew, after late facts or an appeal",
+            Adjusted => {
+                "decided anew, after late facts, an appeal or a later revision of what an insurer decided"
+            }
             Appealed => "decided, and the sender has appealed; what was decided stands meanwhile",
             Paid => {
                 "decided, and all that insurers owe for it has arrived: the provider has said so, or its time to is over"
@@ -296,6 +306,7 @@ impl Event {
         Event::Expired,
         Event::Corrected,
         Event::Appealed,
+        Event::Revised,
         Event::TakenBack,
         Event::Settled,
         Event::Reopened,
@@ -313,6 +324,7 @@ impl Event {
             Event::Expired => "expired",
             Event::Corrected => "corrected",
             Event::Appealed => "appealed",
+            Event::Revised => "revised",
             Event::TakenBack => "taken_back",
             Event::Settled => "settled",
             Event::Reopened => "reopened",

@@ -478,6 +478,15 @@ pub struct InsurerDecision {
     /// Why, in words; or what it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The how-manieth word on the message it is, as the insurer counts: of several the highest counts, in whichever order
+    /// they come. Zero where it does not count.
+    #[serde(default, skip_serializing_if = "is_uncounted")]
+    pub revision: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_uncounted(revision: &u32) -> bool {
+    *revision == 0
 }
 
 /// What an insurer says to a proposal.
@@ -494,6 +503,27 @@ pub enum InsurerVerdict {
     Pend,
     /// A question to the provider, in the note: the message waits for its answer.
     Ask,
+}
+
+impl InsurerVerdict {
+    /// Whether it decides.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            InsurerVerdict::Approve | InsurerVerdict::Adjust | InsurerVerdict::Refuse
+        )
+    }
+}
+
+impl InsurerDecision {
+    /// Whether it counts where the insurer's own word of this revision counts so far, or none does.
+    ///
+    /// Who has decided is not undecided again, and an earlier revision that was held up on its way changes nothing: so what
+    /// counts in the end is the same in whichever order words come. Two that decide under one revision contradict each
+    /// other, and the first stands.
+    pub fn counts_after(&self, decided: Option<u32>) -> bool {
+        decided.is_none_or(|decided| self.verdict.is_final() && self.revision > decided)
+    }
 }
 
 /// An insurer's amount for one line.

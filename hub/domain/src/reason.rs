@@ -109,6 +109,7 @@ reasons! {
     BaseSilent "BASE-SILENT" false "The base insurer was asked what it pays and gave no answer that can be used, so its part was computed."
     CoverDenied "COV-DENIED" true "The insurer says that the member is not covered."
     CoverByHub "COV-BY-HUB" false "The insurer was asked about the cover and gave no answer that can be used, so the cover as it was registered counts."
+    InsurerRevised "INS-REVISED" false "The insurer has decided anew by a later revision of its decision."
 }
 
 impl Serialize for Reason {

@@ -158,6 +158,14 @@ pub struct Said {
     /// The last day on which that counts, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Date>,
+    /// The revision of its word.
+    #[serde(default, skip_serializing_if = "is_uncounted")]
+    pub revision: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_uncounted(revision: &u32) -> bool {
+    *revision == 0
 }
 
 /// Where a document that a basis names is not in the catalog.

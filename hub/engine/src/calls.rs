@@ -14,7 +14,7 @@ use crate::consult;
 use crate::error::Error;
 use crate::record::Spoken;
 use crate::submission::{Refusal, Submission, Taken};
-use crate::turn::{Appealing, Done, MESSAGE_SYSTEM, Order};
+use crate::turn::{Appealing, Done, Late, MESSAGE_SYSTEM, Order};
 
 /// A question of an insurer's, with the reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct DecisionReceipt {
     pub answer: Arc<Spoken>,
     /// Whether the hub had taken this decision before; then it had no further effect.
     pub repeated: bool,
+    /// Whether the insurer had decided by a later revision already; it is kept, and changes nothing.
+    pub superseded: bool,
     /// Whether it came after the message was decided: recorded for review by people, without moving money.
     pub under_review: bool,
     /// The log's promise to have it; none of a repeat, which the log has.
@@ -180,17 +182,15 @@ impl Engine {
             Done::Answered { answer, .. } => Ok(DecisionReceipt {
                 answer,
                 repeated: false,
+                superseded: false,
                 under_review: false,
                 receipt,
             }),
-            Done::Late {
+            Done::Late { answer, is } => Ok(DecisionReceipt {
+                under_review: is == Late::Objects && answer.state.is_decided(),
                 answer,
-                repeated,
-                objects,
-            } => Ok(DecisionReceipt {
-                under_review: objects && answer.state.is_decided(),
-                answer,
-                repeated,
+                repeated: is == Late::Repeated,
+                superseded: is == Late::Superseded,
                 receipt,
             }),
             Done::Changed { .. } => Err(Error::Changed),

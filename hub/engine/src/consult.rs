@@ -140,6 +140,7 @@ pub(crate) fn heard(decision: InsurerDecision) -> Heard {
         valid_until: decision.valid_until,
         reference: Some(decision.reference),
         note: decision.note,
+        revision: decision.revision,
     };
     let says = match decision.verdict {
         InsurerVerdict::Approve => InsurerSays::Approved,

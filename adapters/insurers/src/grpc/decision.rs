@@ -57,6 +57,7 @@ pub fn read(wire: &v1::InsurerDecision) -> Result<StatedDecision, Problem> {
         lines,
         valid_until: valid_until.transpose()?,
         note: Some(wire.note.clone()).filter(|note| !note.is_empty()),
+        revision: wire.revision,
     };
     StatedDecision::new(decision, currency, total)
 }

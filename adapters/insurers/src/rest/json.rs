@@ -122,6 +122,8 @@ struct DecisionBody {
     valid_until: Option<Date>,
     #[serde(default)]
     note: Option<String>,
+    #[serde(default)]
+    revision: u32,
 }
 
 /// Reads a decision.
@@ -156,6 +158,7 @@ fn stated(stated: DecisionBody) -> Result<StatedDecision, Problem> {
         lines: stated.lines,
         valid_until: stated.valid_until,
         note: stated.note,
+        revision: stated.revision,
     };
     StatedDecision::new(decision, stated.currency, stated.total)
 }

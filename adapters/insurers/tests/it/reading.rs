@@ -127,6 +127,7 @@ fn a_grpc_decision_is_read_strictly() {
         total: money(5, "IRR"),
         valid_until: String::new(),
         note: String::new(),
+        revision: 0,
     };
     let check = |change: &dyn Fn(&mut v1::InsurerDecision), code, pointer: &str| {
         let mut decision = sound.clone();

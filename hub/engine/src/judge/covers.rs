@@ -49,6 +49,7 @@ fn refusal(stated: &StatedCover) -> Option<Said> {
         reference: Some(statement.reference.clone()),
         granted: Vec::new(),
         valid_until: None,
+        revision: 0,
     })
 }
 

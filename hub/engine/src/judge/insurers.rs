@@ -45,6 +45,7 @@ pub(super) fn hear(
                     reference: word.reference,
                     granted: word.granted,
                     valid_until: word.valid_until,
+                    revision: word.revision,
                 });
             }
             Heard::Pends(_) => judged.reasons.push(Reason::InsurerPended),
@@ -73,6 +74,7 @@ pub(super) fn hear(
                     reference: None,
                     granted: Vec::new(),
                     valid_until: None,
+                    revision: 0,
                 });
             } else {
                 judged.reasons.push(Reason::OverStandIn);

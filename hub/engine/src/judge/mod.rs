@@ -94,6 +94,8 @@ pub(crate) struct Word {
     pub(crate) granted: Vec<(u32, Quantity)>,
     /// The last day on which that counts.
     pub(crate) valid_until: Option<Date>,
+    /// Its place among the insurer's words.
+    pub(crate) revision: u32,
 }
 
 /// What a message holds of limits.

@@ -24,7 +24,7 @@ use crate::outage::Outage;
 use crate::{Inner, Seen};
 
 /// How many times as much as may be on the way is taken at once, so that the database is asked seldom.
-const AHEAD: usize = 4;
+const AHEAD: usize = 16;
 const MOST_AHEAD: usize = 256;
 
 /// The most calls that have ended and whose attempts wait to be recorded.

@@ -15,8 +15,8 @@ use takmil_domain::share::InsurerSays;
 use takmil_store::{Leg, LoadedMessage, NewDecision, ReservationState};
 
 use super::due::Left;
-use super::{Bench, Done, Fresh, Step, leg};
-use crate::basis::Basis;
+use super::{Bench, Done, Fresh, Late, Step, leg};
+use crate::basis::{Basis, Said};
 use crate::error::Error;
 use crate::judge::{self, Heard, Judged};
 use crate::ledger::Cause;
@@ -141,8 +141,7 @@ impl Bench<'_> {
                 return match known == *word {
                     true => Ok(Done::Late {
                         answer: Arc::new(Spoken::new(record.answer)?),
-                        repeated: true,
-                        objects: false,
+                        is: Late::Repeated,
                     }),
                     false => Ok(Done::Changed { earlier: message }),
                 };
@@ -153,31 +152,41 @@ impl Bench<'_> {
                 at: self.now,
             });
         }
+        let own = decision.and_then(|(insurer, _)| decided(&record.basis, insurer));
+        let own = own.map(|own| (own.revision, told_later(loaded, own)));
+        let revision = own.map(|(revision, _)| revision);
+        let objects = disagrees(&record.basis, heard);
+        // Who does not count its words answers an appeal as it has decided.
+        let answers_appeal = from == State::Appealed && revision == Some(0);
+        if let Some((insurer, word)) = decision
+            && !word.counts_after(revision)
+            && !answers_appeal
+        {
+            let is = match objects && revision == Some(word.revision) {
+                true => Late::Objects,
+                false => Late::Superseded,
+            };
+            return self.note(message, Some(insurer), is, record);
+        }
         if from == State::Appealed
             && let Some(done) = self.look_again(message, &canonical, &mut record, heard)?
         {
             return Ok(done);
         }
         if !from.is_waiting() {
-            // What was decided stands: a member has left with the drugs. A different word opens a review by people.
-            let objects = heard
-                .iter()
-                .any(|(insurer, heard)| differs(&record.basis, insurer, heard));
-            let what = if objects { "objected" } else { "accepted" };
-            let who = decision.map(|(insurer, _)| insurer.clone());
-            let step = Step {
-                event: Event::HeardLate,
-                to: from,
-                deadline: running,
-                answer: None,
-                legs: vec![leg(self.now, what, who, None)],
+            // What the insurer decided when nobody waited for it any more, it may decide anew.
+            if own.is_some_and(|(_, told_later)| told_later)
+                && let Some(done) = self.revise(message, &canonical, &record, heard)?
+            {
+                return Ok(done);
+            }
+            // Else what was decided stands: a member has left with the drugs. A different word opens a review by people.
+            let is = match objects {
+                true => Late::Objects,
+                false => Late::Agrees,
             };
-            self.step(message, step);
-            return Ok(Done::Late {
-                answer: Arc::new(Spoken::new(record.answer)?),
-                repeated: false,
-                objects,
-            });
+            let who = decision.map(|(insurer, _)| insurer);
+            return self.note(message, who, is, record);
         }
         let cause = Cause { message, turn };
         let is_unmapped = !record.answer.unmapped.is_empty();
@@ -235,6 +244,34 @@ impl Bench<'_> {
             asks,
             asks_first: false,
         })
+    }
+
+    /// Keeps a word that changes nothing, and shows on the message's way what it is.
+    pub(super) fn note(
+        &mut self,
+        message: MessageId,
+        insurer: Option<&ParticipantId>,
+        is: Late,
+        record: Record,
+    ) -> Result<Done, Error> {
+        let answer = Arc::new(Spoken::new(record.answer)?);
+        let Some(loaded) = self.loaded.get(&message) else {
+            return Ok(Done::Nothing);
+        };
+        let (state, kind, deadline) = (loaded.state, loaded.kind, loaded.deadline);
+        // While it still waits for others, the turn that ends that tells of it.
+        let mut events = [Event::HeardLate, Event::Heard].into_iter();
+        if let Some(event) = events.find(|event| life::may(Some(state), *event, state, kind)) {
+            let step = Step {
+                event,
+                to: state,
+                deadline,
+                answer: None,
+                legs: vec![leg(self.now, is.as_str(), insurer.cloned(), None)],
+            };
+            self.step(message, step);
+        }
+        Ok(Done::Late { answer, is })
     }
 
     /// What was heard in words.
@@ -320,8 +357,7 @@ impl Bench<'_> {
             // The insurer has decided without it.
             return Ok(Done::Late {
                 answer: Arc::new(Spoken::new(record.answer)?),
-                repeated: false,
-                objects: false,
+                is: Late::Agrees,
             });
         }
         let insurer = note.insurer.clone();
@@ -429,21 +465,25 @@ pub(super) fn used_of_limits(message: &LoadedMessage) -> Vec<(LimitKey, i64)> {
         .collect()
 }
 
-/// Whether a late word is another than the one that was decided by.
-fn differs(basis: &Basis, insurer: &ParticipantId, heard: &Heard) -> bool {
-    let decided = basis
-        .said
-        .iter()
-        .find(|said| said.insurer == *insurer)
-        .map(|said| &said.says);
-    match heard {
-        Heard::Says { says, .. } => says != decided.unwrap_or(&InsurerSays::Approved),
-        Heard::Pends(_)
-        | Heard::Asks(_)
-        | Heard::Covers { .. }
-        | Heard::Silent
-        | Heard::Invalid => false,
-    }
+/// What an insurer itself has decided.
+fn decided<'a>(basis: &'a Basis, insurer: &ParticipantId) -> Option<&'a Said> {
+    let mut said = basis.said.iter();
+    said.find(|said| said.insurer == *insurer && !said.stand_in)
+}
+
+/// Whether what it decided came after the first answer was given.
+fn told_later(loaded: &LoadedMessage, said: &Said) -> bool {
+    words(loaded, &said.insurer).any(|word| Some(word.reference) == said.reference)
+}
+
+/// Whether somebody says otherwise than what was decided by.
+fn disagrees(basis: &Basis, heard: &[(ParticipantId, Heard)]) -> bool {
+    heard.iter().any(|(insurer, heard)| {
+        let mut said = basis.said.iter();
+        let decided = said.find(|said| said.insurer == *insurer);
+        let decided = decided.map_or(&InsurerSays::Approved, |said| &said.says);
+        matches!(heard, Heard::Says { says, .. } if says != decided)
+    })
 }
 
 /// What was heard, in a word.
@@ -485,9 +525,16 @@ pub(super) fn said_before(
     insurer: &ParticipantId,
     word: &InsurerDecision,
 ) -> Option<InsurerDecision> {
-    let own = loaded.decisions.iter().filter(|(own, _)| own == insurer);
-    let mut known = own.filter_map(|(_, text)| serde_json::from_str::<InsurerDecision>(text).ok());
-    known.find(|known| known.reference == word.reference)
+    words(loaded, insurer).find(|known| known.reference == word.reference)
+}
+
+/// What an insurer said when nobody waited for it any more.
+fn words(loaded: &LoadedMessage, insurer: &ParticipantId) -> impl Iterator<Item = InsurerDecision> {
+    let own = loaded
+        .decisions
+        .iter()
+        .filter(move |(own, _)| own == insurer);
+    own.filter_map(|(_, text)| serde_json::from_str(text).ok())
 }
 
 /// The record of a stored message.

@@ -182,6 +182,14 @@ impl Bench<'_> {
                 false => as_before(answer),
             };
             answer.reasons.push(Reason::AppealUpheld);
+            // It stands by its decision under the revision of the word that says so.
+            for (insurer, own) in heard {
+                let said = record.basis.said.iter_mut();
+                let said = said.filter(|said| said.insurer == *insurer);
+                let word = own.word().map(|(word, _)| word.revision);
+                said.zip(word)
+                    .for_each(|(said, word)| said.revision = said.revision.max(word));
+            }
         }
         let mut appeals = answer.appeals.iter_mut();
         if let Some(open) = appeals.find(|own| own.outcome.is_none()) {

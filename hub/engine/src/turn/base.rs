@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use takmil_domain::ids::{MessageId, ParticipantId};
-use takmil_domain::life::{self, Event};
 use takmil_domain::participant::InsurerDecision;
 use takmil_store::NewDecision;
 
 use super::again::{read_record, said_before};
-use super::{Bench, Done, Step, leg};
+use super::{Bench, Done, Late};
 use crate::error::Error;
 use crate::judge;
 use crate::record::Spoken;
@@ -36,40 +35,21 @@ impl Bench<'_> {
         let Some(loaded) = self.loaded.get(&message) else {
             return Ok(Done::Nothing);
         };
-        let answer = Arc::new(Spoken::new(read_record(loaded)?.answer)?);
-        let (state, kind, running) = (loaded.state, loaded.kind, loaded.deadline);
-        let known = said_before(loaded, insurer, word);
-        let late = |repeated| Done::Late {
-            answer,
-            repeated,
-            objects: false,
-        };
-        if let Some(known) = known {
-            return match known == *word {
-                true => Ok(late(true)),
-                false => Ok(Done::Changed { earlier: message }),
-            };
+        let record = read_record(loaded)?;
+        if let Some(known) = said_before(loaded, insurer, word) {
+            return Ok(match known == *word {
+                true => Done::Late {
+                    answer: Arc::new(Spoken::new(record.answer)?),
+                    is: Late::Repeated,
+                },
+                false => Done::Changed { earlier: message },
+            });
         }
         self.batch.decisions.push(NewDecision {
             insurer: insurer.clone(),
             decision: word.clone(),
             at: self.now,
         });
-        let events = [Event::HeardLate, Event::Heard].into_iter();
-        // While it is still being asked, the turn that ends that tells of it.
-        if let Some(event) = events
-            .into_iter()
-            .find(|event| life::may(Some(state), *event, state, kind))
-        {
-            let step = Step {
-                event,
-                to: state,
-                deadline: running,
-                answer: None,
-                legs: vec![leg(self.now, "noted", Some(insurer.clone()), None)],
-            };
-            self.step(message, step);
-        }
-        Ok(late(false))
+        self.note(message, Some(insurer), Late::Agrees, record)
     }
 }

@@ -11,6 +11,7 @@ mod clinical;
 mod correct;
 mod due;
 mod load;
+mod revise;
 mod take;
 
 use std::collections::HashMap;
@@ -125,17 +126,38 @@ pub(crate) enum Done {
     /// Another message had been taken under the same key.
     Changed { earlier: MessageId },
     /// An insurer's word came after the decision.
-    Late {
-        answer: Arc<Spoken>,
-        repeated: bool,
-        objects: bool,
-    },
+    Late { answer: Arc<Spoken>, is: Late },
     /// It cannot be done, and this is why.
     Refused(Vec<Problem>),
     /// It would come out otherwise by what is known today. Nothing of that is kept.
     Differs(Box<Correction>),
     /// There is nothing (left) to do, or nothing such for the one who asks.
     Nothing,
+}
+
+/// What a word is that changes nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// It was taken before.
+    Repeated,
+    /// A later one of the same insurer counts.
+    Superseded,
+    /// It says what was decided, or nothing to it.
+    Agrees,
+    /// It says otherwise than what was decided: people look at it.
+    Objects,
+}
+
+impl Late {
+    /// The name on a message's way.
+    fn as_str(self) -> &'static str {
+        match self {
+            Late::Repeated => "repeated",
+            Late::Superseded => "superseded",
+            Late::Agrees => "accepted",
+            Late::Objects => "objected",
+        }
+    }
 }
 
 /// What became of an order, and the log's promise to have it, where it came to anything.

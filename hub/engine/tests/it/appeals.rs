@@ -33,6 +33,7 @@ fn says(message: MessageId, reference: &str, verdict: InsurerVerdict) -> Insurer
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     }
 }
 

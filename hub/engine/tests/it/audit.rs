@@ -120,6 +120,7 @@ async fn what_an_insurer_says_is_its_doing_and_what_runs_out_is_the_hubs() {
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     };
     for (turn, reference, verdict) in [
         (3, "D-1", InsurerVerdict::Approve),

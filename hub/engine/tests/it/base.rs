@@ -136,6 +136,7 @@ async fn the_base_insurer_is_asked_first_and_the_others_are_proposed_what_it_lef
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     };
     let decided = rig.engine.decide(&insurer_id("i-1"), late).await.unwrap();
     assert_eq!(decided.answer.state, State::Decided);
@@ -159,6 +160,7 @@ async fn what_the_base_insurer_says_late_is_kept_and_changes_nothing() {
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     };
     let base_id = insurer_id("b-1");
     let heard = rig.engine.decide(&base_id, late()).await.unwrap();
@@ -167,7 +169,10 @@ async fn what_the_base_insurer_says_late_is_kept_and_changes_nothing() {
     assert!(rig.engine.decide(&base_id, late()).await.unwrap().repeated);
     let way = rig.engine.way(&Scope::Hub, answer.id).await.unwrap();
     let last = way.turns.last().unwrap();
-    assert_eq!((last.state, &*last.legs[0].what), (State::Decided, "noted"));
+    assert_eq!(
+        (last.state, &*last.legs[0].what),
+        (State::Decided, "accepted")
+    );
     derives_again(&rig, answer.id).await;
 
     // It is told what came of it, and that it was taken back.

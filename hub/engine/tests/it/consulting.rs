@@ -88,6 +88,7 @@ async fn a_silent_insurer_leaves_the_message_pended_with_its_limit_reserved_unti
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     };
     let late = rig
         .engine
@@ -276,6 +277,7 @@ async fn decided_and_taken_back_in_one_turn(times: usize) {
             lines: vec![],
             valid_until: None,
             note: None,
+            revision: 0,
         };
         tokio::spawn(async move { engine.decide(&insurer_id("i-1"), decision).await })
     };
@@ -349,6 +351,7 @@ async fn a_reply_reaches_the_insurer_as_what_it_is_and_in_its_order() {
             lines: vec![],
             valid_until: None,
             note: Some("Which side?".into()),
+            revision: 0,
         };
         rig.engine.decide(&insurer_id(id), question).await.unwrap();
         let reply = Question {

@@ -381,6 +381,7 @@ async fn a_provider_is_told_in_order_and_signed_how_its_messages_go_on() {
         lines: vec![],
         valid_until: None,
         note: None,
+        revision: 0,
     };
     let (engine, own) = (&rig.engine, insurer_id("i-1"));
     for (message, verdict) in [

@@ -20,5 +20,6 @@ mod fairness;
 mod inquiry;
 mod limits;
 mod preauthorisation;
+mod revisions;
 mod rig;
 mod settlement;

@@ -52,6 +52,7 @@ fn decision(message: MessageId, reference: &str, verdict: InsurerVerdict) -> Ins
         lines: Vec::new(),
         valid_until: None,
         note: None,
+        revision: 0,
     }
 }
 

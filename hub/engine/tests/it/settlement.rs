@@ -38,7 +38,7 @@ fn clinic_of(insurer: &str) -> Pair {
 
 impl Rig {
     /// What insurers owe for a claim: who, incurred, open.
-    async fn owed(&self, message: MessageId) -> Vec<(String, i64, i64)> {
+    pub(crate) async fn owed(&self, message: MessageId) -> Vec<(String, i64, i64)> {
         let filter = BookFilter::default();
         let store = self.engine.store();
         let dues = store.dues(&Scope::Hub, &filter, Some(message), false, None, 10);

@@ -311,3 +311,4 @@ CLIN-UNITS = More units of this service were stated for a day than are likely.
 CLIN-REFILL = You should still have enough of this drug from the last time.
 CLIN-ONCE = This can be done once in a life, and was done before.
 CLIN-PRESCRIPTION = The prescription is not valid on this day.
+INS-REVISED = Your insurer has looked at it again by itself and decided anew; this is its later decision.

@@ -309,3 +309,4 @@ CLIN-UNITS = Plus d'unités de ce soin ont été indiquées pour une journée qu
 CLIN-REFILL = Il devrait vous rester assez de ce médicament de la dernière fois.
 CLIN-ONCE = Cet acte ne peut se faire qu'une fois dans une vie, et il a déjà été fait.
 CLIN-PRESCRIPTION = L'ordonnance n'est pas valable à cette date.
+INS-REVISED = Votre assureur l'a réexaminé de lui-même et a décidé à nouveau ; ceci est sa décision ultérieure.

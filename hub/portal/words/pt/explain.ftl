@@ -309,3 +309,4 @@ CLIN-UNITS = Foram indicadas mais unidades deste serviço num dia do que é prov
 CLIN-REFILL = Ainda deve ter o suficiente deste medicamento da última vez.
 CLIN-ONCE = Isto só pode ser feito uma vez na vida, e já foi feito.
 CLIN-PRESCRIPTION = A receita não é válida neste dia.
+INS-REVISED = A sua seguradora voltou a analisar o caso por si própria e decidiu de novo; esta é a decisão posterior dela.

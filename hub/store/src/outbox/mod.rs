@@ -15,7 +15,7 @@ use crate::column::Row;
 use crate::db::{Db, Pool, Sql, Value};
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
-use crate::rows::{Id, row};
+use crate::rows::{Id, over, row};
 use crate::scope::Scope;
 use crate::seal::OwnerKey;
 use crate::store::Store;
@@ -146,15 +146,9 @@ pub const MOST_WAIT_MS: u64 = 300_000;
 
 /// What an insurer ($1) is to get by then ($5), so many at most ($3), now ($2); $4 is the farthest that an attempt may
 /// lie ahead.
-macro_rules! due {
+macro_rules! ripe {
     () => {
-        "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at, d.attempts,
-             m.format, m.member, k.wrapped, first.body as taken, told.number, told.body
-         from delivery d
-         join message m on m.id = d.message
-         left join data_key k on k.owner = m.member
-         join turn first on first.message = d.message and first.number = 1
-         join turn told on told.message = d.message and told.number = d.turn
+        "select d.sequence, d.id from delivery d
          where d.insurer = $1 and d.delivered_at is null and d.erased_at is null
              and d.dead_at is null and (d.due_at <= $5 or d.due_at > $4)
              and (d.claimed_until is null or d.claimed_until <= $2 or d.claimed_until > $4)
@@ -174,6 +168,17 @@ macro_rules! put_off {
          where insurer = $1 and due_at > $2 and delivered_at is null and erased_at is null
              and dead_at is null and refusals = 0"
     };
+}
+
+/// The places of what is not on its way already, in the order of the rows.
+fn new(ripe: &[Row], beside: &HashSet<DeliveryId>) -> Result<Vec<i64>, StoreError> {
+    let mut sequences = Vec::with_capacity(ripe.len());
+    for row in ripe {
+        if !beside.contains(&DeliveryId(row.uuid("id")?)) {
+            sequences.push(row.number("sequence")?);
+        }
+    }
+    Ok(sequences)
 }
 
 impl<'a> Wanted<'a> {
@@ -196,13 +201,15 @@ impl Store {
     /// # Errors
     /// If the database cannot serve, or holds what cannot be read.
     pub async fn due(&self, wanted: Wanted<'_>) -> Result<Vec<Offered>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let mut db = connection.db();
         // Those beside are among the first, for they are due the longest.
         let beside = u32::try_from(wanted.beside.len()).unwrap_or(u32::MAX);
         let most = wanted.most.saturating_add(beside).min(MOST_OFFERED);
-        let rows = self.readers.fetch_all(due!(), &wanted.values(most)).await?;
-        let mut offered = self.offered(&rows, wanted.beside).await?;
-        offered.truncate(usize::try_from(wanted.most).unwrap_or(usize::MAX));
-        Ok(offered)
+        let ripe = db.fetch_all(ripe!(), &wanted.values(most)).await?;
+        let mut sequences = new(&ripe, wanted.beside)?;
+        sequences.truncate(usize::try_from(wanted.most).unwrap_or(usize::MAX));
+        self.offered(&mut db, &sequences).await
     }
 
     /// Takes what an insurer is to get, so that nobody else does before `until`: where several hubs work in the database it
@@ -236,8 +243,8 @@ impl Store {
         until: Instant,
     ) -> Result<Vec<Offered>, StoreError> {
         const RIPE: Sql = Sql {
-            sqlite: due!(),
-            postgres: concat!(due!(), " for no key update of d skip locked"),
+            sqlite: ripe!(),
+            postgres: concat!(ripe!(), " for no key update of d skip locked"),
         };
         // No claim is worth waiting for the disk; SQLite knows only one way to commit.
         const BEGIN: Sql = Sql {
@@ -247,34 +254,41 @@ impl Store {
         let values = wanted.values(wanted.most.min(MOST_OFFERED));
         let mut transaction = self.writers.begin(BEGIN).await?;
         let mut db = transaction.db();
-        let rows = db.fetch_all(RIPE, &values).await?;
-        let claimed = self.offered(&rows, wanted.beside).await?;
-        let mut claims: Vec<_> = rows
-            .iter()
-            .map(|row| row.number("sequence"))
-            .collect::<Result<_, _>>()?;
+        let ripe = db.fetch_all(RIPE, &values).await?;
+        let offered = self.offered(&mut db, &new(&ripe, wanted.beside)?).await?;
+        let mut claims = new(&ripe, &HashSet::new())?;
         claims.sort_unstable();
         let claim = |sequence| ClaimRow { sequence, until };
         let claims: Vec<_> = claims.into_iter().map(claim).collect();
         put(&mut db, &claims).await?;
         transaction.commit().await?;
-        Ok(claimed)
+        Ok(offered)
     }
 
+    /// What is owed, in this order.
     async fn offered(
         &self,
-        rows: &[Row],
-        beside: &HashSet<DeliveryId>,
+        db: &mut Db<'_>,
+        sequences: &[i64],
     ) -> Result<Vec<Offered>, StoreError> {
+        let of_sequences = over!(
+            sequence integer;
+            "select d.sequence, d.id, d.insurer, d.message, d.kind, d.purpose, d.created_at, d.attempts,
+                 m.format, m.member, k.wrapped, first.body as taken, told.number, told.body
+             from batch
+             join delivery d on d.sequence = batch.sequence
+             join message m on m.id = d.message
+             left join data_key k on k.owner = m.member
+             join turn first on first.message = d.message and first.number = 1
+             join turn told on told.message = d.message and told.number = d.turn
+             order by batch.place"
+        );
+        let rows: Vec<(i64,)> = sequences.iter().map(|own| (*own,)).collect();
         let mut offered = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id = DeliveryId(row.uuid("id")?);
-            if beside.contains(&id) {
-                continue;
-            }
+        for row in &db.ask(of_sequences, &rows).await? {
             let key = self.keys.of(row).await;
             offered.push(Offered {
-                id,
+                id: DeliveryId(row.uuid("id")?),
                 attempts: row.number("attempts")?,
                 owed: key.and_then(|key| owed(row, &key)),
             });

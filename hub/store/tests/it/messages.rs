@@ -241,6 +241,7 @@ async fn a_message_is_loaded_with_what_it_moved_and_what_was_said(on: Backend) {
             lines: Vec::new(),
             valid_until: None,
             note: None,
+            revision: 0,
         },
         at: NOW,
     };

@@ -282,6 +282,7 @@ async fn take_decision(
             state: delivery::state(receipt.answer.state).into(),
             repeated: receipt.repeated,
             under_review: receipt.under_review,
+            superseded: receipt.superseded,
             receipt: receipt.receipt.as_deref().map_or_else(String::new, written),
         }),
         // What is wrong with one decision is its own result; what is wrong with the hub ends the stream.

@@ -126,6 +126,7 @@ pub(crate) fn enrol_problem(refusal: &EnrolRefusal, place: &str) -> Problem {
 struct Decided {
     state: MessageState,
     repeated: bool,
+    superseded: bool,
     under_review: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
@@ -150,6 +151,7 @@ async fn send_decision(
     Ok(Json(Decided {
         state: receipt.answer.state,
         repeated: receipt.repeated,
+        superseded: receipt.superseded,
         under_review: receipt.under_review,
         receipt: receipt.receipt.map(Arc::unwrap_or_clone),
     }))
