@@ -1,6 +1,8 @@
 //! The documents that go out: to an insurer the message, and the answer as far as it is that insurer's business; to the
 //! provider that sent the message, the answer in the form that it speaks itself.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use takmil_domain::answer::Answer;
@@ -72,8 +74,14 @@ pub(crate) fn seen(
     map: Option<&CodeMap>,
 ) -> Result<String, serde_json::Error> {
     let kept: Kept<'_> = serde_json::from_str(record)?;
-    let answer: Answer = serde_json::from_str(kept.answer.get())?;
-    if map.is_none() && is_alone(&answer, insurer) {
+    let concerned: Concerned<'_> = serde_json::from_str(kept.answer.get())?;
+    // Nearly every answer is one insurer's alone: it goes out as it is kept.
+    if map.is_none()
+        && concerned
+            .covers
+            .iter()
+            .all(|own| own.insurer == insurer.as_str())
+    {
         let message: &RawValue = serde_json::from_slice(canonical)?;
         let answer = kept.answer;
         return serde_json::to_string(&Document {
@@ -83,7 +91,21 @@ pub(crate) fn seen(
         });
     }
     let message = serde_json::from_slice(canonical)?;
+    let answer = serde_json::from_str(kept.answer.get())?;
     for_insurer(message, &answer, insurer, map)
+}
+
+/// Whose covers an answer is about.
+#[derive(Deserialize)]
+struct Concerned<'a> {
+    #[serde(borrow, default)]
+    covers: Vec<ConcernedCover<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ConcernedCover<'a> {
+    #[serde(borrow)]
+    insurer: Cow<'a, str>,
 }
 
 /// The webhook that tells a provider of its message.

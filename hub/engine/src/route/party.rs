@@ -240,6 +240,11 @@ impl Carrier {
         Ok(due)
     }
 
+    /// Carries on what another carries to the same party.
+    pub(crate) fn join(&mut self, mut other: Carrier) {
+        self.own.extend(other.own.drain());
+    }
+
     /// Whether it carries a delivery.
     pub fn carries(&self, delivery: DeliveryId) -> bool {
         self.own.contains(&delivery)

@@ -1,5 +1,5 @@
 //! One party's worker: takes what is owed to it, has as much on the way at once as its contract says, and sends the next
-//! as soon as there is room, at no more than its pace.
+//! as soon as there is room, at no more than its pace. While some is on the way, the next is looked for.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -14,12 +14,14 @@ use takmil_domain::participant::DeliveryTerms;
 use takmil_insurers::TransportError;
 use takmil_store::{Attempt, MOST_WAIT_MS, Outcome};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use super::attempts::Attempts;
 use super::health::{Change, Passage, Way};
 use super::pace::Pace;
 use super::party::{Carrier, Due, Party};
 use super::{REST, failed};
+use crate::error::Error;
 use crate::outage::Outage;
 use crate::{Inner, Seen};
 
@@ -31,6 +33,16 @@ const MOST_AHEAD: usize = 256;
 const MOST_UNRECORDED: usize = 1_024;
 
 type Running<T> = FuturesUnordered<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What was found of what is owed.
+struct Found {
+    /// Who carries it.
+    carrier: Carrier,
+    due: Result<Vec<Due>, Error>,
+    /// How much was looked for.
+    most: u32,
+    until: Instant,
+}
 
 /// How a call ended.
 struct Called {
@@ -46,9 +58,10 @@ pub(super) struct Worker {
     id: ParticipantId,
     party: Arc<Party>,
     carrier: Carrier,
-    /// What was taken and has not gone yet, and until when nobody else takes it.
-    ready: VecDeque<Due>,
-    ready_until: Instant,
+    /// What was taken and has not gone yet, each with the moment until which nobody else takes it.
+    ready: VecDeque<(Due, Instant)>,
+    /// What is being looked for; at most one.
+    looking: Running<Result<Found, JoinError>>,
     calls: Running<Called>,
     recording: Running<DeliveryId>,
     pace: Pace,
@@ -63,7 +76,7 @@ impl Worker {
             party: inner.parties.of(&id),
             carrier: Carrier::new(&inner, &id),
             ready: VecDeque::new(),
-            ready_until: Instant(0),
+            looking: FuturesUnordered::new(),
             calls: FuturesUnordered::new(),
             recording: FuturesUnordered::new(),
             pace: Pace::default(),
@@ -89,12 +102,16 @@ impl Worker {
                 () = stopped(&mut stop) => break,
                 Some(called) = self.calls.next() => self.called(called).await,
                 Some(recorded) = self.recording.next() => self.recorded(recorded).await,
+                Some(Ok(found)) = self.looking.next() => self.found(found),
                 () = owed => self.look = true,
                 () = tokio::time::sleep(rest) => self.look = true,
             }
         }
         while let Some(called) = self.calls.next().await {
             self.called(called).await;
+        }
+        while let Some(found) = self.looking.next().await {
+            found.into_iter().for_each(|found| self.found(found));
         }
         while let Some(recorded) = self.recording.next().await {
             self.recorded(recorded).await;
@@ -126,24 +143,26 @@ impl Worker {
             }
         };
         while self.calls.len() < at_once && self.recording.len() < MOST_UNRECORDED {
-            if self.ready.is_empty() && !self.fetch(terms, at_once, is_probe).await {
-                break;
+            if self.ready.len() < at_once {
+                self.look(terms, at_once, is_probe);
             }
             let now = (self.inner.clock)();
-            if self.ready.is_empty() {
-                continue;
-            }
-            if now.plus_ms(self.inner.config.deliver_deadline_ms) > self.ready_until {
-                // By the end of the call another hub might have it.
-                self.put_back().await;
-                self.look = true;
-                continue;
+            let ends = now.plus_ms(self.inner.config.deliver_deadline_ms);
+            match self.ready.front() {
+                None => break,
+                Some((_, until)) if ends > *until => {
+                    // By the end of the call another hub might have it.
+                    self.put_back().await;
+                    self.look = true;
+                    continue;
+                }
+                Some(_) => {}
             }
             if let Err(then) = self.pace.go(now, terms.per_second) {
                 return until(now, then);
             }
             let within_ms = self.inner.config.deliver_deadline_ms;
-            let Some(due) = self.ready.pop_front() else {
+            let Some((due, _)) = self.ready.pop_front() else {
                 break;
             };
             self.party.begin(Way::Delivering, now, within_ms);
@@ -153,10 +172,10 @@ impl Worker {
         REST
     }
 
-    /// Takes what is owed. False where there is nothing, or nothing new to be looked for.
-    async fn fetch(&mut self, terms: &DeliveryTerms, at_once: usize, is_probe: bool) -> bool {
-        if !self.look {
-            return false;
+    /// Begins to look for what is owed, where there may be more than was found and nobody looks yet.
+    fn look(&mut self, terms: &DeliveryTerms, at_once: usize, is_probe: bool) {
+        if !self.look || !self.looking.is_empty() {
+            return;
         }
         let now = (self.inner.clock)();
         let ahead = at_once.saturating_mul(AHEAD).min(MOST_AHEAD).max(at_once);
@@ -168,25 +187,47 @@ impl Worker {
         };
         // Other hubs on the same database deliver, too. What is taken is theirs to take again after twice the time
         // that a call may take: where this hub crashes, it ends by itself.
-        self.ready_until = now.plus_ms(self.inner.config.deliver_deadline_ms.saturating_mul(2));
-        match self.carrier.take_due(most, due_by, self.ready_until).await {
+        let until = now.plus_ms(self.inner.config.deliver_deadline_ms.saturating_mul(2));
+        // What becomes owed from now on may be missed.
+        self.look = false;
+        let mut carrier = Carrier::new(&self.inner, &self.id);
+        let looking = tokio::spawn(async move {
+            let due = carrier.take_due(most, due_by, until).await;
+            Found {
+                carrier,
+                due,
+                most,
+                until,
+            }
+        });
+        self.looking.push(Box::pin(looking));
+    }
+
+    fn found(&mut self, found: Found) {
+        let Found {
+            carrier,
+            due,
+            most,
+            until,
+        } = found;
+        self.carrier.join(carrier);
+        match due {
             Ok(due) => {
                 self.outage.went_well();
                 // A claim that is on the way has more when it has arrived; then it is looked again.
-                self.look = u32::try_from(due.len()).is_ok_and(|found| found >= most);
-                self.ready.extend(due);
-                !self.ready.is_empty()
+                self.look |= u32::try_from(due.len()).is_ok_and(|found| found >= most);
+                self.ready.extend(due.into_iter().map(|due| (due, until)));
             }
-            Err(error) => {
-                self.outage.failed(&error);
-                self.look = false;
-                false
-            }
+            Err(error) => self.outage.failed(&error),
         }
     }
 
     async fn put_back(&mut self) {
-        let ready: Vec<_> = self.ready.drain(..).map(|own| own.delivery.id).collect();
+        let ready: Vec<_> = self
+            .ready
+            .drain(..)
+            .map(|(own, _)| own.delivery.id)
+            .collect();
         if ready.is_empty() {
             return;
         }
