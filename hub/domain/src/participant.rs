@@ -177,6 +177,10 @@ pub struct Contract {
         skip_serializing_if = "is_default_ask_parallel"
     )]
     pub ask_parallel: u16,
+    /// After how long without an answer it is asked once more, beside the first call and under the same id, in
+    /// milliseconds; the first answer counts. Never where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_ms: Option<u64>,
     /// What the hub may answer in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandInTerms>,

@@ -1,5 +1,6 @@
 //! Messages in the order in which they changed, each as its reader may see it.
 
+use takmil_domain::code_map::CodeMap;
 use takmil_domain::ids::ParticipantId;
 use takmil_store::{ChangeCursor, ChangedMessage, MessageEnvelope, Scope};
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 pub struct Change {
     /// The message.
     pub envelope: MessageEnvelope,
-    /// What an insurer is handed of it, `{"message": …, "answer": …}`; none for others, and where the member was erased.
+    /// What an insurer is handed of it, `{"message": …, "answer": …, "codes": …}`; none for others, and where the member was erased.
     pub document: Option<String>,
     /// Up to here.
     pub cursor: ChangeCursor,
@@ -48,6 +49,11 @@ impl Engine {
             Scope::Insurer(insurer) => Some(insurer),
             Scope::Hub | Scope::Regulator | Scope::Provider(_) => None,
         };
+        let catalog = self.inner.catalog();
+        let reader = reader.map(|insurer| Reader {
+            insurer,
+            map: catalog.code_map(insurer).map(AsRef::as_ref),
+        });
         let messages = page.messages.into_iter();
         let messages = messages.map(|own| change(own, reader));
         Ok(Some(Changes {
@@ -58,14 +64,22 @@ impl Engine {
     }
 }
 
-fn change(changed: ChangedMessage, reader: Option<&ParticipantId>) -> Result<Change, Error> {
+/// An insurer that reads, and how it says things.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    insurer: &'a ParticipantId,
+    map: Option<&'a CodeMap>,
+}
+
+fn change(changed: ChangedMessage, reader: Option<Reader<'_>>) -> Result<Change, Error> {
     let ChangedMessage {
         envelope,
         content,
         cursor,
     } = changed;
-    let seen = reader.zip(content).map(|(insurer, (canonical, record))| {
-        document::seen(&canonical, &record, insurer, None).map_err(|_| Error::Unreadable {
+    let seen = reader.zip(content).map(|(reader, (canonical, record))| {
+        let seen = document::seen(&canonical, &record, reader.insurer, reader.map);
+        seen.map_err(|_| Error::Unreadable {
             message: envelope.id,
         })
     });

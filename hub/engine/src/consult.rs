@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use futures::future::join_all;
 use takmil_domain::answer::Answer;
 use takmil_domain::ids::{DeliveryId, ParticipantId};
@@ -83,18 +84,34 @@ async fn ask_one(
         tracing::warn!(insurer.id = %insurer, message.id = %proposal.id, "too many questions wait for an insurer's answer");
         return Heard::Silent;
     };
-    let left = deadline.saturating_sub(begun.elapsed());
     let ways = &inner.transports;
-    let answered = match delivery.purpose {
-        Purpose::Eligibility => {
-            let stated = ways
-                .eligibility(endpoint, &delivery, &seen, left, now)
-                .await;
-            stated.map(covers)
+    let call = async || {
+        let left = deadline.saturating_sub(begun.elapsed());
+        match delivery.purpose {
+            Purpose::Eligibility => {
+                let stated = ways.eligibility(endpoint, &delivery, &seen, left, now);
+                stated.await.map(covers)
+            }
+            _ => {
+                let decided = ways.decide(endpoint, &delivery, &seen, left, now);
+                decided.await.map(heard)
+            }
         }
-        _ => {
-            let decided = ways.decide(endpoint, &delivery, &seen, left, now).await;
-            decided.map(heard)
+    };
+    let again = async || {
+        // Who has no place for another question has its hands full already.
+        let place = party.place_to_ask(contract.ask_parallel).now_or_never();
+        match place.flatten() {
+            Some(_place) => Some(Box::pin(call()).await),
+            None => None,
+        }
+    };
+    let answered = match contract.hedge_ms {
+        // Calls are large, and a turn has room for one on its stack.
+        None => Box::pin(call()).await,
+        Some(hedge_ms) => {
+            let after = Duration::from_millis(hedge_ms);
+            hedged(after, Box::pin(call()), Box::pin(again())).await
         }
     };
     party.hear(inner, Way::Asking, Some(contract), answered.as_ref().err());
@@ -114,6 +131,28 @@ async fn ask_one(
                 _ => Heard::Silent,
             }
         }
+    }
+}
+
+/// What is answered first and well: by a call, or by another one that begins where the first takes long.
+async fn hedged<T, E>(
+    after: Duration,
+    first: impl Future<Output = Result<T, E>>,
+    second: impl Future<Output = Option<Result<T, E>>>,
+) -> Result<T, E> {
+    tokio::pin!(first, second);
+    if let Ok(answered) = tokio::time::timeout(after, &mut first).await {
+        return answered;
+    }
+    tokio::select! {
+        one = &mut first => match one {
+            Ok(answered) => Ok(answered),
+            Err(error) => second.await.unwrap_or(Err(error)),
+        },
+        other = &mut second => match other {
+            Some(Ok(answered)) => Ok(answered),
+            Some(Err(_)) | None => first.await,
+        },
     }
 }
 

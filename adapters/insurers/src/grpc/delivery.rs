@@ -30,8 +30,24 @@ const MAX_DEPTH: u8 = 4;
 /// # Errors
 /// [`TransportError::Document`] where the document is not `{"message": …, "answer": …}` in canonical form.
 pub fn to_wire(delivery: &Delivery) -> Result<v1::Delivery, TransportError> {
-    let document: Document = serde_json::from_str(&delivery.document)?;
-    Ok(document.of(delivery))
+    let Parts {
+        message,
+        answer,
+        codes,
+    } = parts(&delivery.document)?;
+    Ok(v1::Delivery {
+        delivery_id: delivery.id.to_string(),
+        insurer_id: delivery.insurer.to_string(),
+        purpose: purpose(delivery.purpose).into(),
+        message_id: delivery.message.to_string(),
+        kind: kind(delivery.kind).into(),
+        sequence: delivery.sequence,
+        created_at: Some(moment(delivery.created_at)),
+        message: Some(message),
+        answer: Some(answer),
+        document_json: Bytes::copy_from_slice(delivery.document.as_bytes()),
+        codes,
+    })
 }
 
 /// The insurer's question that was replied to last.
@@ -45,16 +61,33 @@ pub(crate) fn clarification(delivery: &v1::Delivery) -> Option<&v1::Note> {
     notes.max_by_key(replied)
 }
 
-/// Message and answer as the wire's types, of a document as insurers are handed it.
+/// A document as insurers are handed it, in the wire's types.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parts {
+    /// What the provider sent.
+    pub message: v1::ProviderMessage,
+    /// What the hub answered.
+    pub answer: v1::Answer,
+    /// Both in the insurer's own codes, where it has told them.
+    pub codes: Option<v1::OwnCodes>,
+}
+
+/// The parts of a document.
 ///
 /// # Errors
 /// As [`to_wire`].
-pub fn parts(document: &str) -> Result<(v1::ProviderMessage, v1::Answer), TransportError> {
+pub fn parts(document: &str) -> Result<Parts, TransportError> {
     let Document {
-        message, answer, ..
+        message,
+        answer,
+        codes,
     } = serde_json::from_str(document)?;
     let currency = currency(&message, &answer);
-    Ok((provider_message(&message, currency), answer_of(&answer)))
+    Ok(Parts {
+        message: provider_message(&message, currency),
+        answer: answer_of(&answer),
+        codes: codes.as_ref().map(own_codes),
+    })
 }
 
 /// What a delivery's document holds.
@@ -64,30 +97,6 @@ struct Document {
     answer: Answer,
     #[serde(default)]
     codes: Option<OwnCodes>,
-}
-
-impl Document {
-    fn of(&self, delivery: &Delivery) -> v1::Delivery {
-        let Document {
-            message,
-            answer,
-            codes,
-        } = self;
-        let currency = currency(message, answer);
-        v1::Delivery {
-            delivery_id: delivery.id.to_string(),
-            insurer_id: delivery.insurer.to_string(),
-            purpose: purpose(delivery.purpose).into(),
-            message_id: delivery.message.to_string(),
-            kind: kind(delivery.kind).into(),
-            sequence: delivery.sequence,
-            created_at: Some(moment(delivery.created_at)),
-            message: Some(provider_message(message, currency)),
-            answer: Some(answer_of(answer)),
-            document_json: Bytes::copy_from_slice(delivery.document.as_bytes()),
-            codes: codes.as_ref().map(own_codes),
-        }
-    }
 }
 
 fn own_codes(codes: &OwnCodes) -> v1::OwnCodes {

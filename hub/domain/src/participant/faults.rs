@@ -61,6 +61,14 @@ impl Participant {
             let detail = "nobody is asked: the mode is delegated, or there is no endpoint";
             fault("/contract/eligibility", detail);
         }
+        if let Some(hedge_ms) = contract.hedge_ms
+            && !(1..contract.deadline_ms).contains(&hedge_ms)
+        {
+            fault(
+                "/contract/hedge_ms",
+                "expected 1 or more, and less than deadline_ms",
+            );
+        }
         if contract.ask_parallel == 0 {
             fault("/contract/ask_parallel", "expected 1 or more");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use takmil_conformance::insurer::{Manner, Script, Verdict, Wire};
+use takmil_conformance::insurer::{Manner, Play, Script, Verdict, Wire};
 use takmil_domain::decision::DecidedBy;
 use takmil_domain::life::State;
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
@@ -371,5 +371,41 @@ async fn a_reply_reaches_the_insurer_as_what_it_is_and_in_its_order() {
         };
         until("the reply is handed over", || purposes().len() == 2).await;
         assert_eq!(purposes(), ["review", "clarified"], "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_takes_long_is_made_once_more_where_the_contract_says_so() {
+    // The second call is answered, the first never.
+    let play = json!({
+        "steps": [
+            {"when": {"every": 2, "purpose": "decide"}, "say": {"verdict": "approve"}},
+            {"when": {"purpose": "decide"}, "say": {"verdict": "approve", "manner": "silent"}},
+        ],
+        "otherwise": {"verdict": "approve"},
+    });
+    let play: Play = serde_json::from_value(play).unwrap();
+    for (hedge, state, calls) in [
+        (json!({"hedge_ms": 50}), State::Decided, 2),
+        (json!({}), State::Pended, 1),
+    ] {
+        let simulator = insurer("i-1", Wire::Grpc).await;
+        let rig = Rig::new(&[(Insurer::Delegated, 1_000)]).await;
+        let mut terms = json!({"mode": "consulted", "deadline_ms": 1_500});
+        let all = terms.as_object_mut().unwrap();
+        all.extend(hedge.as_object().unwrap().clone());
+        rig.listens("i-1", &simulator, terms).await;
+        simulator.perform(play.clone()).await;
+        let claim = message("claim", "C-1", json!({"bill": bill("S1", 100)}));
+        assert_eq!(rig.take(claim).await.state, state);
+        // The same question, by its id.
+        let received = simulator.received();
+        let asked: Vec<u32> = received
+            .iter()
+            .filter(|own| own.purpose == "decide")
+            .map(|own| own.times)
+            .collect();
+        assert_eq!(asked, [calls]);
+        rig.assert_ledger_is_sound().await;
     }
 }

@@ -109,4 +109,10 @@ async fn what_an_insurer_is_sent_says_its_own_codes_and_what_they_lack_is_counte
         hub.get("/v1/unmapped", &stranger).await.ok()["unmapped"],
         json!([])
     );
+
+    // What has changed since is told in the same words.
+    let changed = hub.get("/v1/messages?updated_after=", &insurer).await.ok();
+    let messages = changed["messages"].as_array().unwrap();
+    let own = messages.iter().find(|own| own["id"] == answer["id"]);
+    assert_eq!(own.unwrap()["document"]["codes"], *codes, "{changed}");
 }

@@ -59,7 +59,10 @@ async fn page(app: &App, identity: &Identity, after: &str) -> Result<Page, Statu
 
 fn row(change: Change) -> Result<v1::HistoryResponse, Failure> {
     let parts = change.document.as_deref().map(delivery::parts);
-    let (message, answer) = parts.transpose().map_err(Failure::internal)?.unzip();
+    let parts = parts.transpose().map_err(Failure::internal)?;
+    let (message, answer, codes) = parts.map_or((None, None, None), |parts| {
+        (Some(parts.message), Some(parts.answer), parts.codes)
+    });
     let envelope = change.envelope;
     Ok(v1::HistoryResponse {
         message_id: envelope.id.to_string(),
@@ -69,5 +72,6 @@ fn row(change: Change) -> Result<v1::HistoryResponse, Failure> {
         message,
         answer,
         cursor: change.cursor.to_string(),
+        codes,
     })
 }
