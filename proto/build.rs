@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "takmil/v1/hub.proto",
     "takmil/v1/insurer.proto",
+    "takmil/v1/settlement.proto",
     "takmil/v1/types.proto",
 ];
 

@@ -61,14 +61,17 @@ mod tests {
     use prost::Message;
 
     #[test]
-    fn reflection_knows_both_services_and_what_they_are_for() {
+    fn reflection_knows_the_services_and_what_they_are_for() {
         let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
         let services: Vec<&str> = set
             .file
             .iter()
             .flat_map(|file| file.service.iter().map(|service| service.name()))
             .collect();
-        assert_eq!(services, ["HubService", "InsurerService"]);
+        assert_eq!(
+            services,
+            ["HubService", "InsurerService", "SettlementService"]
+        );
         // Reflection needs the imports, too.
         let files: Vec<&str> = set.file.iter().map(|file| file.name()).collect();
         assert!(files.contains(&"google/protobuf/timestamp.proto"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use takmil_proto::v1::deliveries_request::Request as Said;
 use takmil_proto::v1::hub_service_client::HubServiceClient;
+use takmil_proto::v1::settlement_service_client::SettlementServiceClient;
 use takmil_proto::{MAX_DELIVERY_BYTES, v1};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -24,6 +25,7 @@ const MAX_WAITING: usize = 1_000;
 #[derive(Clone)]
 pub struct HubClient {
     service: HubServiceClient<Channel>,
+    book: SettlementServiceClient<Channel>,
     /// The key, where it has one.
     authorization: Option<MetadataValue<Ascii>>,
 }
@@ -67,9 +69,11 @@ impl HubClient {
             Some("https") => target.tls_config(tls).map_err(|error| unusable(&error))?,
             _ => target,
         };
-        let service = HubServiceClient::new(target.connect_lazy());
+        let channel = target.connect_lazy();
+        let service = HubServiceClient::new(channel.clone());
         Ok(Self {
             service: service.max_decoding_message_size(MAX_DELIVERY_BYTES),
+            book: SettlementServiceClient::new(channel),
             authorization,
         })
     }
@@ -170,6 +174,70 @@ impl HubClient {
         });
         let rows = self.service.clone().history(request).await?;
         rows.into_inner().collect().await
+    }
+
+    /// What the insurer owes for claims.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream.
+    pub async fn dues(
+        &self,
+        asked: v1::ListDuesRequest,
+    ) -> Result<Vec<v1::ListDuesResponse>, Status> {
+        let rows = self.book.clone().list_dues(self.signed(asked)).await?;
+        rows.into_inner().collect().await
+    }
+
+    /// The statements of days that are over.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream.
+    pub async fn statements(
+        &self,
+        asked: v1::ListStatementsRequest,
+    ) -> Result<Vec<v1::ListStatementsResponse>, Status> {
+        let mut book = self.book.clone();
+        let rows = book.list_statements(self.signed(asked)).await?;
+        rows.into_inner().collect().await
+    }
+
+    /// Where figures differ.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream.
+    pub async fn differences(
+        &self,
+        asked: v1::ListDifferencesRequest,
+    ) -> Result<Vec<v1::ListDifferencesResponse>, Status> {
+        let mut book = self.book.clone();
+        let rows = book.list_differences(self.signed(asked)).await?;
+        rows.into_inner().collect().await
+    }
+
+    /// Gives notice of payments; one result each, in their order.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream. What was answered before it is lost: send again.
+    pub async fn notify_payments(
+        &self,
+        notices: Vec<v1::NotifyPaymentsRequest>,
+    ) -> Result<Vec<v1::NotifyPaymentsResponse>, Status> {
+        let rows = self.signed(tokio_stream::iter(notices));
+        let results = self.book.clone().notify_payments(rows).await?;
+        results.into_inner().collect().await
+    }
+
+    /// States figures; one result each, in their order.
+    ///
+    /// # Errors
+    /// The status with which the hub ended the stream. What was answered before it is lost: send again.
+    pub async fn state_figures(
+        &self,
+        figures: Vec<v1::StateFiguresRequest>,
+    ) -> Result<Vec<v1::StateFiguresResponse>, Status> {
+        let rows = self.signed(tokio_stream::iter(figures));
+        let results = self.book.clone().state_figures(rows).await?;
+        results.into_inner().collect().await
     }
 
     fn signed<T>(&self, message: T) -> Request<T> {

@@ -156,6 +156,31 @@ const OPERATIONS: &[Operation] = &[
         Person(StaffRole::PlanAuthor, INSURERS),
     ),
     row("POST", "/takmil.v1.HubService/History", Systems(INSURERS)),
+    row(
+        "POST",
+        "/takmil.v1.SettlementService/ListDues",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.SettlementService/ListStatements",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.SettlementService/ListDifferences",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.SettlementService/NotifyPayments",
+        Systems(INSURERS),
+    ),
+    row(
+        "POST",
+        "/takmil.v1.SettlementService/StateFigures",
+        Systems(INSURERS),
+    ),
     // The book of settlement.
     row("GET", "/v1/dues", People(ALL)),
     row("GET", "/v1/aging", People(ALL)),

@@ -10,6 +10,7 @@
 mod audit;
 mod audit_log;
 mod backup;
+mod book;
 mod calls;
 mod codes;
 mod command_line;

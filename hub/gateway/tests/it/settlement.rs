@@ -12,14 +12,14 @@ use crate::hub::{Answer, Hub, INSURER, OTHER_INSURER, OTHER_PROVIDER, PROVIDER, 
 use crate::schemas::conforms;
 
 /// Those who call, by their keys.
-struct Parties {
-    hub: Hub,
-    provider: String,
-    insurer: String,
+pub(crate) struct Parties {
+    pub(crate) hub: Hub,
+    pub(crate) provider: String,
+    pub(crate) insurer: String,
 }
 
 impl Parties {
-    fn new() -> Parties {
+    pub(crate) fn new() -> Parties {
         let hub = Hub::start("");
         Parties {
             provider: hub.place.key(PROVIDER),
@@ -29,7 +29,7 @@ impl Parties {
     }
 
     /// Sends a claim, and gives its id and what the insurer owes for it.
-    async fn claim(&self, number: &str) -> (String, i64) {
+    pub(crate) async fn claim(&self, number: &str) -> (String, i64) {
         let claim = claim(number, "MA-2001");
         let sent = self.post("/v1/claims", &self.provider, &claim).await.ok();
         let owed = &sent["decision"]["totals"]["supplementary"][0];
@@ -98,7 +98,7 @@ impl Parties {
     }
 
     /// Ends the book's day early, and makes its statements.
-    async fn end_day(&self) {
+    pub(crate) async fn end_day(&self) {
         let store = self.store().await;
         let now = store.first_unstated().await.unwrap().unwrap();
         let later = now.plus_ms(3_600_000);

@@ -5,6 +5,7 @@ pub(crate) mod desks;
 mod history;
 mod plans;
 mod pull;
+mod settlement;
 
 use futures::StreamExt;
 use takmil_domain::audit::Receipt;
@@ -12,6 +13,7 @@ use takmil_domain::problem::Problem;
 use takmil_formats::MAX_BODY_BYTES;
 use takmil_insurers::grpc::{coverage, decision, delivery};
 use takmil_proto::v1::hub_service_server::{HubService, HubServiceServer};
+use takmil_proto::v1::settlement_service_server::SettlementServiceServer;
 use takmil_proto::v1::{self, submit_decisions_response, upsert_coverages_response};
 use takmil_proto::{FILE_DESCRIPTOR_SET, MAX_DELIVERY_BYTES};
 use tokio::sync::mpsc;
@@ -42,12 +44,20 @@ pub(crate) async fn add(
     let hub = HubServiceServer::new(Hub { app: app.clone() })
         .max_decoding_message_size(MAX_BODY_BYTES)
         .max_encoding_message_size(MAX_DELIVERY_BYTES);
+    let book = SettlementServiceServer::new(settlement::Book { app: app.clone() })
+        .max_decoding_message_size(MAX_BODY_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<HubServiceServer<Hub>>().await;
+    health
+        .set_serving::<SettlementServiceServer<settlement::Book>>()
+        .await;
     let mut phase = app.phase.clone();
     tokio::spawn(async move {
         reached(&mut phase, Phase::Leaving).await;
         health.set_not_serving::<HubServiceServer<Hub>>().await;
+        health
+            .set_not_serving::<SettlementServiceServer<settlement::Book>>()
+            .await;
     });
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -55,6 +65,7 @@ pub(crate) async fn add(
         .build_v1()?;
     Ok(routes
         .add_service(hub)
+        .add_service(book)
         .add_service(health_service)
         .add_service(reflection))
 }
@@ -64,45 +75,43 @@ struct Hub {
     app: App,
 }
 
-impl Hub {
-    /// The insurer that calls, as it was let in.
-    fn insurer<T>(&self, request: &Request<T>) -> Result<Identity, Failure> {
-        let admitted = request.extensions().get::<Identity>().cloned();
-        admitted.ok_or_else(|| Failure::from(Code::Credentials))
-    }
+/// The insurer that calls, as it was let in.
+fn insurer<T>(request: &Request<T>) -> Result<Identity, Failure> {
+    let admitted = request.extensions().get::<Identity>().cloned();
+    admitted.ok_or_else(|| Failure::from(Code::Credentials))
+}
 
-    /// Answers each row of a stream, in their order, while whoever sends them may. An error, which is the last answer,
-    /// ends it.
-    fn one_by_one<Q, A, F>(
-        &self,
-        identity: Identity,
-        mut rows: Streaming<Q>,
-        take: impl Fn(u64, Q) -> F + Send + 'static,
-    ) -> Response<ReceiverStream<Result<A, Status>>>
-    where
-        Q: Send + 'static,
-        A: Send + 'static,
-        F: Future<Output = Result<A, Status>> + Send,
-    {
-        let (tell, told) = mpsc::channel(UNREAD);
-        let app = self.app.clone();
-        tokio::spawn(async move {
-            let mut row = 0;
-            while let Some(received) = rows.next().await {
-                row += 1;
-                let answer = match (received, auth::still(&app, &identity).await) {
-                    (Ok(received), Ok(())) => take(row, received).await,
-                    (Err(status), _) => Err(status),
-                    (_, Err(failure)) => Err(failure.into()),
-                };
-                let is_last = answer.is_err();
-                if tell.send(answer).await.is_err() || is_last {
-                    return;
-                }
+/// Answers each row of a stream, in their order, while whoever sends them may. An error, which is the last answer,
+/// ends it.
+fn one_by_one<Q, A, F>(
+    app: &App,
+    identity: Identity,
+    mut rows: Streaming<Q>,
+    take: impl Fn(App, Identity, u64, Q) -> F + Send + 'static,
+) -> Response<ReceiverStream<Result<A, Status>>>
+where
+    Q: Send + 'static,
+    A: Send + 'static,
+    F: Future<Output = Result<A, Status>> + Send,
+{
+    let (tell, told) = mpsc::channel(UNREAD);
+    let app = app.clone();
+    tokio::spawn(async move {
+        let mut row = 0;
+        while let Some(received) = rows.next().await {
+            row += 1;
+            let answer = match (received, auth::still(&app, &identity).await) {
+                (Ok(received), Ok(())) => take(app.clone(), identity.clone(), row, received).await,
+                (Err(status), _) => Err(status),
+                (_, Err(failure)) => Err(failure.into()),
+            };
+            let is_last = answer.is_err();
+            if tell.send(answer).await.is_err() || is_last {
+                return;
             }
-        });
-        Response::new(ReceiverStream::new(told))
-    }
+        }
+    });
+    Response::new(ReceiverStream::new(told))
 }
 
 #[tonic::async_trait]
@@ -117,7 +126,7 @@ impl HubService for Hub {
         &self,
         request: Request<Streaming<v1::UpsertCoveragesRequest>>,
     ) -> Result<Response<Self::UpsertCoveragesStream>, Status> {
-        let identity = self.insurer(&request)?;
+        let identity = insurer(&request)?;
         let (tell, told) = mpsc::channel(UNREAD);
         let app = self.app.clone();
         tokio::spawn(async move {
@@ -143,20 +152,20 @@ impl HubService for Hub {
         &self,
         request: Request<Streaming<v1::SubmitDecisionsRequest>>,
     ) -> Result<Response<Self::SubmitDecisionsStream>, Status> {
-        let identity = self.insurer(&request)?;
-        let (app, own) = (self.app.clone(), identity.clone());
-        let take = move |row, received| {
-            let (app, own) = (app.clone(), own.clone());
-            async move { take_decision(&app, &own, row, received).await }
-        };
-        Ok(self.one_by_one(identity, request.into_inner(), take))
+        let identity = insurer(&request)?;
+        Ok(one_by_one(
+            &self.app,
+            identity,
+            request.into_inner(),
+            take_decision,
+        ))
     }
 
     async fn deliveries(
         &self,
         request: Request<Streaming<v1::DeliveriesRequest>>,
     ) -> Result<Response<Self::DeliveriesStream>, Status> {
-        let identity = self.insurer(&request)?;
+        let identity = insurer(&request)?;
         let desk = self.app.desks.open(&identity.participant.id)?;
         let (tell, told) = mpsc::channel(deliveries::UNREAD);
         tokio::spawn(deliveries::serve(
@@ -173,7 +182,7 @@ impl HubService for Hub {
         &self,
         request: Request<v1::PullRequest>,
     ) -> Result<Response<v1::PullResponse>, Status> {
-        let identity = self.insurer(&request)?;
+        let identity = insurer(&request)?;
         let most = request.into_inner().most;
         let pulled = pull::pull(&self.app, &identity, most).await?;
         Ok(Response::new(pulled))
@@ -183,7 +192,7 @@ impl HubService for Hub {
         &self,
         request: Request<v1::AcknowledgeRequest>,
     ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
-        let identity = self.insurer(&request)?;
+        let identity = insurer(&request)?;
         let acks = request.into_inner().acks;
         let noted = pull::acknowledged(&self.app, &identity, acks).await?;
         Ok(Response::new(noted))
@@ -193,20 +202,20 @@ impl HubService for Hub {
         &self,
         request: Request<Streaming<v1::SubmitPlansRequest>>,
     ) -> Result<Response<Self::SubmitPlansStream>, Status> {
-        let identity = self.insurer(&request)?;
-        let (app, own) = (self.app.clone(), identity.clone());
-        let take = move |row, received: v1::SubmitPlansRequest| {
-            let (app, own) = (app.clone(), own.clone());
-            async move { plans::take(&app, &own, row, &received.plan_json).await }
-        };
-        Ok(self.one_by_one(identity, request.into_inner(), take))
+        let identity = insurer(&request)?;
+        Ok(one_by_one(
+            &self.app,
+            identity,
+            request.into_inner(),
+            plans::take,
+        ))
     }
 
     async fn history(
         &self,
         request: Request<v1::HistoryRequest>,
     ) -> Result<Response<Self::HistoryStream>, Status> {
-        let identity = self.insurer(&request)?;
+        let identity = insurer(&request)?;
         let (tell, told) = mpsc::channel(UNREAD);
         let after = request.into_inner().updated_after;
         tokio::spawn(history::tell(self.app.clone(), identity, after, tell));
@@ -269,14 +278,14 @@ async fn take_covers(
 }
 
 async fn take_decision(
-    app: &App,
-    identity: &Identity,
+    app: App,
+    identity: Identity,
     row: u64,
     received: v1::SubmitDecisionsRequest,
 ) -> Result<v1::SubmitDecisionsResponse, Status> {
     let wire = received.decision.unwrap_or_default();
     let message_id = wire.message_id.clone();
-    let taken = decide(app, identity, decision::read(&wire)).await;
+    let taken = decide(&app, &identity, decision::read(&wire)).await;
     let result = match taken {
         Ok(receipt) => submit_decisions_response::Result::Taken(v1::DecisionTaken {
             state: delivery::state(receipt.answer.state).into(),

@@ -12,13 +12,13 @@ use crate::faces::rest::{Proposed, propose_version};
 
 /// Proposes one version. What is wrong with it is its own result; what is wrong with the hub ends the stream.
 pub(super) async fn take(
-    app: &App,
-    identity: &Identity,
+    app: App,
+    identity: Identity,
     row: u64,
-    plan_json: &[u8],
+    received: v1::SubmitPlansRequest,
 ) -> Result<v1::SubmitPlansResponse, Status> {
-    let proposed = match documents::json(plan_json) {
-        Ok(document) => propose_version(app, identity, None, &document).await,
+    let proposed = match documents::json(&received.plan_json) {
+        Ok(document) => propose_version(&app, &identity, None, &document).await,
         Err(problem) => Err(Failure::from(problem)),
     };
     let result = match proposed {

@@ -64,8 +64,22 @@ async fn state_figures(
     identity: Identity,
     payload: Payload,
 ) -> Result<Json<FiguresReceipt>, Failure> {
-    entitled(&identity, BOOKERS)?;
-    let written: Written = documents::read(Document::Figures, &json(&payload)?, "")?;
+    let digest = sha256(&payload.bytes);
+    Ok(Json(take(&app, &identity, &json(&payload)?, digest).await?))
+}
+
+/// Takes the figures of a party, whichever wire they came by; `digest` is that of what was sent.
+///
+/// # Errors
+/// What is wrong with them, by its place in the document.
+pub(crate) async fn take(
+    app: &App,
+    identity: &Identity,
+    document: &Value,
+    digest: [u8; 32],
+) -> Result<FiguresReceipt, Failure> {
+    entitled(identity, BOOKERS)?;
+    let written: Written = documents::read(Document::Figures, document, "")?;
     let own = &identity.participant;
     let mut claims = Vec::with_capacity(written.claims.len());
     for row in written.claims {
@@ -77,7 +91,7 @@ async fn state_figures(
     }
     let figures = StatedFigures {
         reference: written.reference,
-        digest: sha256(&payload.bytes),
+        digest,
         from: written.from,
         to: written.to,
         claims,
@@ -87,7 +101,7 @@ async fn state_figures(
         .store
         .take_figures(&identity.scope, &figures, now)
         .await?;
-    Ok(Json(taken?))
+    Ok(taken?)
 }
 
 /// Which differences, and how many.

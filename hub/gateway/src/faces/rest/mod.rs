@@ -33,9 +33,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use approvals::{Shown as Proposed, propose_version};
 pub(crate) use deliveries::state_name;
+pub(crate) use figures::take as take_figures;
 pub(crate) use insurers::enrol_problem;
 pub(crate) use participants::OVERLAP_HOURS;
+pub(crate) use payments::notify as notify_payment;
 pub(crate) use published::Published;
+pub(crate) use settlement::place as due_place;
 pub(crate) use simulations::Simulations;
 
 use super::App;

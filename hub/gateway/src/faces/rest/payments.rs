@@ -100,8 +100,20 @@ async fn notify_payment(
     identity: Identity,
     payload: Payload,
 ) -> Result<Json<Receipt>, Failure> {
-    entitled(&identity, BOOKERS)?;
-    let written: Written = documents::read(Document::PaymentNotice, &json(&payload)?, "")?;
+    Ok(Json(notify(&app, &identity, &json(&payload)?).await?))
+}
+
+/// Books a notice of the insurer that calls, whichever wire it came by.
+///
+/// # Errors
+/// What is wrong with it, by its place in the document.
+pub(crate) async fn notify(
+    app: &App,
+    identity: &Identity,
+    document: &Value,
+) -> Result<Receipt, Failure> {
+    entitled(identity, BOOKERS)?;
+    let written: Written = documents::read(Document::PaymentNotice, document, "")?;
     let notice = written.of(identity.participant.id.clone());
     let catalog = app.engine.catalog();
     let provider = catalog.participant(&notice.pair.provider);
@@ -109,9 +121,7 @@ async fn notify_payment(
         return Err(Refused::Unknown.into());
     }
     let now = app.engine.now();
-    Ok(Json(
-        app.store.notice(&identity.scope, &notice, now).await??,
-    ))
+    Ok(app.store.notice(&identity.scope, &notice, now).await??)
 }
 
 /// Which payments, and how many.
