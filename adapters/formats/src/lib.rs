@@ -16,7 +16,9 @@ pub use answer::{Answered, Cause, Fault, Outcome, Reply, Written};
 pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
 
 mod answer;
+mod encoding;
 pub mod fhir;
+pub mod hl7v2;
 pub mod native;
 mod peek;
 
@@ -33,7 +35,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Every format that the hub reads. Where two recognise a body and its media type does not settle it,
 /// the first wins.
-pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT];
+pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT, hl7v2::FORMAT];
 
 /// A wire format.
 #[derive(Debug, Clone, Copy)]

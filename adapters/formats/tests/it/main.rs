@@ -9,6 +9,7 @@
 mod answers;
 mod draw;
 mod golden;
+mod hl7v2;
 mod native;
 mod refusals;
 
