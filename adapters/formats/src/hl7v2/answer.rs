@@ -390,7 +390,7 @@ fn decided(out: &mut Writer, segments: &[Segment<'_>], answered: &Answered<'_>) 
         answer
             .findings
             .iter()
-            .map(|own| format!("Finding: {}", own.code.as_str())),
+            .map(|own| format!("{}: {}", own.rule.code(), own.rule.meaning())),
     );
     notes.extend(answer.notes.iter().map(|own| own.text.clone()));
     notes.extend(answer.letter.iter().map(|own| {

@@ -31,6 +31,11 @@ impl Reader<'_> {
         }
         let mut head = Head {
             identifiers: self.control(msh).into_iter().collect(),
+            // Training and debugging messages are kept and checked, and have no effect.
+            status: msh
+                .text(11)
+                .filter(|id| matches!(id.as_str(), "T" | "D"))
+                .map(|_| "draft".to_owned()),
             created: self.when_in(msh, 7),
             currency: self.currency.get(),
             language: msh.text(19),
