@@ -230,14 +230,13 @@ fn line_of(root: &Element, place: &str) -> Option<usize> {
     inner.or(holds.then_some(root.line))
 }
 
+/// A claim that is decided. It bears no payment's reference yet: what pays it comes in an advice of its own.
 fn remitted(out: &mut Writer, own: &Answered<'_>) {
     let (message, answer) = (own.message, own.answer);
     out.open("Claim");
     out.element("ID", &number(message));
     out.element("IDPayer", &answer.id.to_string());
     out.element("ProviderID", provider(message));
-    // Nothing is paid yet: what pays it comes in a remittance advice of its own.
-    out.element("PaymentReference", "");
     let Some(decision) = &answer.decision else {
         out.close("Claim");
         return;
