@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use takmil_domain::answer::Answer;
+use takmil_domain::code::Coded;
 use takmil_domain::date::{Calendar, Date, Instant};
 use takmil_domain::decision::Decision;
 use takmil_domain::ids::MessageId;
@@ -143,7 +144,9 @@ fn acknowledge(request: &str, at: usize, outcome: &Outcome<'_>, reply: &Reply<'_
     let answered = outcome.result.as_ref().ok();
     let control = msh.and_then(|msh| msh.text(10));
     header(&mut out, msh, control.as_deref(), at, answered, reply);
-    let refused = faults.iter().any(|fault| rejects(fault.cause));
+    let refused = faults
+        .iter()
+        .any(|fault| rejects(fault.cause) || is_version(fault));
     let code = match (answered, refused) {
         (Some(_), _) => "AA",
         (None, true) => "AR",
@@ -297,9 +300,17 @@ fn stamp(at: Instant) -> String {
     format!("{year:04}{month:02}{day:02}{hours:02}{minutes:02}{seconds:02}+0000")
 }
 
+/// Whether it is the version that is not taken.
+fn is_version(fault: &Fault<'_>) -> bool {
+    fault.pointer.ends_with("MSH[1]-12")
+}
+
 /// Table 0357's code and words for what is wrong.
-fn condition(cause: Cause) -> (&'static str, &'static str) {
-    match cause {
+fn condition(fault: &Fault<'_>) -> (&'static str, &'static str) {
+    match fault.cause {
+        Cause::Body(ProblemCode::BadValue) if is_version(fault) => {
+            ("203", "Unsupported version id")
+        }
         Cause::Body(code) => match code {
             ProblemCode::Missing => ("101", "Required field missing"),
             ProblemCode::NoMessage | ProblemCode::WrongKind | ProblemCode::UnknownFormat => {
@@ -339,7 +350,7 @@ fn location(pointer: &str) -> [String; 5] {
 }
 
 fn error(out: &mut Writer, fault: &Fault<'_>, is_old: bool) {
-    let (code, words) = condition(fault.cause);
+    let (code, words) = condition(fault);
     let place = location(fault.pointer);
     let place: Vec<&str> = place.iter().map(String::as_str).collect();
     if is_old {
@@ -515,17 +526,24 @@ fn sentence(decision: &Decision, day: Date) -> String {
     )
 }
 
+/// A concept's code as its sender wrote it, or its words.
+fn named(item: &Coded) -> Option<String> {
+    let code = item.source.as_ref().map(|own| own.code.clone());
+    let code = code.filter(|code| !code.is_empty());
+    code.or_else(|| item.label().map(str::to_owned))
+}
+
 /// The code of what a line asked for.
 fn item(message: &Message, seq: u32) -> String {
     let bill = message.bill();
     let of_bill = bill.as_ref().and_then(|bill| {
         let line = bill.lines.iter().find(|line| line.seq == seq)?;
-        line.item.label().map(str::to_owned)
+        named(&line.item)
     });
     let of_order = || match &message.body {
         Body::Prescription(order) => {
             let line = order.lines.iter().find(|line| line.seq == seq)?;
-            line.item.label().map(str::to_owned)
+            named(&line.item)
         }
         _ => None,
     };

@@ -270,6 +270,15 @@ fn authorised(out: &mut Writer, own: &Answered<'_>) {
         Some(decision) => of_message(answer, decision),
         None => denial::of(&answer.reasons),
     };
+    // A member without any cover is told as such, where no reason tells more.
+    let covers = answer
+        .covers
+        .iter()
+        .filter_map(|own| denial::code(own.reason?));
+    let denied = denied.or_else(|| match is_granted(message, answer) {
+        false => covers.into_iter().next().or(Some("ELIG-001")),
+        true => None,
+    });
     out.element("DenialCode", denied.unwrap_or_default());
     let start = message
         .head

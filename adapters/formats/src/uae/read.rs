@@ -351,7 +351,7 @@ impl Reader<'_> {
     }
 
     fn lines_needed(&self, bill: &Bill) {
-        if bill.lines.is_empty() {
+        if bill.lines.is_empty() && self.own.child("Activity").is_none() {
             let what = "an activity is required";
             self.problem(self.own, "Activity", ProblemCode::Missing, what);
         }
