@@ -451,7 +451,11 @@ pub(super) fn escape(text: &str, separators: Separators) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test fails by panicking"
+    )]
     use super::*;
     use proptest::prelude::*;
 

@@ -392,14 +392,13 @@ impl<'m> Reader<'m> {
         for (segment, form, value) in forms {
             let Some(segment) = segment else { continue };
             product.form = product.form.or_else(|| coded_in(segment, form));
-            if let Some(ratio) = strength(segment, value, value.saturating_add(1)) {
-                if product.ingredients.is_empty() {
-                    product.ingredients.push(Ingredient {
-                        item: Coded::words("strength of the product"),
-                        strength: Some(ratio),
-                        active: Some(true),
-                    });
-                }
+            let ratio = strength(segment, value, value.saturating_add(1));
+            if let Some(ratio) = ratio.filter(|_| product.ingredients.is_empty()) {
+                product.ingredients.push(Ingredient {
+                    item: Coded::words("strength of the product"),
+                    strength: Some(ratio),
+                    active: Some(true),
+                });
             }
         }
         for part in &order.components {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod denial;
+mod prescription;
 mod read;
 mod xml;
 

@@ -11,7 +11,6 @@ use takmil_domain::message::{
 };
 use takmil_domain::money::{Amount, Currency, Quantity};
 use takmil_domain::party::{CoverageClass, CoverageReference, Party};
-use takmil_domain::prescription::{Dosage, Measure, Prescription, PrescriptionLine, Timing};
 use takmil_domain::problem::{Problem, ProblemCode};
 
 use super::EMIRATES_ID;
@@ -53,8 +52,9 @@ pub(super) fn one(own: &Element, header: Option<&Element>, context: &Context) ->
     }
 }
 
-struct Reader<'e> {
-    own: &'e Element,
+pub(super) struct Reader<'e> {
+    /// The claim, authorisation or prescription.
+    pub(super) own: &'e Element,
     header: Option<&'e Element>,
     exponent: u32,
     problems: RefCell<Vec<Problem>>,
@@ -62,14 +62,14 @@ struct Reader<'e> {
 }
 
 /// A fact that the model has no field for, by the element that says it.
-fn particular(element: &str) -> Supporting {
+pub(super) fn particular(element: &str) -> Supporting {
     Supporting {
         category: Some(Coded::new("uae:element", element)),
         ..Supporting::default()
     }
 }
 
-fn party(system: &str, id: &str, role: &str) -> Party {
+pub(super) fn party(system: &str, id: &str, role: &str) -> Party {
     Party {
         identifiers: vec![Identifier::new(system, id)],
         role: Some(Coded::words(role)),
@@ -78,13 +78,13 @@ fn party(system: &str, id: &str, role: &str) -> Party {
 }
 
 impl Reader<'_> {
-    fn problem(&self, at: &Element, child: &str, code: ProblemCode, what: &str) {
+    pub(super) fn problem(&self, at: &Element, child: &str, code: ProblemCode, what: &str) {
         self.problems
             .borrow_mut()
             .push(xml::problem(at, child, code, what));
     }
 
-    fn origin(&self, canonical: impl Into<String>, place: impl Into<String>) {
+    pub(super) fn origin(&self, canonical: impl Into<String>, place: impl Into<String>) {
         self.origins
             .borrow_mut()
             .push((canonical.into(), place.into()));
@@ -104,7 +104,7 @@ impl Reader<'_> {
     }
 
     /// A day, or a day and a time: `dd/MM/yyyy HH:mm`.
-    fn when(&self, at: &Element, child: &str) -> Option<When> {
+    pub(super) fn when(&self, at: &Element, child: &str) -> Option<When> {
         let text = at.text(child)?;
         let when = moment(text);
         if when.is_none() {
@@ -130,7 +130,7 @@ impl Reader<'_> {
         amount
     }
 
-    fn quantity(&self, at: &Element, child: &str) -> Option<Quantity> {
+    pub(super) fn quantity(&self, at: &Element, child: &str) -> Option<Quantity> {
         let text = at.text(child)?;
         let quantity = Quantity::parse(text);
         if quantity.is_none() {
@@ -140,7 +140,7 @@ impl Reader<'_> {
         quantity
     }
 
-    fn whole(&self, at: &Element, child: &str) -> Option<u32> {
+    pub(super) fn whole(&self, at: &Element, child: &str) -> Option<u32> {
         let text = at.text(child)?;
         let whole = text.parse().ok();
         if whole.is_none() {
@@ -445,14 +445,14 @@ impl Reader<'_> {
     }
 
     /// The code of an activity, in the system that its type stands for.
-    fn item(&self, activity: &Element) -> Option<Coded> {
+    pub(super) fn item(&self, activity: &Element) -> Option<Coded> {
         let kind = self.required(activity, "Type");
         let code = self.required(activity, "Code");
         Some(Coded::new(format!("uae:{}", kind?), code?))
     }
 
     /// What was observed with an activity, by numbers into the supporting information.
-    fn observations(&self, activity: &Element, head: &mut Head) -> Vec<u32> {
+    pub(super) fn observations(&self, activity: &Element, head: &mut Head) -> Vec<u32> {
         let mut numbers = Vec::new();
         for own in activity.all("Observation") {
             let seq = head
@@ -486,7 +486,7 @@ impl Reader<'_> {
         numbers
     }
 
-    fn encounter(&self, path: &str, head: &mut Head) -> Option<Encounter> {
+    pub(super) fn encounter(&self, path: &str, head: &mut Head) -> Option<Encounter> {
         let stay = self.own.child("Encounter")?;
         self.origin(format!("{path}/encounter"), stay.place.as_str());
         for (field, element) in [("start", "Start"), ("end", "End")] {
@@ -537,7 +537,7 @@ impl Reader<'_> {
         })
     }
 
-    fn diagnoses(&self, path: &str) -> Vec<Diagnosis> {
+    pub(super) fn diagnoses(&self, path: &str) -> Vec<Diagnosis> {
         let mut found = Vec::new();
         for own in self.own.all("Diagnosis") {
             let at = found.len();
@@ -565,121 +565,6 @@ impl Reader<'_> {
             });
         }
         found
-    }
-
-    fn prescription(&self, head: &mut Head) -> Body {
-        let own = self.own;
-        let path = "/prescription";
-        let mut order = Prescription {
-            prescriber: own
-                .text("Clinician")
-                .map(|id| party("uae:clinician", id, "prescriber")),
-            encounter: self.encounter(path, head),
-            diagnoses: self.diagnoses(path),
-            authored: head.created.clone(),
-            ..Prescription::default()
-        };
-        for activity in own.all("Activity") {
-            let at = order.lines.len();
-            self.origin(format!("{path}/lines/{at}"), activity.place.as_str());
-            let Some(item) = self.item(activity) else {
-                continue;
-            };
-            let number = |value: Option<Quantity>| {
-                value.map(|value| Measure {
-                    value: Some(value),
-                    ..Measure::default()
-                })
-            };
-            let days = number(self.quantity(activity, "Duration"));
-            let quantity = number(self.quantity(activity, "Quantity"));
-            let observed = self.observations(activity, head);
-            let mut line = PrescriptionLine {
-                seq: u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX),
-                identifiers: activity
-                    .text("ID")
-                    .map(|id| Identifier::new("uae:activity", id))
-                    .into_iter()
-                    .collect(),
-                item,
-                authored: self.when(activity, "Start"),
-                dosage: self.dosage(activity, days.clone()),
-                quantity,
-                days_supply: days.map(|own| Measure {
-                    unit: Some("d".to_owned()),
-                    ..own
-                }),
-                repeats: self.whole(activity, "Refills"),
-                authorisation: activity.text("PriorAuthorizationID").map(str::to_owned),
-                ..PrescriptionLine::default()
-            };
-            line.particulars
-                .extend(observed.iter().map(|seq| Supporting {
-                    text: Some(seq.to_string()),
-                    ..particular("Observation")
-                }));
-            order.lines.push(line);
-        }
-        if order.lines.is_empty() {
-            self.problem(
-                own,
-                "Activity",
-                ProblemCode::Missing,
-                "an activity is required",
-            );
-        }
-        head.occurred_on = order.authored.as_ref().and_then(When::day);
-        self.origin("/occurred_on", own.place_of("Activity"));
-        Body::Prescription(order)
-    }
-
-    fn dosage(&self, activity: &Element, days: Option<Measure>) -> Vec<Dosage> {
-        let often = activity.child("Frequency");
-        let day = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "hour" => Some("h"),
-            "day" => Some("d"),
-            "week" => Some("wk"),
-            "month" => Some("mo"),
-            _ => None,
-        };
-        let unit = often.and_then(|own| own.text("FrequencyType"));
-        let times = often.and_then(|own| self.whole(own, "FrequencyValue"));
-        let per = unit.map(|unit| Measure {
-            value: Some(Quantity::ONE),
-            unit: Some(day(unit).unwrap_or(unit).to_owned()),
-            coded: None,
-        });
-        let dose = often.and_then(|own| self.quantity(own, "UnitPerFrequency"));
-        let timing = Timing {
-            frequency: times,
-            period: per.filter(|_| times.is_some()),
-            duration: days.map(|own| Measure {
-                unit: Some("d".to_owned()),
-                ..own
-            }),
-            ..Timing::default()
-        };
-        let route = activity
-            .text("RoutOfAdmin")
-            .or_else(|| activity.text("RouteOfAdmin"));
-        let dosage = Dosage {
-            text: activity.text("Instructions").map(str::to_owned),
-            doses: dose
-                .map(|value| Measure {
-                    value: Some(value),
-                    ..Measure::default()
-                })
-                .into_iter()
-                .collect(),
-            timing: (timing != Timing::default()).then_some(timing),
-            route: route.map(Coded::words),
-            ..Dosage::default()
-        };
-        if dosage == Dosage::default() {
-            Vec::new()
-        } else {
-            vec![dosage]
-        }
     }
 }
 
