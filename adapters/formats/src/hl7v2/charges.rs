@@ -11,7 +11,9 @@ use takmil_domain::problem::ProblemCode;
 
 use super::er7::Segment;
 use super::parts::{enlist, place_in};
-use super::values::{Reader, coded, coded_in, day, identifier, listed, particular, person, table};
+use super::values::{
+    COMPARED, Reader, coded, coded_in, day, identifier, listed, particular, person, table,
+};
 
 impl Reader<'_> {
     /// A bill without its lines.
@@ -180,7 +182,9 @@ impl Reader<'_> {
         Some(item)
     }
 
-    fn procedures(&self, bill: &mut Bill) {
+    /// What was done, each once; gives the places of its segments.
+    fn procedures(&self, bill: &mut Bill) -> Vec<String> {
+        let mut places = Vec::new();
         for own in self.all("PR1") {
             own.skip(&[1]);
             let method = own.text(2);
@@ -206,11 +210,12 @@ impl Reader<'_> {
                 .chain(listed(own, 14, "0418"))
                 .collect();
             let is_same = |old: &Procedure| old.coded == concept && old.when == when;
-            if bill.procedures.iter().any(is_same) {
+            if bill.procedures.iter().rev().take(COMPARED).any(is_same) {
                 continue;
             }
             let at = bill.procedures.len();
             self.origin(format!("/claim/bill/procedures/{at}"), own.place());
+            places.push(own.place());
             bill.procedures.push(Procedure {
                 seq: u32::try_from(at.saturating_add(1)).ok(),
                 coded: concept,
@@ -220,17 +225,16 @@ impl Reader<'_> {
                 devices: Vec::new(),
             });
         }
+        places
     }
 
     /// An account as a claim: its procedures are its lines, priced by tariff, because it names no prices.
     pub(super) fn account(&self, event: &str, head: &mut Head) -> Option<Body> {
         let mut bill = self.bill("/claim/bill");
-        self.procedures(&mut bill);
-        for (at, procedure) in bill.procedures.iter().enumerate() {
+        let places = self.procedures(&mut bill);
+        for ((at, procedure), place) in bill.procedures.iter().enumerate().zip(places) {
             let seq = u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX);
-            if let Some(own) = self.all("PR1").nth(at) {
-                self.origin(format!("/claim/bill/lines/{at}"), own.place());
-            }
+            self.origin(format!("/claim/bill/lines/{at}"), place);
             bill.lines.push(Line {
                 seq,
                 item: procedure.coded.clone(),

@@ -201,18 +201,29 @@ impl<'a> Segment<'a> {
         if read.is_empty() && !self.is_header() {
             return vec![self.place()];
         }
-        let first = if self.is_header() { 3 } else { 1 };
-        let count = self.rest.split(self.separators.field).count();
+        let looked_at: BTreeSet<usize> = read.iter().map(|(field, _)| *field).collect();
+        // The separators of a header were read with it.
+        let (before, offset) = if self.is_header() { (2, 1) } else { (1, 0) };
         let mut places = Vec::new();
-        for number in first..=count {
-            let field = self.field(number);
-            if field.is_empty() || read.contains(&(number, 0)) {
+        let fields = self
+            .rest
+            .split(self.separators.field)
+            .enumerate()
+            .skip(before);
+        for (at, raw) in fields {
+            let number = at.saturating_add(offset);
+            if is_nothing(raw) || read.contains(&(number, 0)) {
                 continue;
             }
-            if !read.iter().any(|(own, _)| *own == number) {
+            if !looked_at.contains(&number) {
                 places.push(self.place_of(number));
                 continue;
             }
+            let field = Field {
+                segment: self,
+                number,
+                raw,
+            };
             for repeat in field.all() {
                 let parts = repeat.raw.split(self.separators.component).enumerate();
                 for (index, part) in parts {
@@ -245,11 +256,6 @@ pub(super) struct Field<'s> {
 }
 
 impl<'s> Field<'s> {
-    /// Whether it says nothing.
-    pub(super) fn is_empty(&self) -> bool {
-        is_nothing(self.raw)
-    }
-
     fn all(&self) -> impl Iterator<Item = Repeat<'s>> + use<'s> {
         let (segment, field) = (self.segment, self.number);
         self.raw

@@ -40,8 +40,11 @@ pub const FORMAT: Format = Format {
 /// How many messages one body may hold.
 const MAX_MESSAGES: usize = 10_000;
 
+/// How many unread places are told of one message.
+const MAX_UNREAD: usize = 10_000;
+
 /// How much of a body is looked at for its first segment.
-const WINDOW: usize = 64 * 1024;
+const WINDOW: usize = 256;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +219,8 @@ fn message(reader: &Reader<'_>) -> Option<Message> {
         Purpose::Admission => reader.admission(&event, &mut head),
         Purpose::CancelledAdmission => reader.cancelled_admission(&event, &mut head),
     }?;
-    head.unread = reader.segments.iter().flat_map(Segment::unread).collect();
+    let unread = reader.segments.iter().flat_map(Segment::unread);
+    head.unread = unread.take(MAX_UNREAD).collect();
     Some(Message { head, body })
 }
 

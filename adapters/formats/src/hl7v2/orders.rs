@@ -13,7 +13,7 @@ use takmil_domain::problem::ProblemCode;
 
 use super::er7::Segment;
 use super::values::{
-    Reader, coded, coded_in, day, entity, listed, particular, period, person, table,
+    Reader, coded, coded_in, day, entity, is_among, listed, particular, period, person, table,
 };
 
 /// One order: the common segment and what details it. Several details under one common segment are several orders.
@@ -208,7 +208,7 @@ impl<'m> Reader<'m> {
             "RP" | "RU" | "RO" | "XO" | "XX" => Relation::Replaces,
             "NW" | "" => {
                 for number in numbers {
-                    if !head.identifiers.contains(&number) {
+                    if !is_among(&head.identifiers, &number) {
                         head.identifiers.push(number);
                     }
                 }
@@ -223,7 +223,7 @@ impl<'m> Reader<'m> {
                 identifier,
                 coded,
             };
-            if !head.correlates.contains(&own) {
+            if !is_among(&head.correlates, &own) {
                 head.correlates.push(own);
             }
         }
@@ -431,8 +431,8 @@ impl<'m> Reader<'m> {
         let say = |coded: Option<Coded>, words: &mut Vec<String>, instructions: &mut Vec<Coded>| {
             if let Some(coded) = coded {
                 let text = coded.label().map(str::to_owned);
-                words.extend(text.filter(|text| !words.contains(text)));
-                if coded.source.is_some() && !instructions.contains(&coded) {
+                words.extend(text.filter(|text| !is_among(words, text)));
+                if coded.source.is_some() && !is_among(instructions, &coded) {
                     instructions.push(coded);
                 }
             }
@@ -491,7 +491,7 @@ impl<'m> Reader<'m> {
             timing
                 .words
                 .into_iter()
-                .filter(|text| !words.contains(text))
+                .filter(|text| !is_among(&words, text))
                 .collect::<Vec<_>>(),
         );
         if dosage.doses.is_empty() {
@@ -530,7 +530,7 @@ impl<'m> Reader<'m> {
                     identifier,
                     coded: None,
                 };
-                if !head.correlates.contains(&own) {
+                if !is_among(&head.correlates, &own) {
                     head.correlates.push(own);
                 }
             }

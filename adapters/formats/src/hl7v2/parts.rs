@@ -11,8 +11,8 @@ use takmil_domain::problem::ProblemCode;
 
 use super::er7::Segment;
 use super::values::{
-    Reader, authority, coded, coded_in, entity, identifier, identifiers, listed, name,
-    organisation, particular, period, person, table,
+    COMPARED, Reader, authority, coded, coded_in, entity, identifier, identifiers, is_among,
+    listed, name, organisation, particular, period, person, table,
 };
 
 /// Segments that stand at most once in what the hub takes, prior visits and results of laboratory orders aside.
@@ -98,7 +98,7 @@ impl Reader<'_> {
         found.extend(bare(20, "DL"));
         let mut seen: Vec<Identifier> = Vec::new();
         for own in found {
-            if !seen.contains(&own) {
+            if !is_among(&seen, &own) {
                 seen.push(own);
             }
         }
@@ -260,7 +260,7 @@ impl Reader<'_> {
                     ..cover.clone()
                 }
             };
-            if !kept.iter().any(is_same) {
+            if !kept.iter().rev().take(COMPARED).any(is_same) {
                 kept.push(cover);
             }
         }
@@ -427,7 +427,8 @@ pub(super) fn place_in(found: &mut Vec<Diagnosis>, concept: Coded) -> usize {
         (Some(ours), Some(theirs)) => ours.code == theirs.code && ours.system == theirs.system,
         _ => own.coded == concept,
     };
-    if let Some(at) = found.iter().position(is_same) {
+    let last = found.iter().enumerate().rev().take(COMPARED);
+    if let Some((at, _)) = last.into_iter().find(|(_, own)| is_same(own)) {
         return at;
     }
     found.push(Diagnosis {
@@ -447,7 +448,7 @@ pub(super) fn enlist(team: &mut Vec<Party>, mut party: Party) -> Option<u32> {
     let is_same = |own: &Party| {
         own.role == party.role && own.identifiers == party.identifiers && own.name == party.name
     };
-    if let Some(own) = team.iter().find(|own| is_same(own)) {
+    if let Some(own) = team.iter().rev().take(COMPARED).find(|own| is_same(own)) {
         return own.seq;
     }
     party.seq = u32::try_from(team.len().saturating_add(1)).ok();

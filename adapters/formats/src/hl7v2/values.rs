@@ -18,6 +18,15 @@ pub(super) fn table(name: &str) -> String {
     format!("hl7v2:{name}")
 }
 
+/// With how many of a list's last parts a new one is compared before it is taken for new: more than real messages have,
+/// and few enough that a hostile one does not cost their square.
+pub(super) const COMPARED: usize = 200;
+
+/// Whether a part is among the last of a list.
+pub(super) fn is_among<T: PartialEq>(list: &[T], own: &T) -> bool {
+    list.iter().rev().take(COMPARED).any(|other| other == own)
+}
+
 /// A message that is being read: its segments, and what was found on the way.
 pub(super) struct Reader<'m> {
     pub(super) segments: &'m [Segment<'m>],

@@ -2,6 +2,7 @@
 //! eRx.Authorization for requests. What is wrong, and what is not decided yet, is told in a Submission.Report, which
 //! holds the answer to the others of the same body.
 
+use std::collections::HashMap;
 use takmil_domain::answer::Answer;
 use takmil_domain::code::Coded;
 use takmil_domain::date::{Calendar, Date, Instant};
@@ -34,8 +35,12 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
     if !is_whole {
         out.open("Submission.Report");
         header(&mut out, request.as_ref(), at, reply.outcomes.len());
+        let mut known = HashMap::new();
+        if let Some(root) = &request {
+            lines(root, &mut known);
+        }
         for outcome in reply.outcomes {
-            errors(&mut out, outcome, request.as_ref());
+            errors(&mut out, outcome, &known);
         }
         for own in &pending {
             out.open("Pending");
@@ -198,7 +203,7 @@ fn header(out: &mut Writer, request: Option<&Element>, at: Option<Instant>, coun
     out.close("Header");
 }
 
-fn errors(out: &mut Writer, outcome: &Outcome<'_>, request: Option<&Element>) {
+fn errors(out: &mut Writer, outcome: &Outcome<'_>, lines: &HashMap<&str, usize>) {
     let Err(faults) = outcome.result else { return };
     for fault in faults {
         out.open("Error");
@@ -210,7 +215,7 @@ fn errors(out: &mut Writer, outcome: &Outcome<'_>, request: Option<&Element>) {
                 fault.pointer
             },
         );
-        let line = request.and_then(|root| line_of(root, fault.pointer));
+        let line = line_of(lines, fault.pointer);
         out.element(
             "Line",
             &line.map(|line| line.to_string()).unwrap_or_default(),
@@ -222,12 +227,23 @@ fn errors(out: &mut Writer, outcome: &Outcome<'_>, request: Option<&Element>) {
     }
 }
 
+/// The lines in which elements start, by their places.
+fn lines<'e>(element: &'e Element, found: &mut HashMap<&'e str, usize>) {
+    found.insert(&element.place, element.line);
+    for child in element.children() {
+        lines(child, found);
+    }
+}
+
 /// The line in which the element at a place starts, or the nearest around it.
-fn line_of(root: &Element, place: &str) -> Option<usize> {
-    let inner = root.children().find_map(|child| line_of(child, place));
-    let holds = place.strip_prefix(root.place.as_str());
-    let holds = holds.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    inner.or(holds.then_some(root.line))
+fn line_of(lines: &HashMap<&str, usize>, place: &str) -> Option<usize> {
+    let mut place = place;
+    loop {
+        if let Some(line) = lines.get(place) {
+            return Some(*line);
+        }
+        (place, _) = place.rsplit_once('/')?;
+    }
 }
 
 /// A claim that is decided. It bears no payment's reference yet: what pays it comes in an advice of its own.

@@ -62,14 +62,19 @@ const DOCUMENTS: &[(&str, Result<&str, &str>)] = &[
 ];
 
 fn recognise(body: &[u8]) -> bool {
-    let mut window: Vec<u8> = body.get(..WINDOW).unwrap_or(body).to_vec();
+    let skipped = |byte: &u8| {
+        matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff | 0xfe) || byte.is_ascii_whitespace()
+    };
+    let mut window = body.get(..WINDOW).unwrap_or(body).to_vec();
+    let start = window
+        .iter()
+        .position(|byte| !skipped(byte))
+        .unwrap_or(window.len());
+    window.drain(..start);
     // In UTF-16 every other byte is zero for the letters that matter here.
     window.retain(|byte| *byte != 0);
     let text = String::from_utf8_lossy(&window);
-    if !text
-        .trim_start_matches(['\u{feff}', '\u{fffd}', ' ', '\t', '\r', '\n'])
-        .starts_with('<')
-    {
+    if !text.starts_with('<') {
         return false;
     }
     let mut tags = text.split('<').skip(1);
@@ -132,13 +137,7 @@ fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
         .map(|own| read::one(own, header, context))
         .collect();
     let mut unread = Vec::new();
-    root.unread(&mut unread);
     // What stands within a message is told with it.
-    let is_within = |place: &String| {
-        items
-            .iter()
-            .any(|own| place.starts_with(&format!("{}/", own.place)))
-    };
-    unread.retain(|place| !is_within(place));
+    root.unread(Some(item), &mut unread);
     Ok(Reading { messages, unread })
 }

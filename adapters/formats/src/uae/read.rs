@@ -25,6 +25,9 @@ const NO_CARD: &[&str] = &[
     "999-9999-9999999-9",
 ];
 
+/// With how many of the last clinicians a new one is compared before it is taken for new.
+const COMPARED: usize = 200;
+
 /// Reads one claim, authorisation or prescription.
 pub(super) fn one(own: &Element, header: Option<&Element>, context: &Context) -> Read {
     let currency = context.default_currency.or_else(|| Currency::parse("AED"));
@@ -202,7 +205,7 @@ impl Reader<'_> {
                 None
             }
         }?;
-        own.unread(&mut head.unread);
+        own.unread(None, &mut head.unread);
         Some(Message { head, body })
     }
 
@@ -455,13 +458,7 @@ impl Reader<'_> {
     pub(super) fn observations(&self, activity: &Element, head: &mut Head) -> Vec<u32> {
         let mut numbers = Vec::new();
         for own in activity.all("Observation") {
-            let seq = head
-                .supporting
-                .iter()
-                .filter_map(|own| own.seq)
-                .max()
-                .unwrap_or(0)
-                .saturating_add(1);
+            let seq = u32::try_from(head.supporting.len().saturating_add(1)).unwrap_or(u32::MAX);
             let value = own.text("Value").map(str::to_owned);
             let kind = own.text("Type").unwrap_or("Text");
             let is_document = kind.eq_ignore_ascii_case("file");
@@ -579,7 +576,7 @@ fn correlate(relation: Relation, system: &str, id: &str, kind: Option<&str>) -> 
 fn enlist(team: &mut Vec<Party>, id: &str, role: &str) -> Option<u32> {
     let mut new = party("uae:clinician", id, role);
     let is_same = |own: &&Party| own.identifiers == new.identifiers && own.role == new.role;
-    if let Some(own) = team.iter().find(is_same) {
+    if let Some(own) = team.iter().rev().take(COMPARED).find(is_same) {
         return own.seq;
     }
     new.seq = u32::try_from(team.len().saturating_add(1)).ok();

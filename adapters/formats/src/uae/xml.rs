@@ -4,6 +4,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 use crate::MAX_DEPTH;
@@ -22,6 +23,8 @@ pub(super) struct Element {
     pub(super) line: usize,
     text: String,
     children: Vec<Element>,
+    /// How many children of a numbered name it has so far.
+    counts: BTreeMap<String, usize>,
     is_read: Cell<bool>,
 }
 
@@ -58,11 +61,15 @@ impl Element {
         )
     }
 
-    /// The places of what is in it and was not read.
-    pub(super) fn unread(&self, places: &mut Vec<String>) {
-        for child in &self.children {
+    /// The places of what is in it and was not read, children of the name `but` aside.
+    pub(super) fn unread(&self, but: Option<&str>, places: &mut Vec<String>) {
+        for child in self
+            .children
+            .iter()
+            .filter(|own| Some(own.name.as_str()) != but)
+        {
             match child.is_read.get() {
-                true => child.unread(places),
+                true => child.unread(None, places),
                 false if child.said().is_some() || !child.children.is_empty() => {
                     places.push(child.place.clone());
                 }
@@ -190,17 +197,16 @@ impl Tree<'_> {
         if name.is_empty() || !name.as_bytes().iter().all(is_name) {
             return Err(self.malformed("an element's name is none of the layouts'"));
         }
-        let place = match self.open.last() {
+        let place = match self.open.last_mut() {
             None => format!("/{name}"),
             Some(parent) => {
-                let before = parent
-                    .children
-                    .iter()
-                    .filter(|own| own.name == name)
-                    .count();
                 // Only what may stand several times is numbered.
                 match is_repeated(name) {
-                    true => format!("{}/{name}[{}]", parent.place, before.saturating_add(1)),
+                    true => {
+                        let count = parent.counts.entry(name.to_owned()).or_default();
+                        *count = count.saturating_add(1);
+                        format!("{}/{name}[{count}]", parent.place)
+                    }
                     false => format!("{}/{name}", parent.place),
                 }
             }
@@ -211,6 +217,7 @@ impl Tree<'_> {
             line: self.line,
             text: String::new(),
             children: Vec::new(),
+            counts: BTreeMap::new(),
             is_read: Cell::new(false),
         });
         Ok(())

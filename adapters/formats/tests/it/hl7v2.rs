@@ -443,6 +443,28 @@ fn an_admission_and_its_cancellation_name_the_same_visit() {
     assert!(admission.head.identifiers.contains(named));
 }
 
+#[test]
+fn a_hostile_body_costs_no_more_than_its_length() {
+    let head = "MSH|^~\\&|A|B|C|D|20261120||DFT^P03|1|P|2.5\r";
+    let repeats: String = (0..200_000).map(|at| format!("D{at}~")).collect();
+    let many: String = (0..60_000).map(|at| format!("DG1|{at}||D{at}\r")).collect();
+    let bodies = [
+        format!("{head}PID|1|{}", "a|".repeat(1_000_000)),
+        format!("{head}PID|1||{repeats}"),
+        format!("{head}PID|1||{}", "a^".repeat(1_000_000)),
+        format!("{head}FT1|1|||20261120||CG|X||||||||||||{repeats}"),
+        format!("{head}{many}FT1|1|||20261120||CG|X"),
+        "MSH|^~\\&|\r".repeat(9_000),
+    ];
+    let clock = std::time::Instant::now();
+    for body in bodies {
+        let reading = read(hl7v2(), body.as_bytes(), &context());
+        assert!(reading.is_ok_and(|reading| !reading.messages.is_empty()));
+    }
+    // Squares of these would take hours.
+    assert!(clock.elapsed().as_secs() < 90, "{:?}", clock.elapsed());
+}
+
 /// What goes back where the whole body, or its first message, has a fault.
 fn refusal(body: &[u8], place: &str, pointer: &str, detail: &str) -> Vec<u8> {
     let fault = Fault {

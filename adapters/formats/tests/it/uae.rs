@@ -258,6 +258,32 @@ fn what_could_reach_out_or_swell_is_refused() {
 }
 
 #[test]
+fn a_hostile_body_costs_no_more_than_its_length() {
+    let clinicians: String = (0..50_000)
+        .map(|at| {
+            format!("<Activity><Type>3</Type><Code>1</Code><Clinician>{at}</Clinician></Activity>")
+        })
+        .collect();
+    let bodies = [
+        format!(
+            "<Claim.Submission>{}</Claim.Submission>",
+            "<Claim/>".repeat(200_000)
+        ),
+        format!(
+            "<Claim.Submission>{}</Claim.Submission>",
+            "<Claim><a>1</a></Claim>".repeat(9_000)
+        ),
+        format!("<Claim.Submission><Claim><ID>1</ID>{clinicians}</Claim></Claim.Submission>"),
+    ];
+    let clock = std::time::Instant::now();
+    for body in bodies {
+        let _ = read(format(), body.as_bytes(), &crate::context());
+    }
+    // Squares of these would take hours.
+    assert!(clock.elapsed().as_secs() < 90, "{:?}", clock.elapsed());
+}
+
+#[test]
 fn a_payments_remittance_is_written_in_the_layout() {
     let day = Date::parse("2026-11-20").unwrap();
     let line = RemittedLine {
