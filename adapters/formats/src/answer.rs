@@ -117,3 +117,13 @@ pub struct Written {
     /// The body.
     pub bytes: Vec<u8>,
 }
+
+/// A text in a format that is not JSON, for the sender of `reply`'s body. Where that body is JSON, because the answer is
+/// to stand in a JSON document, it is one string of it.
+pub(crate) fn written(reply: &Reply<'_>, media_type: &'static str, text: String) -> Written {
+    let bytes = match reply.body.trim_ascii_start().first() {
+        Some(b'{' | b'[') => serde_json::Value::String(text).to_string().into_bytes(),
+        _ => text.into_bytes(),
+    };
+    Written { media_type, bytes }
+}

@@ -16,9 +16,12 @@ pub use answer::{Answered, Cause, Fault, Outcome, Reply, Written};
 pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
 
 mod answer;
+mod encoding;
 pub mod fhir;
+pub mod hl7v2;
 pub mod native;
 mod peek;
+pub mod uae;
 
 /// The largest body that is read, 16 MiB: a claim of [`MAX_LINES`] lines with a kilobyte or more for
 /// each. Anything larger is an attachment, which goes by reference.
@@ -33,7 +36,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Every format that the hub reads. Where two recognise a body and its media type does not settle it,
 /// the first wins.
-pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT];
+pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT, hl7v2::FORMAT, uae::FORMAT];
 
 /// A wire format.
 #[derive(Debug, Clone, Copy)]

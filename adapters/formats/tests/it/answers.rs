@@ -81,6 +81,7 @@ fn shown(written: &Written) -> String {
     match written.media_type {
         // Numbers stay as their digits: through a float 2.50 would become 2.5.
         "application/fhir+json" => format!("{}\n", spread(&text)),
+        "application/hl7-v2" => text.replace('\r', "\n"),
         _ => format!("{}\n", text.replace("><", ">\n<")),
     }
 }
@@ -125,25 +126,21 @@ fn spread(text: &str) -> String {
     out
 }
 
-#[test]
-fn every_sample_is_answered_as_before() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/fhir/answers");
+/// Every sample of a folder, with what its answers' media types are by the end of the request's name.
+fn check_samples(format: &str, least: usize, media_types: &[(&str, &str)]) {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let bless = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let requests = requests(&folder);
-    assert!(requests.len() >= 15, "samples are missing");
+    let requests = requests(&samples.join(format).join("answers"));
+    assert!(requests.len() >= least, "samples are missing");
     for path in requests {
         let name = path.to_string_lossy().into_owned();
-        let (stem, _) = name.rsplit_once(".request.").unwrap();
+        let (stem, syntax) = name.rsplit_once(".request.").unwrap();
         let body = std::fs::read(&path).unwrap();
         let answers = std::fs::read(format!("{stem}.answers.json")).unwrap();
         let answers: Vec<Answer> = serde_json::from_slice(&answers).unwrap();
         let written = reply_to(&body, &answers);
-        let (syntax, media_type) = if name.ends_with(".xml") {
-            ("xml", "application/fhir+xml")
-        } else {
-            ("json", "application/fhir+json")
-        };
-        assert_eq!(written.media_type, media_type, "{name}");
+        let media_type = media_types.iter().find(|(own, _)| *own == syntax);
+        assert_eq!(written.media_type, media_type.unwrap().1, "{name}");
         let golden = format!("{stem}.response.{syntax}");
         if bless {
             std::fs::write(&golden, shown(&written)).unwrap();
@@ -152,6 +149,17 @@ fn every_sample_is_answered_as_before() {
             assert_eq!(shown(&written), expected, "{golden}");
         }
     }
+}
+
+#[test]
+fn every_sample_is_answered_as_before() {
+    let fhir = [
+        ("json", "application/fhir+json"),
+        ("xml", "application/fhir+xml"),
+    ];
+    check_samples("fhir", 15, &fhir);
+    check_samples("hl7v2", 5, &[("hl7", "application/hl7-v2")]);
+    check_samples("uae", 5, &[("xml", "application/xml")]);
 }
 
 const CLAIM: &str = r#"{"kind":"claim","claim":{"bill":{"lines":[]}}}"#;

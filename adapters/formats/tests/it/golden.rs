@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use takmil_domain::money::Currency;
 use takmil_domain::problem::Problem;
-use takmil_formats::{Read, Reading, read, recognise};
+use takmil_formats::{Context, Read, Reading, read, recognise};
 
 /// What a body was read as.
 fn shown(result: &Result<Reading, Problem>) -> Value {
@@ -25,23 +26,22 @@ fn samples(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| !path.to_string_lossy().ends_with(".out.json"))
+        .filter(|path| path.is_file() && !path.to_string_lossy().ends_with(".out.json"))
         .collect();
     paths.sort();
     paths
 }
 
-#[test]
-fn every_native_sample_is_read_as_before() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/native");
+fn check_samples(format: &str, least: usize, context: &Context) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let bless = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let samples = samples(&folder);
-    assert!(samples.len() >= 10, "samples are missing");
+    let samples = samples(&folder.join(format));
+    assert!(samples.len() >= least, "samples are missing");
     for path in samples {
         let body = std::fs::read(&path).unwrap();
-        let format = recognise(None, &body).unwrap();
-        assert_eq!(format.name, "native", "{}", path.display());
-        let result = read(format, &body, &crate::context());
+        let known = recognise(None, &body).unwrap();
+        assert_eq!(known.name, format, "{}", path.display());
+        let result = read(known, &body, context);
         let text = format!(
             "{}\n",
             serde_json::to_string_pretty(&shown(&result)).unwrap()
@@ -54,4 +54,23 @@ fn every_native_sample_is_read_as_before() {
             assert_eq!(text, expected, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn every_native_sample_is_read_as_before() {
+    check_samples("native", 10, &crate::context());
+}
+
+#[test]
+fn every_hl7_v2_sample_is_read_as_before() {
+    let context = Context {
+        default_currency: Currency::parse("MAD"),
+        ..crate::context()
+    };
+    check_samples("hl7v2", 6, &context);
+}
+
+#[test]
+fn every_sample_of_the_emirates_is_read_as_before() {
+    check_samples("uae", 4, &crate::context());
 }

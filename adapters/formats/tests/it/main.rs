@@ -9,8 +9,10 @@
 mod answers;
 mod draw;
 mod golden;
+mod hl7v2;
 mod native;
 mod refusals;
+mod uae;
 
 use takmil_domain::date::Date;
 use takmil_formats::Context;

@@ -53,7 +53,7 @@ async fn bad_bodies_are_told_what_is_wrong_and_where() {
             Method::POST,
             "/v1/messages",
             &[("authorization", &bearer)],
-            "MSH|^~\\&|",
+            "words of no format",
         )
         .await;
     unknown.is_problem(415, "FMT-UNKNOWN");

@@ -352,36 +352,17 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// The body's text and the name of its encoding.
+/// The body's text and the name of its encoding: UTF-8, or UTF-16 with a byte order mark.
 pub(super) fn decode(body: &[u8]) -> Result<(Cow<'_, str>, &'static str), Problem> {
-    let not_text = |detail: &str| Problem::new(ProblemCode::NotText, "", detail);
-    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let (units, rest) = bytes.as_chunks::<2>();
-        let text: Option<String> = char::decode_utf16(units.iter().map(|pair| unit(*pair)))
-            .collect::<Result<_, _>>()
-            .ok();
-        let text = text.filter(|text| rest.is_empty() && !text.starts_with('\0'));
-        Ok((
-            Cow::Owned(text.ok_or_else(|| not_text("the body starts as UTF-16 and is not"))?),
-            "UTF-16",
-        ))
-    };
-    match body {
-        [0xff, 0xfe, rest @ ..] => return wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => return wide(rest, u16::from_be_bytes),
-        [0, _, ..] | [_, 0, ..] => return Err(not_text("UTF-16 needs a byte order mark")),
-        _ => {}
-    }
-    let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok((Cow::Borrowed(text), "UTF-8")),
-        Err(error) => {
-            let byte = error.valid_up_to().saturating_add(1);
-            Err(not_text(&format!(
-                "XML must be UTF-8 or UTF-16; byte {byte} is neither"
-            )))
+    let name = match body {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16",
+        [0, _, ..] | [_, 0, ..] => {
+            let detail = "UTF-16 needs a byte order mark";
+            return Err(Problem::new(ProblemCode::NotText, "", detail));
         }
-    }
+        _ => "UTF-8",
+    };
+    Ok((crate::encoding::decode(body, None)?, name))
 }
 
 /// Whether a reference in text is one of XML's five entities or a character that XML can hold.

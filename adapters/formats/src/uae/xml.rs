@@ -1,0 +1,291 @@
+//! The little of XML that the Emirates' layouts use: elements with text, by name and place. Document types, processing
+//! instructions and entities beyond XML's five are refused, so that a body reaches nothing outside and cannot swell.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use takmil_domain::problem::{Problem, ProblemCode};
+
+use crate::MAX_DEPTH;
+
+/// How many elements a body may have: ten thousand claims of a hundred elements each.
+const MAX_ELEMENTS: usize = 1_000_000;
+
+/// An element with what it holds.
+#[derive(Debug)]
+pub(super) struct Element {
+    /// Its name without a prefix.
+    pub(super) name: String,
+    /// Where it stands: `/Claim.Submission/Claim[2]/Net`.
+    pub(super) place: String,
+    /// The line it starts in, from 1.
+    pub(super) line: usize,
+    text: String,
+    children: Vec<Element>,
+    /// How many children of a numbered name it has so far.
+    counts: BTreeMap<String, usize>,
+    is_read: Cell<bool>,
+}
+
+impl Element {
+    /// Its children of a name.
+    pub(super) fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Element> {
+        let named = self.children.iter().filter(move |child| child.name == name);
+        named.inspect(|child| child.is_read.set(true))
+    }
+
+    /// Its first child of a name.
+    pub(super) fn child(&self, name: &str) -> Option<&Element> {
+        let child = self.children.iter().find(|child| child.name == name)?;
+        child.is_read.set(true);
+        Some(child)
+    }
+
+    /// Its text, where there is some.
+    pub(super) fn said(&self) -> Option<&str> {
+        Some(self.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// The text of its first child of a name.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.child(name)?.said()
+    }
+
+    /// Where a child stands, or would.
+    pub(super) fn place_of(&self, name: &str) -> String {
+        let child = self.children.iter().find(|child| child.name == name);
+        child.map_or_else(
+            || format!("{}/{name}", self.place),
+            |child| child.place.clone(),
+        )
+    }
+
+    /// The places of what is in it and was not read, children of the name `but` aside.
+    pub(super) fn unread(&self, but: Option<&str>, places: &mut Vec<String>) {
+        for child in self
+            .children
+            .iter()
+            .filter(|own| Some(own.name.as_str()) != but)
+        {
+            match child.is_read.get() {
+                true => child.unread(None, places),
+                false if child.said().is_some() || !child.children.is_empty() => {
+                    places.push(child.place.clone());
+                }
+                false => {}
+            }
+        }
+    }
+
+    /// All its children, without taking them as read.
+    pub(super) fn children(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter()
+    }
+
+    fn problem(&self, code: ProblemCode, what: &str) -> Problem {
+        Problem::new(
+            code,
+            self.place.as_str(),
+            format!("{what} (line {})", self.line),
+        )
+    }
+}
+
+/// A problem with an element, or with its parent where it is missing: with the line.
+pub(super) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) -> Problem {
+    match at.children.iter().find(|own| own.name == child) {
+        Some(child) => child.problem(code, what),
+        None => Problem {
+            pointer: at.place_of(child),
+            ..at.problem(code, what)
+        },
+    }
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// The first thing that is wrong, with its place and line.
+pub(super) fn parse(text: &str) -> Result<Element, Problem> {
+    let mut tree = Tree {
+        text,
+        open: Vec::new(),
+        root: None,
+        count: 0,
+        at: 0,
+        line: 1,
+    };
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_comments = true;
+    loop {
+        let event = reader.read_event();
+        tree.reach(usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX));
+        match event {
+            Ok(Event::Start(start)) => tree.start(&start)?,
+            Ok(Event::Empty(start)) => {
+                tree.start(&start)?;
+                tree.end();
+            }
+            Ok(Event::End(_)) => tree.end(),
+            Ok(Event::Text(text)) => {
+                tree.say(&text, false)?;
+            }
+            Ok(Event::CData(data)) => tree.say(&data, true)?,
+            Ok(Event::GeneralRef(entity)) => tree.entity(&entity)?,
+            Ok(Event::Comment(_) | Event::Decl(_)) => {}
+            Ok(Event::DocType(_)) => return Err(tree.malformed("a document type is not taken")),
+            Ok(Event::PI(_)) => return Err(tree.malformed("a processing instruction is not taken")),
+            Ok(Event::Eof) => break,
+            Err(_) => {
+                let what = "the tags do not match, or something stands where XML does not allow it";
+                return Err(tree.malformed(what));
+            }
+        }
+    }
+    if !tree.open.is_empty() {
+        return Err(tree.malformed("the body ends before its elements do"));
+    }
+    let missing = tree.malformed("the body holds no element");
+    tree.root.ok_or(missing)
+}
+
+/// What has been read so far.
+struct Tree<'t> {
+    text: &'t str,
+    open: Vec<Element>,
+    root: Option<Element>,
+    count: usize,
+    at: usize,
+    line: usize,
+}
+
+impl Tree<'_> {
+    fn reach(&mut self, at: usize) {
+        let passed = self.text.as_bytes().get(self.at..at).unwrap_or_default();
+        let lines = passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line = self.line.saturating_add(lines);
+        self.at = at;
+    }
+
+    fn refuse(&self, code: ProblemCode, what: &str) -> Problem {
+        let place = self.open.last().map_or("", |open| open.place.as_str());
+        Problem::new(code, place, format!("{what} (line {})", self.line))
+    }
+
+    fn malformed(&self, what: &str) -> Problem {
+        self.refuse(ProblemCode::Malformed, what)
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Problem> {
+        self.count = self.count.saturating_add(1);
+        if self.count > MAX_ELEMENTS {
+            let what = format!("a body has at most {MAX_ELEMENTS} elements");
+            return Err(self.refuse(ProblemCode::TooLarge, &what));
+        }
+        if self.open.len() >= MAX_DEPTH {
+            let what = format!("elements are nested at most {MAX_DEPTH} deep");
+            return Err(self.refuse(ProblemCode::TooDeep, &what));
+        }
+        if self.root.is_some() {
+            return Err(self.malformed("an element follows after the end of the first"));
+        }
+        let name = start.local_name();
+        let name = name.as_ref();
+        let is_name =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        if name.is_empty() || !name.as_bytes().iter().all(is_name) {
+            return Err(self.malformed("an element's name is none of the layouts'"));
+        }
+        let place = match self.open.last_mut() {
+            None => format!("/{name}"),
+            Some(parent) => {
+                // Only what may stand several times is numbered.
+                match is_repeated(name) {
+                    true => {
+                        let count = parent.counts.entry(name.to_owned()).or_default();
+                        *count = count.saturating_add(1);
+                        format!("{}/{name}[{count}]", parent.place)
+                    }
+                    false => format!("{}/{name}", parent.place),
+                }
+            }
+        };
+        self.open.push(Element {
+            name: name.to_owned(),
+            place,
+            line: self.line,
+            text: String::new(),
+            children: Vec::new(),
+            counts: BTreeMap::new(),
+            is_read: Cell::new(false),
+        });
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let Some(done) = self.open.pop() else { return };
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(done),
+            None => self.root = Some(done),
+        }
+    }
+
+    fn say(&mut self, text: &str, always: bool) -> Result<(), Problem> {
+        let is_forbidden =
+            |letter: char| letter.is_control() && !matches!(letter, '\t' | '\n' | '\r');
+        if text.contains(is_forbidden) {
+            return Err(self.refuse(
+                ProblemCode::ControlCharacter,
+                "text holds a control character",
+            ));
+        }
+        match self.open.last_mut() {
+            Some(open) => open.text.push_str(text),
+            None if always
+                || !text
+                    .trim_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+                    .is_empty() =>
+            {
+                return Err(self.malformed("text stands outside of the first element"));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn entity(&mut self, entity: &BytesRef<'_>) -> Result<(), Problem> {
+        let letter = match entity.resolve_char_ref() {
+            Ok(Some(letter)) => Some(letter),
+            Ok(None) => match &**entity {
+                "lt" => Some('<'),
+                "gt" => Some('>'),
+                "amp" => Some('&'),
+                "quot" => Some('"'),
+                "apos" => Some('\''),
+                _ => None,
+            },
+            Err(_) => None,
+        };
+        match letter {
+            Some(letter) => self.say(letter.encode_utf8(&mut [0; 4]), true),
+            None => Err(self.malformed("an entity is not one of XML's five")),
+        }
+    }
+}
+
+/// Elements of which the layouts allow several beside each other.
+fn is_repeated(name: &str) -> bool {
+    matches!(
+        name,
+        "Claim"
+            | "Authorization"
+            | "Prescription"
+            | "Encounter"
+            | "Diagnosis"
+            | "Activity"
+            | "Observation"
+            | "DxInfo"
+            | "Resubmission"
+    )
+}
