@@ -125,7 +125,7 @@ impl From<Due> for DueShown {
 }
 
 /// The place of a due in their order, as a cursor.
-fn place(text: &str) -> Option<(MessageId, ParticipantId)> {
+pub(super) fn place(text: &str) -> Option<(MessageId, ParticipantId)> {
     let (message, insurer) = text.split_once(':')?;
     Some((MessageId::parse(message)?, ParticipantId::parse(insurer)?))
 }

@@ -1,0 +1,10 @@
+-- Where documents are on their way to payment: those that still await something, and what a claim's transfers stand in.
+
+create index message_awaiting on message (id)
+    where (state in ('consulting', 'pended', 'queried')
+        or kind in ('claim', 'dispense') and state in ('decided', 'adjusted', 'appealed', 'paid'));
+create index transfer_of_message on transfer (message) where message is not null;
+
+-- With how many open differences a month was closed, and what they were about.
+alter table period add column differences bigint not null default 0;
+alter table period add column differing bigint not null default 0;
