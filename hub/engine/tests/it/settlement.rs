@@ -9,13 +9,15 @@ use takmil_domain::date::{Calendar, Instant};
 use takmil_domain::ids::MessageId;
 use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Currency};
+use takmil_domain::settlement::age::Age;
 use takmil_domain::settlement::payment::Reach;
 use takmil_domain::settlement::period::{Hindrance, Month};
 use takmil_domain::settlement::reconcile::Figure;
 use takmil_domain::settlement::remittance::Remittance;
+use takmil_domain::settlement::stage::Stage;
 use takmil_domain::settlement::state::PaymentEvent;
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Receipt, TransferKind};
-use takmil_engine::Error;
+use takmil_engine::{Error, StagesAsked};
 use takmil_store::{
     BookFilter, OpenDifferences, Scope, StatedFigures, StatementFilter, StatementRecord, StoreError,
 };
@@ -333,6 +335,35 @@ async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
     );
     assert_eq!(rig.owed(claim.id).await, [("i-1".to_owned(), 0, 0)]);
     rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_and_late_is_added_up_now_and_then() {
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    rig.take(claim("C-1", 1_000)).await;
+    rig.pass_days(200);
+    let (insurer, currency) = (insurer_id("i-1"), Currency::parse("IRR").unwrap());
+    let mut tries = 0;
+    let standing = loop {
+        let standing = rig.money.lock().unwrap().clone().unwrap_or_default();
+        let oldest = (insurer.clone(), currency, Age::Over90);
+        if standing.owed.get(&oldest) == Some(&900) {
+            break standing;
+        }
+        tries += 1;
+        assert!(tries < 500, "{standing:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let late = standing.late.get(&(insurer, Stage::Noticed));
+    assert_eq!(late, Some(&1), "{standing:?}");
+    let asked = StagesAsked {
+        stage: Some(Stage::Noticed),
+        is_late: true,
+        ..StagesAsked::default()
+    };
+    let listed = rig.engine.stages(&Scope::Hub, &asked, None, 10);
+    let listed = listed.await.unwrap();
+    assert_eq!((listed.documents.len(), listed.next), (1, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
