@@ -3,6 +3,7 @@
 create index message_awaiting on message (id)
     where (state in ('consulting', 'pended', 'queried')
         or kind in ('claim', 'dispense') and state in ('decided', 'adjusted', 'appealed', 'paid'));
+create index payer_of_message on payer (message, insurer);
 create index transfer_of_message on transfer (message) where message is not null;
 
 -- With how many open differences a month was closed, and what they were about.

@@ -42,7 +42,7 @@ macro_rules! documents {
                  where ($1 is null or p.insurer = $1) and ($2 is null or m.sender = $2)
                      and ($3 is null or p.insurer = $3) and ($4 is null or m.sender = $4)
                      and ($5 is null or p.message = $5)
-                     and ($6 is null or (p.message, p.insurer) > ($6, $7))",
+                     and (p.message, p.insurer) > ($6, $7)",
             $($awaiting,)?
             " order by p.message, p.insurer limit $8),
              begun as (
@@ -93,8 +93,10 @@ impl Store {
     ) -> Result<Vec<DocumentProgress>, StoreError> {
         let more = [
             message.map(|id| id.0).into(),
-            after.map(|(message, _)| message.0).into(),
-            after.map(|(_, insurer)| insurer.as_str()).into(),
+            after
+                .map_or(uuid::Uuid::nil(), |(message, _)| message.0)
+                .into(),
+            after.map_or("", |(_, insurer)| insurer.as_str()).into(),
             most.into(),
         ];
         let values = [&filter.values(scope)[..], &more].concat();
