@@ -37,6 +37,8 @@ mod route;
 mod seen;
 mod sequencer;
 mod settlement;
+mod stages;
+mod standing;
 mod submission;
 mod together;
 mod turn;
@@ -79,6 +81,8 @@ pub use route::health::{CircuitState, Way as CallWay};
 pub use route::party::{Carrier, Due, PartyStanding};
 pub use seen::{Observe, Seen};
 pub use settlement::{SettledDay, Settlement, TimeOfDay, Zone, settle};
+pub use stages::{DocumentStages, StagePage, StagesAsked};
+pub use standing::MoneyStanding;
 pub use submission::{Outcome, Refusal, Submission, Taken};
 pub use turn::{Appealing, Correction, MESSAGE_SYSTEM, Sums};
 
@@ -261,6 +265,7 @@ impl Engine {
         tasks.push(tokio::spawn(sequencer::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(folding::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(settlement::run(Arc::clone(&inner))));
+        tasks.push(tokio::spawn(standing::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(register::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(faults::run(Arc::clone(&inner))));
         tasks.push(tokio::spawn(clocks::run(

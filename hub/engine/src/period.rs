@@ -5,7 +5,7 @@ use takmil_domain::ids::ParticipantId;
 use takmil_domain::money::Currency;
 use takmil_domain::settlement::Statement;
 use takmil_domain::settlement::period::{Closed, Closing, Hindrance, Month, TrialBalance};
-use takmil_store::{ClosedPeriod, PeriodBooks, Scope};
+use takmil_store::{ClosedPeriod, DifferenceRecord, OpenDifferences, PeriodBooks, Scope};
 
 use crate::error::Error;
 use crate::{Engine, Inner};
@@ -19,6 +19,8 @@ pub struct Period {
     pub balance: TrialBalance,
     /// What stands in the way of closing it; nothing of one that is closed.
     pub hindrances: Vec<Hindrance>,
+    /// Its open differences, the earliest first: those that hinder unless they are accepted among them.
+    pub differences: Vec<DifferenceRecord>,
     /// How it was closed, where it is.
     pub closed: Option<ClosedPeriod>,
 }
@@ -41,17 +43,19 @@ impl Engine {
         let balance = balance.map_err(|refused| Error::Unbalanced(refused.to_string()))?;
         let hindrances = match books.closed {
             Some(_) => Vec::new(),
-            None => self.close(&books, month).err().unwrap_or_default(),
+            None => self.close(&books, month, None).err().unwrap_or_default(),
         };
         Ok(Period {
             month,
             balance,
             hindrances,
+            differences: books.differences,
             closed: books.closed,
         })
     }
 
-    /// Closes an insurer's month in one currency for good. Closing it again changes nothing.
+    /// Closes an insurer's month in one currency for good. Closing it again changes nothing. Open differences hinder,
+    /// but for those found until `accepted`, which somebody has agreed to close it with.
     ///
     /// # Errors
     /// Those of the store; what stands in the way is no error.
@@ -59,31 +63,42 @@ impl Engine {
         &self,
         whose: (&ParticipantId, Currency),
         month: Month,
+        accepted: Option<Instant>,
     ) -> Result<Result<(), Vec<Hindrance>>, Error> {
         let inner = &self.inner;
         let books = books(inner, &Scope::Hub, whose, &month).await?;
         if books.closed.is_some() {
             return Ok(Ok(()));
         }
-        let closed = match self.close(&books, month) {
+        let closed = match self.close(&books, month, accepted) {
             Ok(closed) => closed,
             Err(hindrances) => return Ok(Err(hindrances)),
         };
         let now = (inner.clock)();
+        let with = OpenDifferences::of(&books.differences);
         inner
             .store
-            .close_period(whose, &month, &closed, now)
+            .close_period(whose, &month, (&closed, with), now)
             .await?;
         Ok(Ok(()))
     }
 
-    fn close(&self, books: &PeriodBooks, month: Month) -> Result<Closed, Vec<Hindrance>> {
+    fn close(
+        &self,
+        books: &PeriodBooks,
+        month: Month,
+        accepted: Option<Instant>,
+    ) -> Result<Closed, Vec<Hindrance>> {
+        let is_accepted = |at: Instant| accepted.is_some_and(|until| at <= until);
+        let open = books.differences.iter();
+        let open = open.filter(|own| !is_accepted(own.found_at));
+        let differences: Vec<_> = open.map(|own| (own.id, own.amount())).collect();
         let closing = Closing {
             month,
             today: self.book_day(),
             days_run: &books.days_run,
             books: &books.books,
-            differences: &[],
+            differences: &differences,
             tolerance: 0,
         };
         closing.close()

@@ -9,11 +9,12 @@ use takmil_domain::ids::ParticipantId;
 use takmil_domain::participant::AnswerMode;
 
 use crate::Inner;
+use crate::standing::MoneyStanding;
 
 /// Whoever measures.
 pub type Observe = Arc<dyn Fn(Seen<'_>) + Send + Sync>;
 
-/// Something that took time.
+/// Something that took time, or was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen<'a> {
     /// A message was answered.
@@ -50,6 +51,8 @@ pub enum Seen<'a> {
         /// How long the call took, in milliseconds.
         took_ms: u64,
     },
+    /// What is owed and what is late was added up.
+    Money(&'a MoneyStanding),
 }
 
 /// Tells of an answer.

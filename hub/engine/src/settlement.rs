@@ -39,6 +39,8 @@ pub struct Settlement {
     pub calendar: Calendar,
     /// How many days a provider has to confirm or bounce a payment: after them it counts as arrived. It may still bounce.
     pub confirm_days: u32,
+    /// How many hours an insurer's delivery of a decision may take before the document counts as late.
+    pub deliver_hours: u32,
 }
 
 impl Default for Settlement {
@@ -48,6 +50,7 @@ impl Default for Settlement {
             run_at: TimeOfDay::default(),
             calendar: Calendar::default(),
             confirm_days: 7,
+            deliver_hours: 24,
         }
     }
 }

@@ -184,6 +184,7 @@ const OPERATIONS: &[Operation] = &[
     // The book of settlement.
     row("GET", "/v1/dues", People(ALL)),
     row("GET", "/v1/aging", People(ALL)),
+    row("GET", "/v1/stages", People(ALL)),
     row("GET", "/v1/statements", People(ALL)),
     row("GET", "/v1/statements/{number}", People(ALL)),
     row("POST", "/v1/payments", Systems(INSURERS)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use takmil_domain::date::Instant;
 use takmil_domain::decision::DecidedBy;
 use takmil_domain::participant::AnswerMode;
-use takmil_engine::{CircuitState, PartyStanding, Seen, Status};
+use takmil_engine::{CircuitState, MoneyStanding, PartyStanding, Seen, Status};
 use takmil_store::{Backlog, LogState, RegistrationBacklog};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
@@ -74,6 +74,8 @@ pub(crate) struct Metrics {
     log_pending: IntGauge,
     log_size: IntGauge,
     log_age: IntGauge,
+    owed: IntGaugeVec,
+    late: IntGaugeVec,
     redis: IntGauge,
     heard: IntCounterVec,
 }
@@ -179,6 +181,16 @@ impl Metrics {
                 "takmil_audit_head_age_ms",
                 "How long ago the head of the tamper-evident log was signed, in milliseconds.",
             )?,
+            owed: gauges(
+                "takmil_owed",
+                "What an insurer owes, argued about or not, by how long it is due, in the currency's smallest unit.",
+                &["insurer", "currency", "age"],
+            )?,
+            late: gauges(
+                "takmil_documents_late",
+                "Documents that await a stage of their way to payment whose deadline has passed.",
+                &["insurer", "stage"],
+            )?,
             redis: IntGauge::new(
                 "takmil_redis_up",
                 "Whether Redis answers; told where there is one.",
@@ -208,6 +220,8 @@ impl Metrics {
         registry.register(Box::new(metrics.asked.clone()))?;
         registry.register(Box::new(metrics.delivered.clone()))?;
         registry.register(Box::new(metrics.overhead.clone()))?;
+        registry.register(Box::new(metrics.owed.clone()))?;
+        registry.register(Box::new(metrics.late.clone()))?;
         registry.register(Box::new(metrics.log_pending.clone()))?;
         registry.register(Box::new(metrics.log_size.clone()))?;
         registry.register(Box::new(metrics.log_age.clone()))?;
@@ -272,6 +286,7 @@ impl Metrics {
                 .asked
                 .with_label_values(&[insurer.as_str()])
                 .observe(took.as_secs_f64()),
+            Seen::Money(standing) => self.money(standing),
             Seen::Fault { insurer, code } => self
                 .faults
                 .with_label_values(&[insurer.as_str(), code])
@@ -289,6 +304,20 @@ impl Metrics {
                     .with_label_values(party)
                     .observe(seconds(waited_ms.saturating_sub(took_ms)));
             }
+        }
+    }
+
+    /// Notes what is owed and what is late. What is settled by now is told no more.
+    fn money(&self, standing: &MoneyStanding) {
+        self.owed.reset();
+        self.late.reset();
+        for ((insurer, currency, age), owed) in &standing.owed {
+            let labels = [insurer.as_str(), currency.as_str(), age.as_str()];
+            self.owed.with_label_values(&labels).set(*owed);
+        }
+        for ((insurer, stage), count) in &standing.late {
+            let labels = [insurer.as_str(), stage.as_str()];
+            self.late.with_label_values(&labels).set(signed(*count));
         }
     }
 

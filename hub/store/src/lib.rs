@@ -97,8 +97,8 @@ pub use seal::{FileKeys, KeyFuture, KeyProvider, OwnerKey, SealError};
 pub use secret::write_secret;
 pub use settlement::{
     AgedPair, BookDifference, BookFilter, ClosedPeriod, DifferenceRecord, DisputeRecord,
-    FiguresReceipt, NewDispute, PaymentRecord, PeriodBooks, Reconciliation, RefusedFigure,
-    StatedFigures, StatementBook, StatementFilter, StatementRecord,
+    DocumentProgress, FiguresReceipt, NewDispute, OpenDifferences, PaymentRecord, PeriodBooks,
+    Reconciliation, RefusedFigure, StatedFigures, StatementBook, StatementFilter, StatementRecord,
 };
 pub use staff::{Staff, StaffRole};
 pub use store::{Place, Random, Store, StoreConfig};

@@ -49,6 +49,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     15 "0015" "registration"
     16 "0016" "insurer_fault"
     17 "0017" "reconciliation"
+    18 "0018" "circle"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -69,6 +70,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     15 "0015" "registration"
     16 "0016" "insurer_fault"
     17 "0017" "reconciliation"
+    18 "0018" "circle"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

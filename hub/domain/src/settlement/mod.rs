@@ -18,6 +18,7 @@ pub mod payment;
 pub mod period;
 pub mod reconcile;
 pub mod remittance;
+pub mod stage;
 pub mod state;
 pub mod statement;
 

@@ -1,7 +1,7 @@
 //! A hub with one or two insurers, a clock that can be told to pass days, and messages to send.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -15,7 +15,8 @@ use takmil_domain::life::State;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::{Participant, Purpose};
 use takmil_engine::{
-    Config, Engine, Outcome, Parts, Refusal, Settlement, Spoken, Submission, Taken,
+    Config, Engine, MoneyStanding, Outcome, Parts, Refusal, Seen, Settlement, Spoken, Submission,
+    Taken,
 };
 use takmil_insurers::Transports;
 use takmil_mappings::Tables;
@@ -36,6 +37,8 @@ pub(crate) struct Rig {
     clock: Arc<AtomicI64>,
     provider: Arc<Participant>,
     keys: Arc<FileKeys>,
+    /// What was last added up of what is owed and late.
+    pub(crate) money: Arc<Mutex<Option<MoneyStanding>>>,
     /// Of the members' keys, and of the list of those who were erased.
     _folder: tempfile::TempDir,
 }
@@ -107,6 +110,8 @@ impl Rig {
                 enrolled.unwrap();
             }
         }
+        let money = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&money);
         let (now, started) = (Arc::clone(&clock), std::time::Instant::now());
         let parts = Parts {
             store,
@@ -131,13 +136,18 @@ impl Rig {
                 ..settings
             },
             settlement: Settlement::default(),
-            observe: Arc::new(|_| {}),
+            observe: Arc::new(move |seen| {
+                if let Seen::Money(standing) = seen {
+                    *told.lock().unwrap() = Some(standing.clone());
+                }
+            }),
         };
         Rig {
             engine: Engine::start(parts).await.unwrap(),
             clock,
             provider: Arc::new(provider),
             keys,
+            money,
             _folder: folder,
         }
     }

@@ -5,17 +5,22 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Manner, Script, Verdict, Wire};
 use takmil_domain::answer::Answer;
-use takmil_domain::date::Calendar;
+use takmil_domain::date::{Calendar, Instant};
 use takmil_domain::ids::MessageId;
 use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Currency};
+use takmil_domain::settlement::age::Age;
 use takmil_domain::settlement::payment::Reach;
 use takmil_domain::settlement::period::{Hindrance, Month};
+use takmil_domain::settlement::reconcile::Figure;
 use takmil_domain::settlement::remittance::Remittance;
+use takmil_domain::settlement::stage::Stage;
 use takmil_domain::settlement::state::PaymentEvent;
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Receipt, TransferKind};
-use takmil_engine::Error;
-use takmil_store::{BookFilter, Scope, StatementFilter, StatementRecord, StoreError};
+use takmil_engine::{Error, StagesAsked};
+use takmil_store::{
+    BookFilter, OpenDifferences, Scope, StatedFigures, StatementFilter, StatementRecord, StoreError,
+};
 
 use crate::rig::{Insurer, Rig, bill, following, insurer, insurer_id, message};
 
@@ -289,7 +294,7 @@ async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
         rig.engine.period(&scope, whose, month).await.unwrap()
     };
     assert!(period().await.hindrances.contains(&Hindrance::NotOver));
-    let early = rig.engine.close_period(whose, month).await.unwrap();
+    let early = rig.engine.close_period(whose, month, None).await.unwrap();
     assert!(early.is_err());
     let stranger = Scope::Insurer(insurer_id("i-2"));
     let foreign = rig.engine.period(&stranger, whose, month).await;
@@ -303,7 +308,7 @@ async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for _ in 0..2 {
-        let closed = rig.engine.close_period(whose, month).await.unwrap();
+        let closed = rig.engine.close_period(whose, month, None).await.unwrap();
         assert_eq!(closed, Ok(()));
     }
     let before = period().await;
@@ -329,6 +334,88 @@ async fn a_month_is_closed_when_it_is_over_and_stays_as_it_was() {
         0
     );
     assert_eq!(rig.owed(claim.id).await, [("i-1".to_owned(), 0, 0)]);
+    rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_and_late_is_added_up_now_and_then() {
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    rig.take(claim("C-1", 1_000)).await;
+    rig.pass_days(200);
+    let (insurer, currency) = (insurer_id("i-1"), Currency::parse("IRR").unwrap());
+    let mut tries = 0;
+    let standing = loop {
+        let standing = rig.money.lock().unwrap().clone().unwrap_or_default();
+        let oldest = (insurer.clone(), currency, Age::Over90);
+        if standing.owed.get(&oldest) == Some(&900) {
+            break standing;
+        }
+        tries += 1;
+        assert!(tries < 500, "{standing:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let late = standing.late.get(&(insurer, Stage::Noticed));
+    assert_eq!(late, Some(&1), "{standing:?}");
+    let asked = StagesAsked {
+        stage: Some(Stage::Noticed),
+        is_late: true,
+        ..StagesAsked::default()
+    };
+    let listed = rig.engine.stages(&Scope::Hub, &asked, None, 10);
+    let listed = listed.await.unwrap();
+    assert_eq!((listed.documents.len(), listed.next), (1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_whose_figures_differ_is_closed_only_with_what_somebody_accepts() {
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    let claim = rig.take(claim("C-1", 1_000)).await;
+    let month = Month::of(rig.engine.book_day(), Calendar::Gregorian).unwrap();
+    let (insurer, currency) = (insurer_id("i-1"), Currency::parse("IRR").unwrap());
+    let whose = (&insurer, currency);
+    let figure = Figure {
+        amount: Amount::new(850).unwrap(),
+        state: None,
+    };
+    let figures = StatedFigures {
+        reference: "F-1".to_owned(),
+        digest: [1; 32],
+        from: month.first(),
+        to: month.last(),
+        claims: vec![(claim.id, insurer.clone(), figure)],
+    };
+    let (scope, now) = (Scope::Insurer(insurer.clone()), rig.engine.now());
+    let taken = rig.engine.store().take_figures(&scope, &figures, now).await;
+    assert_eq!(taken.unwrap().unwrap().taken, 1);
+    rig.pass_days(40);
+    let mut tries = 0;
+    let period = loop {
+        let period = rig.engine.period(&scope, whose, month).await.unwrap();
+        if matches!(period.hindrances.as_slice(), [Hindrance::Difference { .. }]) {
+            break period;
+        }
+        tries += 1;
+        assert!(tries < 500, "{:?}", period.hindrances);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let [found] = period.differences.as_slice() else {
+        panic!("{:?}", period.differences)
+    };
+    assert_eq!((found.message, found.amount()), (claim.id, 50));
+    let earlier = Instant(found.found_at.0 - 1);
+    for accepted in [None, Some(earlier)] {
+        let refused = rig.engine.close_period(whose, month, accepted).await;
+        assert_eq!(refused.unwrap(), Err(period.hindrances.clone()));
+    }
+    let accepted = Some(rig.engine.now());
+    let closed = rig.engine.close_period(whose, month, accepted).await;
+    assert_eq!(closed.unwrap(), Ok(()));
+    let period = rig.engine.period(&scope, whose, month).await.unwrap();
+    let with = OpenDifferences {
+        count: 1,
+        amount: 50,
+    };
+    assert_eq!(period.closed.unwrap().accepted, with);
     rig.assert_ledger_is_sound().await;
 }
 

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 use takmil_domain::date::Instant;
-use takmil_store::{LogDifference, RegistrationFilter, Scope, Store, StoreError};
+use takmil_domain::settlement::age::Age;
+use takmil_store::{BookFilter, LogDifference, RegistrationFilter, Scope, Store, StoreError};
 
 use super::{ConfigFile, Exit, Fatal};
 use crate::clock;
@@ -83,6 +84,7 @@ async fn examine(store: &Store, now: Instant) -> Result<Vec<Finding>, StoreError
     let mut findings = Vec::new();
     findings.extend(ledger(store).await?);
     findings.extend(book(store).await?);
+    findings.extend(overdue(store, now).await?);
     findings.extend(outbox(store, now).await?);
     findings.extend(unregistered(store, now).await?);
     findings.extend(erased(store, now).await?);
@@ -116,6 +118,28 @@ async fn book(store: &Store) -> Result<Option<Finding>, StoreError> {
         what: "the book of settlement does not balance",
         reach: format!("{} sums, the first {first:?}", differences.len()),
         next: "stop the hub and restore from the last sound backup".to_owned(),
+    }))
+}
+
+/// What insurers have owed for more than 90 days past its day.
+async fn overdue(store: &Store, now: Instant) -> Result<Option<Finding>, StoreError> {
+    let none = BookFilter::default();
+    let aged = store.aging(&Scope::Hub, &none, now.day()).await?;
+    let long = aged.iter().filter_map(|own| {
+        let oldest = own.aging.ages.get(&Age::Over90)?;
+        (oldest.claims > 0).then_some((&own.pair, oldest))
+    });
+    let long: Vec<_> = long.collect();
+    let claims: u64 = long.iter().map(|(_, oldest)| oldest.claims).sum();
+    Ok(long.first().map(|(pair, oldest)| Finding {
+        what: "claims have been owed for more than 90 days past their day",
+        reach: format!(
+            "{claims} claims between {} pairs, the first {pair} with {} open and {} argued about",
+            long.len(),
+            oldest.open,
+            oldest.disputed
+        ),
+        next: "takmil settle aging".to_owned(),
     }))
 }
 

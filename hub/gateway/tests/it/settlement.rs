@@ -20,7 +20,12 @@ pub(crate) struct Parties {
 
 impl Parties {
     pub(crate) fn new() -> Parties {
-        let hub = Hub::start("");
+        Parties::on("")
+    }
+
+    /// With more settings.
+    fn on(settings: &str) -> Parties {
+        let hub = Hub::start(settings);
         Parties {
             provider: hub.place.key(PROVIDER),
             insurer: hub.place.key(INSURER),
@@ -341,7 +346,8 @@ async fn a_month_is_closed_by_two_persons() {
     let before = Month::of(before, Calendar::Gregorian).unwrap();
     let close = async |month: &str, key: &str| {
         let path = format!("/v1/periods/{month}/close");
-        parties.post(&path, key, &json!({"currency": "MAD"})).await
+        let closing = json!({"currency": "MAD", "accept_differences": true});
+        parties.post(&path, key, &closing).await
     };
     let get = async |month: Month| {
         let path = format!("/v1/periods/{month}?currency=MAD");
@@ -386,6 +392,7 @@ async fn a_month_is_closed_by_two_persons() {
             (&closed["state"], &closed["debits"]),
             (&json!("closed"), &json!(0))
         );
+        assert_eq!(closed["accepted"], json!({"count": 0, "amount": 0}));
     }
     let again = close(&before.to_string(), &finance).await;
     again.is_problem(409, "PAY-CLOSED");
@@ -486,4 +493,68 @@ async fn what_all_three_state_of_a_paid_claim_reconciles_it() {
     let back = format!("/v1/claims/{first}/cancel");
     parties.post(&back, provider, &json!({})).await.ok();
     assert_eq!(state(&first).await, "reversed");
+}
+
+#[tokio::test]
+async fn a_document_is_listed_under_the_stage_that_its_view_awaits() {
+    let parties = Parties::on("[settlement]\ndeliver_hours = 0\n");
+    let (first, owed) = parties.claim("W-1").await;
+    let (second, _) = parties.claim("W-2").await;
+    let (provider, insurer) = (&parties.provider, &parties.insurer);
+    let documents = async |query: &str, key: &str| {
+        let path = format!("/v1/stages{query}");
+        parties.get(&path, key, "stage_page").await["documents"].clone()
+    };
+    let view = async |message: &str| {
+        let path = format!("/v1/messages/{message}");
+        parties.get(&path, provider, "message_way").await["stages"].clone()
+    };
+    let names = |documents: &Value| -> Vec<Value> {
+        let listed = documents.as_array().unwrap().iter();
+        listed.map(|own| own["message"].clone()).collect()
+    };
+    let all = documents("", insurer).await;
+    assert_eq!(names(&all), [json!(first), json!(second)]);
+    assert_eq!(
+        view(&first).await,
+        json!([all[0]]),
+        "the view is the list's row"
+    );
+    let page = parties
+        .get("/v1/stages?limit=1", provider, "stage_page")
+        .await;
+    let next = format!("?after={}", page["next"].as_str().unwrap());
+    assert_eq!(names(&documents(&next, provider).await), [json!(second)]);
+
+    // Nobody has fetched the deliveries, for which the settings leave no time.
+    let late = documents("?stage=delivered&late=true", provider).await;
+    assert_eq!(names(&late), [json!(first), json!(second)]);
+    let told = |row: &Value, stage: &str| {
+        let stages = row["stages"].as_array().unwrap().iter();
+        let mut own = stages.filter(|own| own["stage"] == stage);
+        own.next().unwrap().clone()
+    };
+    assert_eq!(told(&late[0], "delivered")["late"], json!(true));
+    assert_eq!(told(&late[0], "noticed")["late"], json!(false));
+    assert!(told(&late[0], "noticed")["deadline"].is_i64());
+    let unpaid = documents("?stage=noticed&late=true", insurer).await;
+    assert_eq!(unpaid, json!([]), "the days to pay are not over");
+    for stranger in [OTHER_INSURER, OTHER_PROVIDER] {
+        let key = parties.hub.place.key(stranger);
+        assert_eq!(documents("", &key).await, json!([]), "{stranger}");
+    }
+
+    let named = json!({"allocations": [{"message": first}]});
+    parties.pay("w-1", owed, named).await;
+    let paid = view(&first).await;
+    assert!(told(&paid[0], "noticed")["at"].is_i64(), "{paid}");
+    let back = format!("/v1/claims/{second}/cancel");
+    parties.post(&back, provider, &json!({})).await.ok();
+    assert_eq!(
+        names(&documents("?late=true", provider).await),
+        [json!(first)],
+        "what was taken back awaits nothing"
+    );
+    let wrong = parties.hub.get("/v1/stages?stage=lost", provider).await;
+    wrong.is_problem(400, "API-PARAMETER");
 }

@@ -12,6 +12,7 @@ mod payments;
 mod periods;
 mod reconcile;
 mod rows;
+mod stages;
 mod standing;
 mod statements;
 
@@ -24,11 +25,12 @@ pub use check::BookDifference;
 pub use disputes::{DisputeRecord, NewDispute};
 pub use dues::AgedPair;
 pub use payments::PaymentRecord;
-pub use periods::{ClosedPeriod, PeriodBooks};
+pub use periods::{ClosedPeriod, OpenDifferences, PeriodBooks};
 pub use reconcile::{
     DifferenceRecord, FiguresReceipt, Reconciliation, RefusedFigure, StatedFigures,
 };
 pub(crate) use rows::{DueRow, TransferRow};
+pub use stages::DocumentProgress;
 pub use statements::{StatementBook, StatementFilter, StatementRecord};
 
 /// Whose rows of the book, beyond what the scope says.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use takmil_domain::audit::Event;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::ParticipantId;
@@ -10,6 +11,7 @@ use takmil_domain::settlement::period::{Closed, Month, PairBook};
 use takmil_domain::settlement::{Balances, Pair, Statement};
 
 use super::check::{add_rests, by_kind, transfers};
+use super::reconcile::{DifferenceRecord, difference};
 use super::{rows, statements::record};
 use crate::column::Row;
 use crate::db::{Db, Value};
@@ -27,6 +29,28 @@ pub struct ClosedPeriod {
     pub digest: [u8; 32],
     /// When it was closed.
     pub closed_at: Instant,
+    /// With which open differences.
+    pub accepted: OpenDifferences,
+}
+
+/// Differences that nobody has settled or explained, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDifferences {
+    /// How many.
+    pub count: u64,
+    /// What they are about, together, in smallest units.
+    pub amount: i64,
+}
+
+impl OpenDifferences {
+    /// The sum of differences.
+    pub fn of(differences: &[DifferenceRecord]) -> OpenDifferences {
+        let add = |sum: OpenDifferences, own: &DifferenceRecord| OpenDifferences {
+            count: sum.count.saturating_add(1),
+            amount: sum.amount.saturating_add(own.amount()),
+        };
+        differences.iter().fold(OpenDifferences::default(), add)
+    }
 }
 
 /// Everything that the closing of an insurer's month in one currency rests on, of one moment.
@@ -36,6 +60,8 @@ pub struct PeriodBooks {
     pub days_run: BTreeSet<Date>,
     /// The insurer's pairs.
     pub books: Vec<PairBook>,
+    /// The open differences about claims that came to be owed in the month, the earliest first.
+    pub differences: Vec<DifferenceRecord>,
     /// How it was closed, where it is.
     pub closed: Option<ClosedPeriod>,
 }
@@ -65,6 +91,11 @@ const DUES: &str = "select insurer, provider, payee, currency,
          cast(sum(written_off) as bigint) as written_off
      from due where insurer = $1 and currency = $2
      group by insurer, provider, payee, currency";
+
+const DIFFERENCES: &str = "select f.* from difference f
+     join due d on d.message = f.message and d.insurer = f.insurer
+     where f.insurer = $1 and f.currency = $2 and f.state = 'open' and d.on_day >= $3 and d.on_day <= $4
+     order by f.id";
 
 impl Store {
     /// What the closing of an insurer's month in one currency rests on; `until` is the month's last moment.
@@ -97,6 +128,9 @@ impl Store {
             let own = statements.entry(statement.pair.clone()).or_default();
             own.push(statement);
         }
+        let differences = db.fetch_all(DIFFERENCES, &values).await?;
+        let differences = differences.iter().map(difference);
+        let differences = differences.collect::<Result<_, StoreError>>()?;
         let to_last = [&whose[..], &[last.as_str().into()]].concat();
         let mut stated = by_kind(&db.fetch_all(STATED, &to_last).await?)?;
         let mut unstated = BTreeMap::new();
@@ -115,13 +149,14 @@ impl Store {
         };
         Ok(PeriodBooks {
             books: pairs.into_iter().map(book).collect(),
+            differences,
             days_run: days_run(&mut db, days).await?,
             closed: closed(&mut db, whose, &first).await?,
         })
     }
 
     /// Closes an insurer's month in one currency for good, and says whether it was open: no statement of its days is made
-    /// any more.
+    /// any more. What it is closed with in spite of, `accepted`, is kept with it and told in its leaf.
     ///
     /// # Errors
     /// If the database cannot serve.
@@ -129,7 +164,7 @@ impl Store {
         &self,
         (insurer, currency): (&ParticipantId, Currency),
         month: &Month,
-        closed: &Closed,
+        (closed, accepted): (&Closed, OpenDifferences),
         at: Instant,
     ) -> Result<bool, StoreError> {
         let (first, last) = (month.first().to_string(), month.last().to_string());
@@ -137,8 +172,9 @@ impl Store {
         let mut db = transaction.db();
         let done = db
             .execute(
-                "insert into period (insurer, currency, first_day, last_day, debits, digest, closed_at)
-                 values ($1, $2, $3, $4, $5, $6, $7)
+                "insert into period
+                     (insurer, currency, first_day, last_day, debits, digest, closed_at, differences, differing)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                  on conflict (insurer, currency, first_day) do nothing",
                 &[
                     insurer.as_str().into(),
@@ -148,12 +184,21 @@ impl Store {
                     closed.debits.into(),
                     (&closed.digest).into(),
                     at.into(),
+                    i64::try_from(accepted.count).unwrap_or(i64::MAX).into(),
+                    accepted.amount.into(),
                 ],
             )
             .await?;
         if done > 0 {
             let what = (Event::MonthClosed, self.fresh_id(at), 0);
-            let said = (currency, &first, &last, closed.debits, closed.digest);
+            let said = (
+                currency,
+                &first,
+                &last,
+                closed.debits,
+                closed.digest,
+                accepted,
+            );
             self.put_leaf(&mut db, what, Some(insurer), at, &said)
                 .await?;
         }
@@ -214,7 +259,7 @@ async fn closed(
     let values = [&whose[..], &[first.into()]].concat();
     let row = db
         .fetch_optional(
-            "select debits, digest, closed_at from period
+            "select debits, digest, closed_at, differences, differing from period
              where insurer = $1 and currency = $2 and first_day = $3",
             &values,
         )
@@ -224,6 +269,10 @@ async fn closed(
             debits: row.number("debits")?,
             digest: digest(row)?,
             closed_at: row.moment("closed_at")?,
+            accepted: OpenDifferences {
+                count: row.number("differences")?,
+                amount: row.number("differing")?,
+            },
         })
     };
     row.as_ref().map(read).transpose()

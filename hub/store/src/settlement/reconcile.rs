@@ -92,6 +92,21 @@ pub struct DifferenceRecord {
     pub note: Option<String>,
 }
 
+impl DifferenceRecord {
+    /// How much it is about: the most that a side states otherwise than the hub; 0 where only states differ.
+    pub fn amount(&self) -> i64 {
+        let beside = |stated: Option<Amount>| {
+            let apart = stated.map_or(0, |stated| (self.hub - stated).get());
+            i64::try_from(apart.unsigned_abs()).unwrap_or(i64::MAX)
+        };
+        match self.kind {
+            DifferenceKind::MissingAtInsurer | DifferenceKind::MissingAtProvider => self.hub.get(),
+            DifferenceKind::Amount => beside(self.insurers).max(beside(self.providers)),
+            DifferenceKind::State => 0,
+        }
+    }
+}
+
 /// What a run of comparing has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Reconciliation {
@@ -538,7 +553,7 @@ impl Store {
     }
 }
 
-fn difference(row: &Row) -> Result<DifferenceRecord, StoreError> {
+pub(super) fn difference(row: &Row) -> Result<DifferenceRecord, StoreError> {
     Ok(DifferenceRecord {
         id: DifferenceId(row.uuid("id")?),
         message: MessageId(row.uuid("message")?),

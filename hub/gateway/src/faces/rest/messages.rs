@@ -10,7 +10,7 @@ use takmil_domain::ids::{DeliveryId, MemberId, MessageId, ParticipantId};
 use takmil_domain::life::State as MessageState;
 use takmil_domain::message::Kind;
 use takmil_domain::participant::Purpose;
-use takmil_engine::Change;
+use takmil_engine::{Change, DocumentStages, StagesAsked};
 use takmil_store::{AttemptRecord, DeliveryWay, Leg, MessageEnvelope, MessageFilter, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,6 +20,9 @@ use crate::auth::Identity;
 use crate::code::{Code, Failure};
 use crate::faces::changed::changes;
 use crate::faces::reading::record;
+
+/// The most insurers of one document whose stages are told.
+const MOST_INSURERS: usize = 100;
 
 /// The routes of this file.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -70,12 +73,14 @@ struct Way {
     answer: Option<Answer>,
     legs: Vec<Leg>,
     deliveries: Vec<DeliveryShown>,
+    /// Its stages on the way to payment, insurer by insurer.
+    stages: Vec<DocumentStages>,
 }
 
 impl Way {
     /// The way as `identity` may see it. Insurers have their view of the answer in their deliveries: the whole
     /// of it names the others.
-    fn of(way: takmil_engine::Way, identity: &Identity) -> Way {
+    fn of(way: takmil_engine::Way, stages: Vec<DocumentStages>, identity: &Identity) -> Way {
         let sees_all = !matches!(identity.scope, Scope::Insurer(_));
         let mut answer = way.turns.iter().rev().find_map(|turn| turn.answer.clone());
         if let Some(answer) = &mut answer {
@@ -88,6 +93,7 @@ impl Way {
             answer: answer.filter(|_| sees_all),
             legs: legs.collect(),
             deliveries: deliveries.collect(),
+            stages,
             envelope: way.envelope.into(),
         }
     }
@@ -139,7 +145,7 @@ impl From<DeliveryWay> for DeliveryShown {
     }
 }
 
-/// Says where a message is: its state, its answer, and every leg of its way with its time.
+/// Says where a message is: its state, its answer, every leg of its way with its time, and its stages on the way to payment.
 #[utoipa::path(
     get, path = "/v1/messages/{id}", tag = "messages",
     params(("id" = String, Path, description = "The hub's id of the message.")),
@@ -153,7 +159,14 @@ async fn find_message(
     let way = app.engine.way(&identity.scope, id).await?;
     let operation = "GET /v1/messages/{id}";
     record(&app, &identity, operation, id.to_string()).await?;
-    let way = Way::of(way, &identity);
+    let asked = StagesAsked {
+        message: Some(id),
+        ..StagesAsked::default()
+    };
+    let stages = app
+        .engine
+        .stages(&identity.scope, &asked, None, MOST_INSURERS);
+    let way = Way::of(way, stages.await?.documents, &identity);
     Ok(Json(serde_json::to_value(way).map_err(Failure::internal)?))
 }
 

@@ -19,6 +19,7 @@ mod published;
 mod registrations;
 mod settlement;
 mod simulations;
+mod stages;
 mod validate;
 
 use axum::Json;
@@ -68,6 +69,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(settlement::routes())
         .merge(payments::routes())
         .merge(periods::routes())
+        .merge(stages::routes())
         .merge(figures::routes())
         .merge(published::routes())
         .merge(validate::routes())

@@ -5,13 +5,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use takmil_domain::ids::ParticipantId;
+use takmil_domain::date::Instant;
+use takmil_domain::ids::{DifferenceId, ParticipantId};
 use takmil_domain::money::Currency;
 use takmil_domain::participant::Role;
 use takmil_domain::settlement::Refused;
 use takmil_domain::settlement::period::{Hindrance, Month};
 use takmil_engine::Period;
-use takmil_store::{Approval, NewApproval};
+use takmil_store::{Approval, NewApproval, OpenDifferences};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -85,7 +86,9 @@ async fn find_period(
 fn shown(insurer: &ParticipantId, currency: Currency, period: &Period) -> Value {
     let row = |(account, debits, credits): &(_, i64, i64)| json!({"account": account, "debits": debits, "credits": credits});
     let balance: Vec<Value> = period.balance.rows.iter().map(row).collect();
-    let hindrances: Vec<String> = period.hindrances.iter().map(Hindrance::to_string).collect();
+    // Differences are told beside what hinders whatever somebody accepts.
+    let hindrances = period.hindrances.iter().filter(|own| !is_difference(own));
+    let hindrances: Vec<String> = hindrances.map(Hindrance::to_string).collect();
     let mut shown = json!({
         "month": period.month.to_string(), "from": period.month.first(), "to": period.month.last(),
         "insurer": insurer, "currency": currency, "state": "open",
@@ -96,14 +99,42 @@ fn shown(insurer: &ParticipantId, currency: Currency, period: &Period) -> Value 
         shown["debits"] = json!(closed.debits);
         shown["digest"] = json!(hex(closed.digest));
         shown["closed_at"] = json!(closed.closed_at);
+        shown["accepted"] = json!(closed.accepted);
+    } else {
+        shown["differences"] = json!(Told::of(period));
     }
     shown
+}
+
+fn is_difference(hindrance: &Hindrance) -> bool {
+    matches!(hindrance, Hindrance::Difference { .. })
+}
+
+/// The open differences of a month: how many, what they are about, and the first of them.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    #[serde(flatten)]
+    sum: OpenDifferences,
+    first: Vec<DifferenceId>,
+}
+
+impl Told {
+    fn of(period: &Period) -> Told {
+        let first = period.differences.iter().take(MOST_TOLD).map(|own| own.id);
+        Told {
+            sum: OpenDifferences::of(&period.differences),
+            first: first.collect(),
+        }
+    }
 }
 
 /// In which currency a month is to be closed.
 #[derive(Deserialize)]
 struct Wanted {
     currency: Currency,
+    /// Whether it is to be closed though figures differ.
+    #[serde(default)]
+    accept_differences: bool,
 }
 
 /// The closing of a month, as it is proposed.
@@ -111,10 +142,18 @@ struct Wanted {
 struct Proposed {
     month: String,
     currency: Currency,
+    /// The open differences that there were when it was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    differences: Option<Told>,
+    /// Until when differences were found that it is to be closed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted_until: Option<Instant>,
 }
 
 /// Proposes to close a month in one currency, once it is over, all its days are stated, and its sums add up.
 ///
+/// Where parties state something differently of its claims, it is closed only with `accept_differences`: the proposal then
+/// says how many there are and what they are about, and so does what is kept of the closing. One that is found later hinders it.
 /// It is closed for good when another person of the insurer approves it. What comes later is booked in the open month.
 /// The key must be a finance person's.
 #[utoipa::path(
@@ -130,20 +169,25 @@ async fn close_period(
     payload: Payload,
 ) -> Result<(StatusCode, Json<Shown>), Failure> {
     let by = identity.person()?.id;
-    let Wanted { currency } = documents::read(Document::Closing, &json(&payload)?, "")?;
+    let wanted: Wanted = documents::read(Document::Closing, &json(&payload)?, "")?;
+    let currency = wanted.currency;
     let month = month(&app, &text)?;
     let insurer = &identity.participant.id;
     let whose = (insurer, currency);
+    let now = app.engine.now();
     let period = app.engine.period(&identity.scope, whose, month).await?;
     if period.closed.is_some() {
         return Err(Refused::Closed.into());
     }
-    if !period.hindrances.is_empty() {
+    let is_accepted = |own: &Hindrance| wanted.accept_differences && is_difference(own);
+    if !period.hindrances.iter().all(is_accepted) {
         return Err(hindered(&period.hindrances));
     }
     let document = Proposed {
         month: month.to_string(),
         currency,
+        differences: Some(Told::of(&period)).filter(|told| told.sum.count > 0),
+        accepted_until: wanted.accept_differences.then_some(now),
     };
     let proposal = NewApproval {
         kind: PERIOD.to_owned(),
@@ -160,7 +204,10 @@ pub(super) async fn close(app: &App, approval: &Approval) -> Result<(), Failure>
     let agreed: Proposed = serde_json::from_str(&approval.document).map_err(Failure::internal)?;
     let month = month(app, &agreed.month)?;
     let whose = (&approval.participant, agreed.currency);
-    let closed = app.engine.close_period(whose, month).await?;
+    let closed = app
+        .engine
+        .close_period(whose, month, agreed.accepted_until)
+        .await?;
     closed.map_err(|hindrances| hindered(&hindrances))
 }
 

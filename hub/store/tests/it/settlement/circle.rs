@@ -9,11 +9,90 @@ use takmil_store::{Batch, BookFilter, Scope, StatedFigures, StoreError};
 
 use super::{amount, at, notice, pair};
 use crate::bench::{Backend, both};
-use crate::samples::{house, id, insurer, provider};
+use crate::samples::{House, house, id, insurer, provider};
 
 both! {
     a_claim_is_paid_when_every_insurer_has_paid_and_silence_counts_as_arrival
     three_sides_agree_or_their_differences_stand_until_they_do
+    a_document_comes_from_stage_to_stage_and_a_bounce_takes_it_back
+}
+
+/// Decided, delivered, stated, noticed, confirmed: which of them a document has come to with alpha.
+async fn reached(house: &House, claim: MessageId) -> [bool; 5] {
+    let (scope, none) = (insurer("alpha"), BookFilter::default());
+    let found = house
+        .store
+        .progress(&scope, &none, Some(claim), false, None, 10);
+    let found = found.await.unwrap();
+    let [own] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    let own = own.progress;
+    assert!(own.is_payable && own.is_owed && !own.has_ended, "{own:?}");
+    [
+        own.decided_at,
+        own.delivered_at,
+        own.stated_at,
+        own.noticed_at,
+        own.confirmed_at,
+    ]
+    .map(|at| at.is_some())
+}
+
+async fn a_document_comes_from_stage_to_stage_and_a_bounce_takes_it_back(on: Backend) {
+    let house = house(on).await;
+    let store = &house.store;
+    let claim = house.owes(pair("alpha", "clinic", "IRR"), 0, &[100]).await;
+    let other = house.owes(pair("beta", "clinic", "IRR"), 0, &[40]).await;
+    let none = BookFilter::default();
+    for (scope, expected) in [
+        (Scope::Hub, vec![claim, other]),
+        (Scope::Regulator, vec![claim, other]),
+        (insurer("alpha"), vec![claim]),
+        (provider("clinic"), vec![claim, other]),
+        (provider("pharmacy"), vec![]),
+    ] {
+        for is_awaiting in [false, true] {
+            let found = store.progress(&scope, &none, None, is_awaiting, None, 10);
+            let found = found.await.unwrap();
+            let seen: Vec<MessageId> = found.iter().map(|own| own.message).collect();
+            assert_eq!(seen, expected, "{scope:?}");
+        }
+    }
+    let after = (claim, id("alpha"));
+    let rest = store.progress(&Scope::Hub, &none, None, true, Some(&after), 1);
+    let rest = rest.await.unwrap();
+    assert_eq!(rest.first().map(|own| own.message), Some(other));
+
+    assert_eq!(
+        reached(&house, claim).await,
+        [true, true, false, false, false]
+    );
+    house.settle_to(0).await;
+    assert_eq!(
+        reached(&house, claim).await,
+        [true, true, true, false, false]
+    );
+    house.pay("r-1", 60, Reach::Bulk, 1).await.unwrap();
+    assert_eq!(
+        reached(&house, claim).await,
+        [true, true, true, false, false],
+        "a part is not all of it"
+    );
+    let second = house.pay("r-2", 40, Reach::Bulk, 2).await.unwrap();
+    assert_eq!(
+        reached(&house, claim).await,
+        [true, true, true, true, false]
+    );
+    assert_eq!(store.confirm_silent(at(2), at(9)).await.unwrap(), 2);
+    assert_eq!(reached(&house, claim).await, [true; 5]);
+    let bounced = store.settle(&Scope::Hub, second.payment, PaymentEvent::Bounced, at(10));
+    bounced.await.unwrap().unwrap();
+    assert_eq!(
+        reached(&house, claim).await,
+        [true, true, true, false, false]
+    );
+    house.in_order().await;
 }
 
 async fn a_claim_is_paid_when_every_insurer_has_paid_and_silence_counts_as_arrival(on: Backend) {
