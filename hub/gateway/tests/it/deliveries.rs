@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
+use crate::faults::counted;
 use crate::hub::{Hub, INSURER, OTHER_INSURER, PROVIDER, Place, claim};
 use crate::schemas::conforms;
 
@@ -313,6 +314,9 @@ async fn an_acknowledgement_that_is_refused_ends_nothing() {
             assert_eq!((refused.delivery_id, problem.code.as_str()), (named, code));
         }
     }
+    let key = hub.place.key(INSURER);
+    counted(&hub, &key, "API-NOT-FOUND", 4).await;
+    counted(&hub, &key, "API-PARAMETER", 1).await;
     let told = owe(&hub, "E", 1).await;
     let next = stream.next().await.unwrap().unwrap().delivery.unwrap();
     assert!(told.contains(&next.message_id), "the stream goes on");
@@ -368,6 +372,7 @@ async fn a_stream_that_is_not_read_ends_and_loses_nothing() {
         }
     };
     assert_eq!(end.code(), tonic::Code::ResourceExhausted);
+    counted(&hub, &hub.place.key(INSURER), "API-STALLED", 1).await;
 }
 
 /// A client that takes no more than the least before it reads.

@@ -19,6 +19,22 @@ async fn listed(hub: &Hub, key: &str, query: &str) -> Value {
     page
 }
 
+/// Waits until faults with a code are on record as often as they were made.
+pub(crate) async fn counted(hub: &Hub, key: &str, code: &str, expected: u64) {
+    let mut page = Value::Null;
+    for _ in 0..100 {
+        page = listed(hub, key, "").await;
+        let faults = page["faults"].as_array().unwrap().iter();
+        let own = faults.filter(|own| own["code"] == code);
+        let times: u64 = own.map(|own| own["times"].as_u64().unwrap()).sum();
+        if times == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("not {expected} times {code}: {page}");
+}
+
 #[tokio::test]
 async fn each_refused_decision_is_counted_by_its_code_and_message_and_has_no_effect() {
     let hub = Hub::start("");

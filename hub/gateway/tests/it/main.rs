@@ -39,3 +39,4 @@ mod sandbox;
 mod schemas;
 mod settlement;
 mod simulations;
+mod wrong_decisions;

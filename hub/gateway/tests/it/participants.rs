@@ -11,7 +11,7 @@ use crate::schemas::conforms;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn operator(hub: &Hub) -> String {
+pub(crate) fn operator(hub: &Hub) -> String {
     let arguments = ["participant", "add", "op", "--role", "operator"];
     let added = hub.place.json(&arguments);
     added["key"].as_str().unwrap().to_owned()
@@ -40,7 +40,7 @@ fn with_secret(mut endpoint: Value) -> Value {
     endpoint
 }
 
-async fn put(hub: &Hub, key: &str, id: &str, contract: Value) -> Value {
+pub(crate) async fn put(hub: &Hub, key: &str, id: &str, contract: Value) -> Value {
     let path = format!("/v1/participants/{id}");
     let answer = hub
         .send(Method::PUT, &path, key, &entry(id, contract))
