@@ -112,6 +112,19 @@ enum Test {
         #[arg(long, default_value_t = 40)]
         rounds: u64,
     },
+    /// A month of claims, decisions, payments and disputes, and every account of every book is what the parties' own
+    /// records come to: 10 minutes.
+    Month {
+        /// How many insurers there are.
+        #[arg(long, default_value_t = 3)]
+        insurers: usize,
+        /// How many providers.
+        #[arg(long, default_value_t = 50)]
+        providers: usize,
+        /// How many claims they send.
+        #[arg(long, default_value_t = 20_000)]
+        claims: usize,
+    },
     /// Ways that delay, stall, drip, break or forget, between clients, hub and insurer: 10 minutes.
     Network {
         /// How many rounds.
@@ -200,6 +213,18 @@ async fn run(command: &Command, progress: Progress) -> Result<Report, Error> {
         Test::Decisions { messages } => faults::decisions(&run, *messages).await,
         Test::Outage { messages } => faults::outage(&run, *messages).await,
         Test::Flapping { rounds } => faults::flapping(&run, *rounds).await,
+        Test::Month {
+            insurers,
+            providers,
+            claims,
+        } => {
+            let size = faults::Month {
+                insurers: *insurers,
+                providers: *providers,
+                claims: *claims,
+            };
+            faults::month(&run, size).await
+        }
         Test::Network { rounds } => faults::network(&run, *rounds).await,
         Test::Clock { rounds } => faults::clock(&run, *rounds).await,
     }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::desk::Reply;
-use super::world::{INSURER, SERVICE, bill, family, message};
+use super::world::{SERVICE, bill, family, message};
 use crate::insurer::Received;
 
 /// What a bill comes to, in the smallest unit.
@@ -410,11 +410,11 @@ pub(super) struct Standing {
     pub(super) most: i64,
 }
 
-/// The limits of a member, in what the hub answers to the question for its remainders.
-pub(super) fn standings(body: &Value) -> Vec<Standing> {
+/// The limits that a member has with an insurer, in what the hub answers to the question for its remainders.
+pub(super) fn standings(body: &Value, insurer: &str) -> Vec<Standing> {
     let rows = body.get("remainders").and_then(Value::as_array);
     let number = |row: &Value, name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
-    let own = |row: &&Value| row.pointer("/key/insurer").is_some_and(|id| id == INSURER);
+    let own = |row: &&Value| row.pointer("/key/insurer").is_some_and(|id| id == insurer);
     let standing = |row: &Value| Standing {
         code: row
             .pointer("/key/code")
@@ -431,6 +431,7 @@ pub(super) fn standings(body: &Value) -> Vec<Standing> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::world::INSURER;
     use super::*;
 
     fn reply(id: &str, promised: i64, reasons: &[&str]) -> Reply {
@@ -531,6 +532,6 @@ mod tests {
             spent: 7,
             most: 12,
         };
-        assert_eq!(standings(&body), [expected]);
+        assert_eq!(standings(&body, INSURER), [expected]);
     }
 }

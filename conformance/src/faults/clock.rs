@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use tokio::time::sleep;
 
-use super::place::Plan;
+use super::place::{Faked, Plan};
 use super::report::Report;
 use super::traffic::Patience;
 use super::trial::{Rounds, Trial, plan, run_rounds};
@@ -38,7 +38,7 @@ const ENGINE: &str = "[engine]\ndeliver_deadline_ms = 2000\nretry_most_ms = 2000
 pub async fn clock(run: &Run, rounds: u64) -> Result<Report, Error> {
     let fresh = || Plan {
         more: ENGINE,
-        ..plan(run, true)
+        ..plan(run, Some(Faked::Clock))
     };
     let trial = Trial::new("clock", run, &format!("--rounds {rounds}"), fresh()).await?;
     let rounds = Rounds {

@@ -26,18 +26,12 @@ const LOAD_MS: std::ops::Range<u64> = 5..350;
 /// # Errors
 /// [`Error`] where the test cannot be run; what it finds wrong stands in the report.
 pub async fn crash(run: &Run, rounds: u64) -> Result<Report, Error> {
-    let trial = Trial::new(
-        "crash",
-        run,
-        &format!("--rounds {rounds}"),
-        plan(run, false),
-    )
-    .await?;
+    let trial = Trial::new("crash", run, &format!("--rounds {rounds}"), plan(run, None)).await?;
     let rounds = Rounds {
         all: rounds,
         on_one: ON_ONE,
     };
-    let fresh = || plan(run, false);
+    let fresh = || plan(run, None);
     run_rounds(trial, rounds, fresh, async |trial, hub, random| {
         let traffic = trial.traffic(hub.url(), Patience::Leave)?;
         sleep(Duration::from_millis(random.random_range(LOAD_MS))).await;

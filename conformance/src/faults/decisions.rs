@@ -13,7 +13,7 @@ use super::book::{member_id, sums};
 use super::desk::Desk;
 use super::report::Report;
 use super::trial::{MEMBERS, Trial, count, plan};
-use super::world::{CURRENCY, REVIEWED, World, bill, message};
+use super::world::{CURRENCY, INSURER, REVIEWED, World, bill, message};
 use super::{Error, Run};
 
 /// What each claim comes to, in the smallest unit, and how much there is: enough, so that no order matters to limits.
@@ -53,7 +53,7 @@ type End = (bool, Value, i64);
 /// # Errors
 /// [`Error`] where the test cannot be run; what it finds wrong stands in the report.
 pub async fn decisions(run: &Run, messages: usize) -> Result<Report, Error> {
-    let mut plan = plan(run, false);
+    let mut plan = plan(run, None);
     plan.world = World {
         yearly: CEILING,
         family: CEILING,
@@ -190,7 +190,8 @@ async fn decide(
     if members.len() != billed.len() {
         trial.fail(format!("limits are told of {} members", members.len()));
     }
-    trial.limits(&hub.insurer()?, &paid, members).await?;
+    let insurer = hub.insurer()?;
+    trial.limits((INSURER, &insurer), &paid, members).await?;
     trial.report.sent += count(cases.len());
     trial.report.acknowledged += count(ids.len());
     trial.drained().await;

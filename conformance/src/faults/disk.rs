@@ -9,6 +9,7 @@ use rand::{Rng, RngExt};
 use tokio::time::sleep;
 
 use super::book::Told;
+use super::place::Faked;
 use super::power::{cut, own_disk};
 use super::report::Report;
 use super::shim::{Calls, Errno, Fault};
@@ -32,12 +33,18 @@ const FAILURES: &[i64] = &[1, 1, 2, 5, 30, i64::MAX];
 /// [`Error`] where the test cannot be run; what it finds wrong stands in the report.
 pub async fn disk(run: &Run, rounds: u64) -> Result<Report, Error> {
     own_disk("disk", run)?;
-    let trial = Trial::new("disk", run, &format!("--rounds {rounds}"), plan(run, true)).await?;
+    let trial = Trial::new(
+        "disk",
+        run,
+        &format!("--rounds {rounds}"),
+        plan(run, Some(Faked::Disk)),
+    )
+    .await?;
     let rounds = Rounds {
         all: rounds,
         on_one: ON_ONE,
     };
-    let fresh = || plan(run, true);
+    let fresh = || plan(run, Some(Faked::Disk));
     run_rounds(trial, rounds, fresh, async |trial, mut hub, random| {
         let traffic = trial.traffic(hub.url(), Patience::GoOn)?;
         sleep(Duration::from_millis(random.random_range(BEFORE_MS))).await;

@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// # Errors
 /// [`Error`] where the test cannot be run; what it finds wrong stands in the report.
 pub async fn flapping(run: &Run, rounds: u64) -> Result<Report, Error> {
-    let fresh = || plan(run, false);
+    let fresh = || plan(run, None);
     let trial = Trial::new("flapping", run, &format!("--rounds {rounds}"), fresh()).await?;
     let rounds = Rounds {
         all: rounds,

@@ -55,7 +55,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub async fn network(run: &Run, rounds: u64) -> Result<Report, Error> {
     let (inward, outward) = (Proxy::start().await?, Proxy::start().await?);
     let fresh = || {
-        let mut plan = plan(run, false);
+        let mut plan = plan(run, None);
         plan.world.insurer_url = outward.url();
         Plan {
             listen: LISTEN,

@@ -62,10 +62,10 @@ struct Side {
 pub async fn outage(run: &Run, messages: usize) -> Result<Report, Error> {
     let (away, well) = (lantern().await?, lantern().await?);
     let again = format!("--messages {messages}");
-    let own = world(plan(run, false), &away);
+    let own = world(plan(run, None), &away);
     let mut trial = Trial::new("outage", run, &again, own.clone()).await?;
     trial.round = 1;
-    let mut beside = Place::new(world(plan(run, false), &well)).await?;
+    let mut beside = Place::new(world(plan(run, None), &well)).await?;
     let mut away = Side::new(trial.place.start().await?, away);
     let mut well = Side::new(beside.start().await?, well);
     let plain = Shared::default();

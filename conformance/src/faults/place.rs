@@ -66,6 +66,15 @@ pub(super) struct Place {
     redis: Option<Arc<Redis>>,
 }
 
+/// What a hub sees otherwise than it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Faked {
+    /// The wall clock.
+    Clock,
+    /// The wall clock, and the disk under its database.
+    Disk,
+}
+
 /// How a place is made.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
@@ -73,8 +82,8 @@ pub(super) struct Plan {
     pub(super) store: StoreKind,
     /// The world; without an address the insurer's own is put in.
     pub(super) world: World,
-    /// Whether the hub runs on a disk and clock that fail on demand.
-    pub(super) shim: bool,
+    /// What the hub sees of its machine otherwise than it is, on demand.
+    pub(super) faked: Option<Faked>,
     /// Whether hubs share a Redis.
     pub(super) redis: bool,
     /// More lines of the configuration, in its section [listen] and after all.
@@ -115,9 +124,11 @@ impl Place {
         let url = redis.as_ref().map(|redis| redis.url()).unwrap_or_default();
         let text = configuration(&data, &plan, &url);
         fs::write(&config, text).map_err(Error::at(&config))?;
-        let shim = match plan.shim {
-            true => Some(Shim::build(folder.path(), &data)?),
-            false => None,
+        let nothing = folder.path().join("nothing");
+        let shim = match plan.faked {
+            Some(Faked::Disk) => Some(Shim::build(folder.path(), &data)?),
+            Some(Faked::Clock) => Some(Shim::build(folder.path(), &nothing)?),
+            None => None,
         };
         let mut place = Place {
             binary: plan.binary,
@@ -130,9 +141,7 @@ impl Place {
             server,
             redis,
         };
-        place
-            .command(&["import", "folder", &seed.to_string_lossy()])
-            .await?;
+        place.import(&seed).await?;
         place.clinic_key = place.key(CLINIC).await?;
         place.insurer_key = place.key(INSURER).await?;
         Ok(place)
@@ -266,13 +275,39 @@ impl Place {
         })
     }
 
-    async fn key(&self, participant: &str) -> Result<String, Error> {
-        let output = self
-            .command(&["participant", "key", participant, "--json"])
-            .await?;
+    /// Takes in a folder of documents.
+    pub(super) async fn import(&self, folder: &Path) -> Result<(), Error> {
+        let folder = folder.to_string_lossy();
+        self.command(&["import", "folder", &folder]).await.map(drop)
+    }
+
+    /// Settles every day that is over, as the hub does by itself.
+    pub(super) async fn settle(&self) -> Result<(), Error> {
+        self.command(&["settle", "run"]).await.map(drop)
+    }
+
+    /// Compares what the parties have stated with the book, as the hub does every night.
+    pub(super) async fn reconcile(&self) -> Result<(), Error> {
+        self.command(&["settle", "reconcile"]).await.map(drop)
+    }
+
+    /// A key for a participant's systems.
+    pub(super) async fn key(&self, participant: &str) -> Result<String, Error> {
+        self.shown_key(&["participant", "key", participant]).await
+    }
+
+    /// A key for a person of a participant.
+    pub(super) async fn person(&self, participant: &str, role: &str) -> Result<String, Error> {
+        let person = ["person", participant, "--name", role, "--role", role];
+        self.shown_key(&[&["participant"], &person[..]].concat())
+            .await
+    }
+
+    async fn shown_key(&self, arguments: &[&str]) -> Result<String, Error> {
+        let output = self.command(&[arguments, &["--json"]].concat()).await?;
         let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let key = shown.get("key").and_then(Value::as_str);
-        let key = key.ok_or_else(|| failed("participant key", &output))?;
+        let key = key.ok_or_else(|| failed(&arguments.join(" "), &output))?;
         Ok(key.to_owned())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio::time::sleep;
 
+use super::place::Faked;
 use super::report::Report;
 use super::traffic::Patience;
 use super::trial::{Rounds, Trial, plan, run_rounds};
@@ -49,15 +50,20 @@ pub(super) fn own_disk(test: &'static str, run: &Run) -> Result<(), Error> {
 }
 
 async fn cuts(run: &Run, rounds: u64, lying: bool) -> Result<Report, Error> {
-    let mut trial =
-        Trial::new("power", run, &format!("--rounds {rounds}"), plan(run, true)).await?;
+    let mut trial = Trial::new(
+        "power",
+        run,
+        &format!("--rounds {rounds}"),
+        plan(run, Some(Faked::Disk)),
+    )
+    .await?;
     trial.keeps = !lying;
     let rounds = Rounds {
         all: rounds,
         // Each round of the control run breaks its database.
         on_one: if lying { 1 } else { ON_ONE },
     };
-    let fresh = || plan(run, true);
+    let fresh = || plan(run, Some(Faked::Disk));
     run_rounds(trial, rounds, fresh, async |trial, mut hub, random| {
         if let Some(shim) = trial.place.shim.as_ref().filter(|_| lying) {
             shim.lie()?;

@@ -28,7 +28,7 @@ pub async fn race(run: &Run, clients: usize, claims: usize) -> Result<Report, Er
     let mut random = StdRng::seed_from_u64(run.seed);
     let bills: Vec<i64> = (0..claims).map(|_| random.random_range(BILLED)).collect();
     let ceiling = bills.iter().sum::<i64>() / 2;
-    let mut plan = plan(run, false);
+    let mut plan = plan(run, None);
     plan.world = World {
         members: 1,
         yearly: ceiling,

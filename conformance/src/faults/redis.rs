@@ -45,7 +45,7 @@ const BREAKAGES: &[Breakage] = &[Breakage::Killed, Breakage::Flushed, Breakage::
 pub async fn redis(run: &Run, rounds: u64) -> Result<Report, Error> {
     let plan = Plan {
         redis: true,
-        ..plan(run, false)
+        ..plan(run, None)
     };
     let mut trial = Trial::new("redis", run, &format!("--rounds {rounds}"), plan).await?;
     let mut random = StdRng::seed_from_u64(run.seed);

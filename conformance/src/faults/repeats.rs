@@ -42,7 +42,7 @@ pub async fn repeats(run: &Run, requests: usize, times: usize) -> Result<Report,
     let claims: Vec<(u32, i64)> = (0..requests).map(&mut claim).collect();
     let billed: i64 = claims.iter().map(|(_, billed)| billed).sum();
     let each = billed / i64::from(MEMBERS) * COVERED / 100;
-    let mut plan = plan(run, false);
+    let mut plan = plan(run, None);
     plan.world = World {
         members: MEMBERS,
         yearly: each,

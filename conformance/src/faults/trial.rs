@@ -14,11 +14,11 @@ use tokio::time::{Instant, sleep};
 use super::book::{Book, Deliveries, Promised, Told, standings};
 use super::desk::Desk;
 use super::hub::{Hub, millis};
-use super::place::{Place, Plan};
+use super::place::{Faked, Place, Plan};
 use super::progress::Progress;
 use super::report::{Failure, Report};
 use super::traffic::{Noticed, Patience, Shared, Traffic, begin, lock};
-use super::world::{World, family};
+use super::world::{INSURER, World, family};
 use super::{Error, Run};
 
 /// How many clients send at once.
@@ -45,7 +45,7 @@ const QUIET: Duration = Duration::from_secs(2);
 const ENGINE: &str = "[engine]\ndeliver_deadline_ms = 2000\n";
 
 /// The place of most tests.
-pub(super) fn plan(run: &Run, shim: bool) -> Plan {
+pub(super) fn plan(run: &Run, faked: Option<Faked>) -> Plan {
     Plan {
         binary: run.binary.clone(),
         store: run.store,
@@ -56,7 +56,7 @@ pub(super) fn plan(run: &Run, shim: bool) -> Plan {
             insurer_url: String::new(),
             other_url: String::new(),
         },
-        shim,
+        faked,
         redis: false,
         listen: "",
         more: ENGINE,
@@ -367,13 +367,13 @@ impl Trial {
             let book = lock(&self.book);
             (book.promised(), book.member_ids.clone())
         };
-        self.limits(desk, &promised, members).await
+        self.limits((INSURER, desk), &promised, members).await
     }
 
-    /// Holds the limits of members, by the hub's ids of them, against what was promised.
+    /// Holds an insurer's limits of members, by the hub's ids of them, against what was promised.
     pub(super) async fn limits(
         &mut self,
-        desk: &Desk,
+        (insurer, desk): (&str, &Desk),
         promised: &Promised,
         members: BTreeMap<u32, String>,
     ) -> Result<(), Error> {
@@ -382,7 +382,7 @@ impl Trial {
             self.progress.done(1);
             let path = format!("/v1/members/{id}/remainders");
             let told = desk.get(&path).await?.ok("the remainders of a member")?;
-            for standing in standings(&told) {
+            for standing in standings(&told, insurer) {
                 let key = match standing.code.as_str() {
                     "yearly" => ("yearly", member),
                     _ => ("family", family(member)),

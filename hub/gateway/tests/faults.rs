@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use takmil_conformance::faults::{self, Progress, Report, Run, StoreKind};
+use takmil_conformance::faults::{self, Month, Progress, Report, Run, StoreKind};
 
 fn run(store: StoreKind) -> Run {
     Run {
@@ -101,6 +101,20 @@ async fn an_insurer_that_was_away_has_everything_in_order_when_it_is_back() {
 #[tokio::test]
 async fn an_insurer_that_comes_and_goes_is_met_when_it_stays() {
     check(&faults::flapping(&run(StoreKind::Sqlite), 2).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_month_closes_with_every_account_as_the_parties_have_it() {
+    let size = Month {
+        insurers: 2,
+        providers: 3,
+        claims: 100,
+    };
+    let report = faults::month(&run(StoreKind::Sqlite), size).await.unwrap();
+    check(&report);
+    for what in ["months closed", "payments that bounced", "disputes"] {
+        assert!(counted(&report, what) > 0, "{report}");
+    }
 }
 
 #[tokio::test]
