@@ -110,7 +110,9 @@ async fn a_month_closes_with_every_account_as_the_parties_have_it() {
         providers: 3,
         claims: 100,
     };
-    let report = faults::month(&run(StoreKind::Sqlite), size).await.unwrap();
+    let report = faults::month(&run(StoreKind::Postgres), size)
+        .await
+        .unwrap();
     check(&report);
     for what in ["months closed", "payments that bounced", "disputes"] {
         assert!(counted(&report, what) > 0, "{report}");

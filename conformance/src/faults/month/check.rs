@@ -206,6 +206,7 @@ impl Town {
             json!({
                 "message": own.id, "insurer": super::world::insurer(own.insurer),
                 "amount": own.incurred() - own.dismissed,
+                "limits": {"yearly": own.owed, "family": own.owed},
             })
         };
         let rows: Vec<(usize, usize, Value)> = claims

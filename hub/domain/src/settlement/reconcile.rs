@@ -2,23 +2,28 @@
 //! claim, and what may be behind a difference.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use crate::ids::MessageId;
+use crate::ids::{LimitCode, MessageId};
 use crate::life::State;
 use crate::money::Amount;
 
 /// What one side states of what an insurer owes for a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figure {
     /// How much, in smallest units of the claim's currency.
     pub amount: Amount,
     /// How far the claim has come, where the side says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// How much of the member's limits it has used up, limit by limit, in the units of each. A side that names none does
+    /// not say; one that names some has counted nothing against the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<LimitCode, i64>,
 }
 
 /// What a side has said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// It has stated nothing of the claim's day, and is not compared.
     Nothing,
@@ -40,6 +45,8 @@ pub enum DifferenceKind {
     Amount,
     /// The amounts are the same, and the states are not.
     State,
+    /// The insurer counts something else against a limit of the member's.
+    Limit,
 }
 
 /// What may be behind a difference; the likelier first.
@@ -72,7 +79,7 @@ pub struct Facts {
 }
 
 /// A claim as its three sides see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// The claim.
     pub message: MessageId,
@@ -88,8 +95,8 @@ impl Compared {
     /// In what the sides differ. A side that lacks a claim for which nothing is owed states the same as the hub.
     pub fn differences(&self) -> Vec<DifferenceKind> {
         let sides = [
-            (self.insurer, DifferenceKind::MissingAtInsurer),
-            (self.provider, DifferenceKind::MissingAtProvider),
+            (&self.insurer, DifferenceKind::MissingAtInsurer),
+            (&self.provider, DifferenceKind::MissingAtProvider),
         ];
         let mut found = Vec::new();
         let (mut amounts, mut states) = (false, false);
@@ -108,13 +115,34 @@ impl Compared {
             (false, true) => found.push(DifferenceKind::State),
             (false, false) => {}
         }
+        if self.limit().is_some() {
+            found.push(DifferenceKind::Limit);
+        }
         found
+    }
+
+    /// The first limit against which the insurer counts something else than the hub: which, and what each counts.
+    pub fn limit(&self) -> Option<(&LimitCode, i64, i64)> {
+        let Said::States(insurer) = &self.insurer else {
+            return None;
+        };
+        if insurer.limits.is_empty() {
+            return None;
+        }
+        let (hub, theirs) = (&self.hub.limits, &insurer.limits);
+        let of = |side: &BTreeMap<LimitCode, i64>, code| side.get(code).copied().unwrap_or(0);
+        let mut codes = hub.keys().chain(theirs.keys());
+        let first = codes
+            .by_ref()
+            .filter(|code| of(hub, code) != of(theirs, code))
+            .min()?;
+        Some((first, of(hub, first), of(theirs, first)))
     }
 
     /// Whether all three have spoken, and say the same.
     pub fn is_agreed(&self) -> bool {
-        let states = |said| matches!(said, Said::States(_));
-        states(self.insurer) && states(self.provider) && self.differences().is_empty()
+        let states = |said: &Said| matches!(said, Said::States(_));
+        states(&self.insurer) && states(&self.provider) && self.differences().is_empty()
     }
 }
 
@@ -142,7 +170,11 @@ mod tests {
 
     fn says(amount: i64, state: Option<State>) -> Said {
         let amount = Amount::new(amount).unwrap();
-        Said::States(Figure { amount, state })
+        Said::States(Figure {
+            amount,
+            state,
+            limits: BTreeMap::new(),
+        })
     }
 
     #[test]
@@ -200,6 +232,47 @@ mod tests {
             };
             assert_eq!(compared.differences(), expected, "{compared:?}");
             assert_eq!(compared.is_agreed(), is_agreed, "{compared:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_compared_where_the_insurer_counts_any() {
+        let counts = |limits: &[(&str, i64)]| {
+            let limit = |(code, used): &(&str, i64)| (LimitCode::parse(code).unwrap(), *used);
+            Figure {
+                amount: Amount::new(100).unwrap(),
+                state: None,
+                limits: limits.iter().map(limit).collect(),
+            }
+        };
+        let hub = counts(&[("family", 100), ("yearly", 90)]);
+        for (insurer, expected) in [
+            (counts(&[]), None),
+            (counts(&[("family", 100), ("yearly", 90)]), None),
+            (
+                counts(&[("family", 100), ("lifelong", 0), ("yearly", 90)]),
+                None,
+            ),
+            (
+                counts(&[("family", 100), ("yearly", 80)]),
+                Some(("yearly", 90, 80)),
+            ),
+            (counts(&[("yearly", 80)]), Some(("family", 100, 0))),
+            (
+                counts(&[("daily", 5), ("family", 1)]),
+                Some(("daily", 0, 5)),
+            ),
+        ] {
+            let compared = Compared {
+                message: id(1),
+                hub: hub.clone(),
+                insurer: Said::States(insurer),
+                provider: Said::States(counts(&[("yearly", 1)])),
+            };
+            let found = compared.limit();
+            let found = found.map(|(code, hub, theirs)| (code.as_str(), hub, theirs));
+            assert_eq!(found, expected);
+            assert_eq!(compared.is_agreed(), expected.is_none());
         }
     }
 

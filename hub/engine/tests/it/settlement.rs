@@ -1,25 +1,28 @@
 //! What is owed is born with its decision and follows it; days are settled by the clock, payments booked beside the lanes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use takmil_conformance::insurer::{Manner, Script, Verdict, Wire};
 use takmil_domain::answer::Answer;
 use takmil_domain::date::{Calendar, Instant};
-use takmil_domain::ids::MessageId;
+use takmil_domain::digest::sha256;
+use takmil_domain::ids::{LimitCode, MessageId};
 use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::settlement::age::Age;
 use takmil_domain::settlement::payment::Reach;
 use takmil_domain::settlement::period::{Hindrance, Month};
-use takmil_domain::settlement::reconcile::Figure;
+use takmil_domain::settlement::reconcile::{DifferenceKind, Figure};
 use takmil_domain::settlement::remittance::Remittance;
 use takmil_domain::settlement::stage::Stage;
-use takmil_domain::settlement::state::PaymentEvent;
+use takmil_domain::settlement::state::{DifferenceState, PaymentEvent};
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Receipt, TransferKind};
 use takmil_engine::{Error, StagesAsked};
 use takmil_store::{
-    BookFilter, OpenDifferences, Scope, StatedFigures, StatementFilter, StatementRecord, StoreError,
+    BookFilter, DifferenceRecord, OpenDifferences, Scope, StatedFigures, StatementFilter,
+    StatementRecord, StoreError,
 };
 
 use crate::rig::{Insurer, Rig, bill, following, insurer, insurer_id, message};
@@ -376,6 +379,7 @@ async fn a_month_whose_figures_differ_is_closed_only_with_what_somebody_accepts(
     let figure = Figure {
         amount: Amount::new(850).unwrap(),
         state: None,
+        limits: BTreeMap::new(),
     };
     let figures = StatedFigures {
         reference: "F-1".to_owned(),
@@ -417,6 +421,53 @@ async fn a_month_whose_figures_differ_is_closed_only_with_what_somebody_accepts(
     };
     assert_eq!(period.closed.unwrap().accepted, with);
     rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_the_insurer_counts_otherwise_is_found_by_the_claim_that_used_it() {
+    let rig = Rig::new(&[(Insurer::Delegated, 10_000)]).await;
+    rig.take(claim("C-1", 1_000)).await;
+    let second = rig.take(claim("C-2", 500)).await;
+    let used = paid(&second, "i-1");
+    let (today, store) = (rig.engine.book_day(), rig.engine.store());
+    let insurer = insurer_id("i-1");
+    let scope = Scope::Insurer(insurer.clone());
+    let differences = async |reference: &str, counted: i64| {
+        let figure = Figure {
+            amount: Amount::new(used).unwrap(),
+            state: None,
+            limits: [(LimitCode::parse("year").unwrap(), counted)].into(),
+        };
+        let figures = StatedFigures {
+            reference: reference.to_owned(),
+            digest: sha256(reference.as_bytes()),
+            from: today,
+            to: today,
+            claims: vec![(second.id, insurer.clone(), figure)],
+        };
+        let now = rig.engine.now();
+        let taken = store.take_figures(&scope, &figures, now).await;
+        assert_eq!(taken.unwrap().unwrap().taken, 1);
+        store.reconcile(today, now).await.unwrap();
+        let (all, open) = (BookFilter::default(), Some(DifferenceState::Open));
+        let found = store.differences(&scope, &all, open, None, 10).await;
+        let limit = |own: &DifferenceRecord| own.kind == DifferenceKind::Limit;
+        found.unwrap().into_iter().filter(limit).collect::<Vec<_>>()
+    };
+    let found = differences("F-1", used - 7).await;
+    let [found] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(found.message, second.id);
+    assert_eq!(found.limit.as_ref().map(LimitCode::as_str), Some("year"));
+    assert_eq!(found.hub.get(), used);
+    assert_eq!(found.insurers.map(Amount::get), Some(used - 7));
+    assert_eq!(differences("F-2", used).await, []);
+    // What is taken back is used no longer.
+    rig.take(cancel("X-2", "C-2")).await;
+    let found = differences("F-3", used).await;
+    assert_eq!(found.first().map(|own| own.hub.get()), Some(0));
+    assert_eq!(differences("F-4", 0).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use takmil_proto::v1::{self, notify_payments_response, state_figures_response};
 use tonic::Code;
 
 use crate::hub::{OTHER_INSURER, PROVIDER};
+use crate::schemas::conforms;
 use crate::settlement::Parties;
 
 fn client(parties: &Parties, key: &str) -> HubClient {
@@ -160,6 +161,7 @@ async fn statements_figures_and_differences_are_the_same_on_both_ways() {
             message_id: first.clone(),
             amount,
             state,
+            limits: [("of-no-plan".to_owned(), 5)].into(),
         }],
     };
     let figures = vec![
@@ -199,9 +201,13 @@ async fn statements_figures_and_differences_are_the_same_on_both_ways() {
         .get("/v1/differences?state=open", &parties.insurer)
         .await
         .ok();
-    assert_eq!(differences.len(), 1);
-    let told: Value = serde_json::from_str(&differences[0].difference_json).unwrap();
-    assert_eq!(told, over_http["differences"][0]);
+    conforms("difference_page", &over_http);
+    let told = differences.iter().map(|own| &own.difference_json);
+    let told: Vec<Value> = told.map(|own| serde_json::from_str(own).unwrap()).collect();
+    assert_eq!(json!(told), over_http["differences"]);
+    let mut kinds: Vec<_> = told.iter().map(|own| own["kind"].as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [Some("amount"), Some("limit")]);
 
     parties.end_day().await;
     let all = v1::ListStatementsRequest::default();

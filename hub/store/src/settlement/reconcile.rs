@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use takmil_domain::date::{Date, Instant};
-use takmil_domain::ids::{DifferenceId, MessageId, ParticipantId};
+use takmil_domain::ids::{DifferenceId, LimitCode, MessageId, ParticipantId};
 use takmil_domain::life::State;
 use takmil_domain::money::{Amount, Currency};
 use takmil_domain::settlement::Refused;
@@ -14,6 +14,7 @@ use takmil_domain::settlement::state::{DifferenceEvent, DifferenceState};
 use super::standing::Standing;
 use super::{BookFilter, seen};
 use crate::column::Row;
+use crate::db::Db;
 use crate::error::{Constraint, StoreError};
 use crate::put::put;
 use crate::rows::{Bytes, Id, over, row};
@@ -71,6 +72,9 @@ pub struct DifferenceRecord {
     pub provider: ParticipantId,
     /// In what.
     pub kind: DifferenceKind,
+    /// Which limit it is about; then the hub and the insurer state what the claim has used of it, in the limit's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitCode>,
     /// The currency of the amounts.
     pub currency: Currency,
     /// What the hub states.
@@ -102,7 +106,8 @@ impl DifferenceRecord {
         match self.kind {
             DifferenceKind::MissingAtInsurer | DifferenceKind::MissingAtProvider => self.hub.get(),
             DifferenceKind::Amount => beside(self.insurers).max(beside(self.providers)),
-            DifferenceKind::State => 0,
+            // No money is owed otherwise.
+            DifferenceKind::State | DifferenceKind::Limit => 0,
         }
     }
 }
@@ -127,13 +132,15 @@ row! {
         party: &'a ParticipantId as text,
         amount: Amount as integer,
         state: Option<State> as text,
+        limits: &'a BTreeMap<LimitCode, i64> as document,
         at: Instant as integer,
     }
     Some(Constraint::Figure);
-    "insert into figure (message, insurer, party, amount, state, at)
-     select message, insurer, party, amount, state, at from batch where true
+    "insert into figure (message, insurer, party, amount, state, limits, at)
+     select message, insurer, party, amount, state, limits, at from batch where true
      on conflict (message, insurer, party) do update
-     set amount = excluded.amount, state = excluded.state, at = excluded.at"
+     set amount = excluded.amount, state = excluded.state, limits = excluded.limits,
+         at = excluded.at"
 }
 
 row! {
@@ -158,6 +165,7 @@ row! {
         insurer: &'a ParticipantId as text,
         provider: &'a ParticipantId as text,
         kind: DifferenceKind as text,
+        about: Option<&'a LimitCode> as text,
         currency: Currency as text,
         hub: Amount as integer,
         insurers: Option<Amount> as integer,
@@ -170,13 +178,13 @@ row! {
     }
     Some(Constraint::Difference);
     "insert into difference
-         (id, message, insurer, provider, kind, currency, hub, insurers, providers, why, state,
+         (id, message, insurer, provider, kind, about, currency, hub, insurers, providers, why, state,
           found_at, seen_at, note)
-     select id, message, insurer, provider, kind, currency, hub, insurers, providers, why, state,
+     select id, message, insurer, provider, kind, about, currency, hub, insurers, providers, why, state,
           found_at, seen_at, note
      from batch where true
      on conflict (message, insurer, kind) do update
-     set hub = excluded.hub, insurers = excluded.insurers, providers = excluded.providers,
+     set about = excluded.about, hub = excluded.hub, insurers = excluded.insurers, providers = excluded.providers,
          why = excluded.why, state = excluded.state, seen_at = excluded.seen_at,
          note = excluded.note"
 }
@@ -189,6 +197,7 @@ impl<'a> DifferenceRow<'a> {
             insurer: &record.insurer,
             provider: &record.provider,
             kind: record.kind,
+            about: record.limit.as_ref(),
             currency: record.currency,
             hub: record.hub,
             insurers: record.insurers,
@@ -203,18 +212,18 @@ impl<'a> DifferenceRow<'a> {
 }
 
 /// What is owed beside what its two sides state, of claims of which either has spoken; claims that are reconciled are
-/// done. One claim's dues stand together.
+/// done. One claim's dues stand together. `|| ''` keeps SQLite from looking through all deliveries of an insurer.
 const SIDES: &str = "select d.message, d.insurer, d.provider, d.currency, d.disputed,
          d.incurred - d.written_off as amount, m.state,
-         fi.amount as insurers, fi.state as insurers_state,
-         fp.amount as providers, fp.state as providers_state,
+         fi.amount as insurers, fi.state as insurers_state, fi.limits as insurers_limits,
+         fp.amount as providers, fp.state as providers_state, fp.limits as providers_limits,
          cast(case when exists (select 1 from figures s where s.party = d.insurer
              and s.first_day <= d.on_day and s.last_day >= d.on_day) then 1 else 0 end as bigint) as insurer_spoke,
          cast(case when exists (select 1 from figures s where s.party = d.provider
              and s.first_day <= d.on_day and s.last_day >= d.on_day) then 1 else 0 end as bigint) as provider_spoke,
-         cast(case when exists (select 1 from delivery o where o.message = d.message and o.insurer = d.insurer
+         cast(case when exists (select 1 from delivery o where o.message = d.message and o.insurer || '' = d.insurer
              and o.dead_at is not null) then 1 else 0 end as bigint) as dead,
-         cast(case when exists (select 1 from delivery o where o.message = d.message and o.insurer = d.insurer
+         cast(case when exists (select 1 from delivery o where o.message = d.message and o.insurer || '' = d.insurer
              and o.delivered_at is null) then 1 else 0 end as bigint) as undelivered
      from due d
      join message m on m.id = d.message
@@ -239,11 +248,15 @@ struct Sides {
 impl Sides {
     fn of(row: &Row) -> Result<Sides, StoreError> {
         let state: State = row.named("state")?;
-        let said = |amount, named, spoke| -> Result<Said, StoreError> {
+        let said = |amount, named, limits, spoke| -> Result<Said, StoreError> {
             let figure = match row.number_maybe(amount)? {
                 Some(amount) => Some(Figure {
                     amount,
                     state: row.named_maybe(named)?,
+                    limits: match row.text_maybe(limits)? {
+                        Some(_) => row.document(limits)?,
+                        None => BTreeMap::new(),
+                    },
                 }),
                 None => None,
             };
@@ -262,9 +275,20 @@ impl Sides {
                 hub: Figure {
                     amount: row.number("amount")?,
                     state: Some(state),
+                    limits: BTreeMap::new(),
                 },
-                insurer: said("insurers", "insurers_state", "insurer_spoke")?,
-                provider: said("providers", "providers_state", "provider_spoke")?,
+                insurer: said(
+                    "insurers",
+                    "insurers_state",
+                    "insurers_limits",
+                    "insurer_spoke",
+                )?,
+                provider: said(
+                    "providers",
+                    "providers_state",
+                    "providers_limits",
+                    "provider_spoke",
+                )?,
             },
             facts: Facts {
                 is_dead: is_so("dead")?,
@@ -277,6 +301,47 @@ impl Sides {
             currency: row.named("currency")?,
         })
     }
+}
+
+/// A count of a limit, as a difference tells it: no real one is beyond what an amount may be.
+fn counted(used: i64) -> Amount {
+    Amount::new(used).unwrap_or(Amount::MAX)
+}
+
+/// Adds to what the hub states what claims have used of limits, where their insurer states that.
+async fn count_limits(db: &mut Db<'_>, sides: &mut [Sides]) -> Result<(), StoreError> {
+    let of_claims = over!(
+        message id, insurer text;
+        "select e.message, s.insurer, s.code,
+             cast(sum(case e.kind when 'reverse' then -e.amount else e.amount end) as bigint) as used
+         from batch
+         join entry e on e.message = batch.message
+         join standing s on s.account = e.account and s.id = e.standing
+         where s.insurer = batch.insurer and e.kind in ('consume', 'reverse')
+         group by e.message, s.insurer, s.code"
+    );
+    let counts = |own: &&Sides| match &own.compared.insurer {
+        Said::States(figure) => !figure.limits.is_empty(),
+        Said::Lacks | Said::Nothing => false,
+    };
+    let asked = sides.iter().filter(counts);
+    let asked: Vec<(Id, &str)> = asked
+        .map(|own| (own.compared.message.into(), own.insurer.as_str()))
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut used: BTreeMap<(MessageId, ParticipantId), BTreeMap<LimitCode, i64>> = BTreeMap::new();
+    for row in db.ask(of_claims, &asked).await? {
+        let key = (MessageId(row.uuid("message")?), row.named("insurer")?);
+        let limits = used.entry(key).or_default();
+        limits.insert(row.named("code")?, row.number("used")?);
+    }
+    for own in sides {
+        let key = (own.compared.message, own.insurer.clone());
+        own.compared.hub.limits = used.remove(&key).unwrap_or_default();
+    }
+    Ok(())
 }
 
 impl Store {
@@ -356,6 +421,7 @@ impl Store {
                 party,
                 amount: figure.amount,
                 state: figure.state,
+                limits: &figure.limits,
                 at,
             };
             taken.insert((*message, insurer), row);
@@ -395,7 +461,8 @@ impl Store {
             let mut db = transaction.db();
             let values = [after.0.into(), until.as_str().into(), PAGE.into()];
             let found = db.fetch_all(SIDES, &values).await?;
-            let sides: Vec<Sides> = found.iter().map(Sides::of).collect::<Result<_, _>>()?;
+            let mut sides: Vec<Sides> = found.iter().map(Sides::of).collect::<Result<_, _>>()?;
+            count_limits(&mut db, &mut sides).await?;
             let Some(last) = sides.last() else {
                 return Ok(sum);
             };
@@ -452,16 +519,20 @@ impl Store {
         before: Option<DifferenceRecord>,
         at: Instant,
     ) -> DifferenceRecord {
-        let amount = |said| match said {
+        let amount = |said: &Said| match said {
             Said::States(figure) => Some(figure.amount),
             Said::Lacks | Said::Nothing => None,
         };
         let compared = &own.compared;
-        let now = (
-            compared.hub.amount,
-            amount(compared.insurer),
-            amount(compared.provider),
-        );
+        let limit = compared.limit().filter(|_| kind == DifferenceKind::Limit);
+        let now = match limit {
+            Some((_, hub, theirs)) => (counted(hub), Some(counted(theirs)), None),
+            None => (
+                compared.hub.amount,
+                amount(&compared.insurer),
+                amount(&compared.provider),
+            ),
+        };
         let state = match &before {
             Some(before) if (before.hub, before.insurers, before.providers) == now => {
                 let again = before.state.after(DifferenceEvent::Differs);
@@ -477,6 +548,7 @@ impl Store {
             insurer: own.insurer.clone(),
             provider: own.provider.clone(),
             kind,
+            limit: limit.map(|(code, ..)| code.clone()),
             currency: own.currency,
             hub: now.0,
             insurers: now.1,
@@ -560,6 +632,7 @@ pub(super) fn difference(row: &Row) -> Result<DifferenceRecord, StoreError> {
         insurer: row.named("insurer")?,
         provider: row.named("provider")?,
         kind: row.named("kind")?,
+        limit: row.named_maybe("about")?,
         currency: row.named("currency")?,
         hub: row.number("hub")?,
         insurers: row.number_maybe("insurers")?,

@@ -352,6 +352,9 @@ fn figures(wire: &v1::StateFiguresRequest) -> Value {
             }
             Err(_) => claim["state"] = json!(own.state),
         }
+        if !own.limits.is_empty() {
+            claim["limits"] = json!(own.limits);
+        }
         claim
     });
     json!({

@@ -1,5 +1,7 @@
 //! The circle closed: claims are paid when all has arrived, and reconciled when three sides state the same.
 
+use std::collections::BTreeMap;
+
 use takmil_domain::ids::MessageId;
 use takmil_domain::settlement::Refused;
 use takmil_domain::settlement::payment::Reach;
@@ -144,6 +146,7 @@ async fn three_sides_agree_or_their_differences_stand_until_they_do(on: Backend)
                 let figure = Figure {
                     amount: amount(*owed),
                     state: None,
+                    limits: BTreeMap::new(),
                 };
                 (*claim, id("alpha"), figure)
             })
