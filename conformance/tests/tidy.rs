@@ -258,6 +258,7 @@ fn is_declared(source: &Path) -> bool {
             let declares = |line: &str| {
                 line.trim_start()
                     .trim_start_matches("pub(crate) ")
+                    .trim_start_matches("pub(super) ")
                     .trim_start_matches("pub ")
                     .starts_with(&format!("mod {name};"))
             };

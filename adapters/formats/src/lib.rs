@@ -22,6 +22,7 @@ pub mod hl7v2;
 pub mod native;
 mod peek;
 pub mod uae;
+pub mod x12;
 
 /// The largest body that is read, 16 MiB: a claim of [`MAX_LINES`] lines with a kilobyte or more for
 /// each. Anything larger is an attachment, which goes by reference.
@@ -36,7 +37,13 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Every format that the hub reads. Where two recognise a body and its media type does not settle it,
 /// the first wins.
-pub const FORMATS: &[Format] = &[native::FORMAT, fhir::FORMAT, hl7v2::FORMAT, uae::FORMAT];
+pub const FORMATS: &[Format] = &[
+    native::FORMAT,
+    fhir::FORMAT,
+    hl7v2::FORMAT,
+    uae::FORMAT,
+    x12::FORMAT,
+];
 
 /// A wire format.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ mod hl7v2;
 mod native;
 mod refusals;
 mod uae;
+mod x12;
 
 use takmil_domain::date::Date;
 use takmil_formats::Context;

@@ -72,6 +72,16 @@ impl Parties {
         self.post(&path, key, &json!({})).await
     }
 
+    /// What a provider gets in a form that it accepts.
+    async fn written(&self, path: &str, form: &str) -> String {
+        let key = format!("Bearer {}", self.provider);
+        let headers = [("authorization", key.as_str()), ("accept", form)];
+        let told = self.hub.raw(Method::GET, path, &headers, "").await;
+        assert_eq!(told.status.as_u16(), 200, "{}", told.text);
+        assert!(told.header("content-type").starts_with(form));
+        told.text
+    }
+
     /// What is owed for a claim: incurred, noticed, confirmed, disputed, open.
     async fn sums(&self, message: &str) -> [i64; 5] {
         let path = format!("/v1/dues?message={message}");
@@ -251,6 +261,15 @@ async fn what_is_owed_is_stated_paid_and_confirmed() {
     assert_eq!(page["payments"][0]["id"], bulk["payment"]);
     let path = format!("/v1/payments/{}", bulk["payment"].as_str().unwrap());
     parties.get(&path, insurer, "payment").await;
+    let advice = parties.written(&path, "application/edi-x12").await;
+    let paid = format!("BPR*I*{}.{:02}*C*CHK", owed / 100, owed % 100);
+    assert!(advice.contains(&paid), "{paid}: {advice}");
+    let path = format!("/v1/statements/{number}");
+    let advice = parties.written(&path, "application/xml").await;
+    for claim in [&first, &second] {
+        let named = format!("<IDPayer>{claim}</IDPayer>");
+        assert!(advice.contains(&named), "{advice}");
+    }
 
     // A paid claim is taken back: what was paid for it is to be netted.
     let back = format!("/v1/claims/{first}/cancel");

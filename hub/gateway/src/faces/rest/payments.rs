@@ -15,7 +15,7 @@ use takmil_domain::settlement::dispute::{Objection, Side};
 use takmil_domain::settlement::payment::{Reach, Row};
 use takmil_domain::settlement::state::{DisputeEvent, DisputeState, PaymentEvent, PaymentState};
 use takmil_domain::settlement::{Notice, Pair, PayeeKind, Payment, Receipt, Refused};
-use takmil_formats::fhir;
+use takmil_formats::{fhir, x12};
 use takmil_store::{DisputeRecord, NewDispute, PaymentRecord, StaffRole};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -233,7 +233,8 @@ async fn list_payments(
 /// Gives a payment with every claim and line that it has reached.
 ///
 /// Who accepts application/fhir+json or application/fhir+xml has it as a PaymentReconciliation, which tells beside each
-/// amount what the base insurer pays of the same claim or line, and what this one owes for it.
+/// amount what the base insurer pays of the same claim or line, and what this one owes for it; who accepts
+/// application/edi-x12, as an X12 835.
 #[utoipa::path(
     get, path = "/v1/payments/{id}", tag = "settlement",
     params(("id" = String, Path, description = "The payment.")),
@@ -247,15 +248,26 @@ async fn find_payment(
 ) -> Result<Response, Failure> {
     may_read(&identity)?;
     let payment = app.store.payment(&identity.scope, id).await?;
-    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let accepts = |wanted| accepted.is_some_and(|accepted| accepted.contains(wanted));
-    let is_json = accepts("application/fhir+json");
-    if !is_json && !accepts("application/fhir+xml") {
+    let forms = [
+        "application/fhir+json",
+        "application/fhir+xml",
+        "application/edi-x12",
+    ];
+    let Some(form) = forms.into_iter().find(|form| accepts(&headers, form)) else {
         return Ok(Json(PaymentShown::from(payment)).into_response());
-    }
+    };
     let dues = app.store.reached_dues(&identity.scope, &payment).await?;
-    let written = fhir::payment(&payment, &dues, is_json);
+    let written = match form {
+        "application/edi-x12" => x12::payment(&payment, &dues),
+        form => fhir::payment(&payment, &dues, form == "application/fhir+json"),
+    };
     Ok(([(CONTENT_TYPE, written.media_type)], written.bytes).into_response())
+}
+
+/// Whether a caller accepts a media type by its name.
+pub(super) fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains(wanted))
 }
 
 /// Says that a payment has arrived. Saying it again is harmless.

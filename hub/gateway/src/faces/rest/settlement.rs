@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use takmil_domain::date::{Date, Instant};
@@ -12,10 +15,12 @@ use takmil_domain::money::Amount;
 use takmil_domain::settlement::age::Aging;
 use takmil_domain::settlement::remittance::Remittance;
 use takmil_domain::settlement::{Due, DueLine, Pair, TransferKind};
+use takmil_formats::uae;
 use takmil_store::{BookFilter, StaffRole, StatementFilter, StatementRecord};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::payments::accepts;
 use super::{App, Id, Parameters, page_size, parameter};
 use crate::auth::Identity;
 use crate::backup::hex;
@@ -308,7 +313,8 @@ async fn list_statements(
 /// Gives a statement as a remittance advice: claim by claim and line by line, what was billed, what the base insurer
 /// pays, what this one pays, and what of it was paid that day.
 ///
-/// What was taken back stands there with its claim, below 0. What is open is as it stands now.
+/// What was taken back stands there with its claim, below 0. What is open is as it stands now. Who accepts
+/// application/xml has it as the Emirates' Remittance.Advice.
 #[utoipa::path(
     get, path = "/v1/statements/{number}", tag = "settlement",
     params(("number" = u64, Path, description = "The statement's number.")),
@@ -318,7 +324,8 @@ async fn find_statement(
     State(app): State<App>,
     identity: Identity,
     Id(number): Id<u64>,
-) -> Result<Json<Value>, Failure> {
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     may_read(&identity)?;
     let book = app.store.statement(&identity.scope, number).await?;
     let (folio, statement) = (&book.folio, &book.record.statement);
@@ -327,14 +334,18 @@ async fn find_statement(
     let made_at = app.engine.now();
     let remittance =
         Remittance::of_statement(folio, number, statement, &book.transfers, own, made_at);
+    let remittance = remittance.map_err(Failure::internal)?;
+    if accepts(&headers, "application/xml") {
+        let written = uae::remittance(&remittance);
+        return Ok(([(CONTENT_TYPE, written.media_type)], written.bytes).into_response());
+    }
     let Remittance {
         claims,
         ahead,
         paid,
         ..
-    } = remittance.map_err(Failure::internal)?;
+    } = remittance;
     let statement = StatementShown::from(book.record);
-    Ok(Json(
-        json!({"statement": statement, "claims": claims, "ahead": ahead, "paid": paid}),
-    ))
+    let shown = json!({"statement": statement, "claims": claims, "ahead": ahead, "paid": paid});
+    Ok(Json(shown).into_response())
 }
