@@ -1,6 +1,6 @@
 //! From bytes to their format, to a checked message and to the canonical form that is kept, and from an answer to
 //! bytes: the load generator's own admission in the hub's JSON, and a hospital's claim of six lines in both
-//! syntaxes of FHIR.
+//! syntaxes of FHIR. Then whole bodies of many messages: X12 claims, and an HL7 v2 order over and over.
 #![expect(
     clippy::expect_used,
     reason = "a bench ends where its input is not as it should be"
@@ -15,8 +15,11 @@ use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::MessageId;
 use takmil_domain::life::State;
 use takmil_domain::message::Message;
+use takmil_domain::money::Currency;
 use takmil_domain::share::Documents;
-use takmil_formats::{Answered, Context, Format, Outcome, Reply, fhir, native, read, recognise};
+use takmil_formats::{
+    Answered, Context, Format, Outcome, Reply, fhir, hl7v2, native, read, recognise, x12,
+};
 use takmil_mappings::packs::pack;
 use uuid::Uuid;
 
@@ -26,6 +29,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CLAIM_JSON: &str = include_str!("../samples/claim.json");
 const CLAIM_XML: &str = include_str!("../samples/claim.xml");
+const CLAIM_X12: &str =
+    include_str!("../../adapters/formats/samples/x12/claims-houston-professional.x12");
+const ORDER_HL7: &str =
+    include_str!("../../adapters/formats/samples/hl7v2/prescription-shiraz.hl7");
+
+/// How many messages a whole body holds.
+const BATCH: usize = 200;
 
 struct Sample {
     name: &'static str,
@@ -83,7 +93,56 @@ fn main() {
         });
     }
     group.finish();
+    let mut group = criterion.benchmark_group("whole");
+    for (name, format, body) in whole() {
+        let kept = |body: &str| {
+            let reading = read(format, body.as_bytes(), &context()).expect("the body can be read");
+            let messages = reading.messages.into_iter();
+            let messages = messages.map(|one| one.outcome.expect("each message is sound"));
+            messages.fold((0, 0), |(count, bytes), message| {
+                (count + 1, bytes + native::write(&message).len())
+            })
+        };
+        let (count, _) = kept(&body);
+        for (what, throughput) in [
+            ("bytes", Throughput::Bytes(body.len() as u64)),
+            ("messages", Throughput::Elements(count)),
+        ] {
+            group.throughput(throughput);
+            group.bench_function(BenchmarkId::new(name, what), |bencher| {
+                bencher.iter(|| kept(black_box(&body)));
+            });
+        }
+    }
+    group.finish();
     criterion.final_summary();
+}
+
+/// Bodies of which every message is read, checked and written in the canonical form.
+fn whole() -> [(&'static str, &'static Format, String); 3] {
+    let (head, rest) = CLAIM_X12
+        .split_once("HL*2*")
+        .expect("its subscriber follows its provider");
+    let (claim, _) = rest.split_once("SE*").expect("it ends");
+    let mut claims = head.to_owned();
+    for number in 0..BATCH {
+        claims.push_str(&format!("HL*{}*", number + 2));
+        claims.push_str(&claim.replace("000918", &format!("{number:06}")));
+    }
+    let segments = claims.matches('~').count() - 1;
+    claims.push_str(&format!("SE*{segments}*0001~GE*1*71~IEA*1*000000071~"));
+    let order = ORDER_HL7.trim_end();
+    let orders: Vec<String> = (0..BATCH)
+        .map(|number| {
+            let control = order.split('|').nth(9).expect("MSH-10 is there");
+            order.replacen(control, &format!("{control}{number}"), 1)
+        })
+        .collect();
+    [
+        ("x12 claims", &x12::FORMAT, claims),
+        ("hl7 v2 orders", &hl7v2::FORMAT, orders.join("\r")),
+        ("fhir claim", &fhir::FORMAT, CLAIM_JSON.to_owned()),
+    ]
 }
 
 fn samples() -> [Sample; 3] {
@@ -141,7 +200,7 @@ fn answer(message: &Message) -> Answer {
 
 fn context() -> Context {
     Context {
-        default_currency: None,
+        default_currency: Currency::parse("USD"),
         today: today(),
     }
 }
