@@ -6,13 +6,15 @@
 //! ```text
 //! code=ndc,target=rxcui,equivalence="wider"
 //! code=KOD,title_fa=SHARH,professional=HERFEI,technical=FANI
+//! code=conceptId,title=term,active==1,typeId==900000000000003001
 //! ```
 //!
 //! On the left the column of the table (see [`crate::table`]), on the right the name in the file's first
 //! line, or, between quotation marks, one value for all rows. `code` is needed, for a map `target` and
-//! `equivalence` too. The file
+//! `equivalence` too. `STATUS==ACTIVE|TRIAL` passes over the rows whose column of the file has no such value. A row whose equivalence leaves the meaning open (`inexact`, `relatedto`, `unmatched`) leads nowhere
+//! by itself: what it names is kept among its `offers`, for a person to choose from. The file
 //! may part its fields by commas, semicolons or tabs. Codes get their system's one spelling and texts one
-//! spelling of their letters. Rows of the same code become one: their `parts` are collected, and in
+//! spelling of their letters. Rows of the same code become one: their `parts` and `offers` are collected, and in
 //! every other column they must agree or be empty. A row that does not fit is refused, with its line and
 //! the reason, and the others go on.
 
@@ -26,7 +28,7 @@ use takmil_domain::text;
 use crate::Error;
 use crate::spelling::{self, Spelled, Spelling};
 use crate::systems;
-use crate::table::{CODE, EQUIVALENCE, Head, PARTS, TARGET, Table};
+use crate::table::{CODE, EQUIVALENCE, Head, OFFERS, PARTS, TARGET, Table};
 use crate::tables;
 
 /// The most rows that a source may have: an order above the largest national drug file, and few enough to hold in memory.
@@ -40,7 +42,7 @@ pub const MAX_FIELD: usize = 8_000;
 pub struct Imported {
     /// The table of all rows that were taken.
     pub table: Table,
-    /// How many rows the source has.
+    /// How many rows the source has, without those that were passed over.
     pub read: usize,
     /// The rows that were not taken.
     pub refused: Vec<Refused>,
@@ -68,7 +70,8 @@ pub enum Refusal {
     Misspelled,
     /// The code that it leads to, or one of its parts, is not written as it can be.
     MisspelledTarget,
-    /// Its equivalence is none of FHIR's words equal, equivalent, wider, subsumes, narrower, specializes.
+    /// Its equivalence is none of FHIR's words equal, equivalent, wider, subsumes, narrower, specializes, inexact,
+    /// relatedto, unmatched.
     UnknownEquivalence,
     /// An earlier row of the same code says something else.
     Contradicts,
@@ -90,6 +93,7 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
         target: spelling_of(head.target.as_deref().unwrap_or_default()),
     };
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut passed = 0;
     let Taken {
         columns: wanted,
         read,
@@ -98,6 +102,10 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
         source,
         |names| Wanted::parse(columns, names, head.target.is_some()),
         |wanted, record| {
+            if !wanted.asks_for(record) {
+                passed += 1;
+                return Ok(());
+            }
             let (code, fields) = wanted.row(record, &spell)?;
             wanted.add(&mut rows, code, fields)
         },
@@ -107,10 +115,19 @@ pub fn table(source: impl Read, head: &Head, columns: &str) -> Result<Imported, 
         target: head.target.as_deref().map(canonical),
         ..head.clone()
     };
-    let table = Table::write(&head, &wanted.names(), &rows)?;
+    let mut names = wanted.names();
+    // Most maps offer nothing; the column is the last.
+    let is_idle = |fields: &Vec<String>| fields.last().is_some_and(String::is_empty);
+    if names.last() == Some(&OFFERS) && rows.values().all(is_idle) {
+        names.pop();
+        rows.values_mut().for_each(|fields| {
+            fields.pop();
+        });
+    }
+    let table = Table::write(&head, &names, &rows)?;
     Ok(Imported {
         table,
-        read,
+        read: read.saturating_sub(passed),
         refused,
     })
 }
@@ -195,7 +212,22 @@ impl Spell {
             _ => None,
         }
     }
+
+    /// One offer: a code, or several that go together, each of which may be one of some.
+    fn offer(&self, offer: &str) -> Result<String, Refusal> {
+        let one = |code: &str| Spell::exactly(self.target, code);
+        let some = |codes: &str| -> Option<Vec<String>> { codes.split('/').map(one).collect() };
+        let all = |offer: &str| -> Option<Vec<String>> {
+            let some = |codes: &str| some(codes).map(|codes| codes.join("/"));
+            offer.split('+').map(some).collect()
+        };
+        let offer = all(offer).ok_or(Refusal::MisspelledTarget)?;
+        Ok(offer.join("+"))
+    }
 }
+
+/// FHIR's words that leave the meaning open: no rule may rest on what such a row names.
+const OPEN: &[&str] = &["inexact", "relatedto", "unmatched"];
 
 /// Where the value of a column comes from.
 enum From {
@@ -207,6 +239,8 @@ enum From {
 struct Wanted {
     code: From,
     rest: Vec<(String, From)>,
+    /// Of each of these columns of the file, the values of the rows that are asked for.
+    only: Vec<(usize, Vec<String>)>,
 }
 
 impl Wanted {
@@ -216,7 +250,13 @@ impl Wanted {
         };
         let mut code = None;
         let mut rest: Vec<(String, From)> = Vec::new();
+        let mut only = Vec::new();
         for part in columns.split(',') {
+            if let Some((name, values)) = part.split_once("==") {
+                let values = values.split('|').map(|value| value.trim().to_owned());
+                only.push((position(names, name.trim())?, values.collect()));
+                continue;
+            }
             let (name, from) = part.split_once('=').ok_or_else(|| wrong(part))?;
             let from = match from.trim().strip_prefix('"') {
                 Some(value) => From::Value(
@@ -241,7 +281,13 @@ impl Wanted {
         let has = |wanted: &str| rest.iter().any(|(name, _)| name == wanted);
         match code {
             Some(code) if has(TARGET) == map && has(EQUIVALENCE) == map => {
-                Ok(Wanted { code, rest })
+                if map {
+                    let offers = rest.iter().position(|(name, _)| name == OFFERS);
+                    let offers = offers.map(|at| rest.remove(at).1);
+                    let none = || From::Value(String::new());
+                    rest.push((OFFERS.to_owned(), offers.unwrap_or_else(none)));
+                }
+                Ok(Wanted { code, rest, only })
             }
             _ => Err(wrong(columns)),
         }
@@ -251,24 +297,55 @@ impl Wanted {
         self.rest.iter().map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Whether a row has the values that are asked for.
+    fn asks_for(&self, record: &ByteRecord) -> bool {
+        let has = |(at, values): &(usize, Vec<String>)| {
+            let field = record.get(*at).unwrap_or_default().trim_ascii();
+            values.iter().any(|value| value.as_bytes() == field)
+        };
+        self.only.iter().all(has)
+    }
+
     fn row(&self, record: &ByteRecord, spell: &Spell) -> Result<(String, Vec<String>), Refusal> {
         let code =
             Spell::exactly(spell.code, &self.code.value(record)?).ok_or(Refusal::Misspelled)?;
         let mut fields = Vec::with_capacity(self.rest.len());
+        // Where the meaning is left open, what the row leads to is only offered.
+        let mut offered = None;
+        let is_open = self.is_open(record)?;
         for (name, from) in &self.rest {
             let value = from.value(record)?;
             fields.push(match name.as_str() {
+                TARGET if is_open => {
+                    if !value.is_empty() {
+                        offered = Some(spell.offer(&value)?);
+                    }
+                    String::new()
+                }
                 TARGET => Spell::exactly(spell.target, &value).ok_or(Refusal::MisspelledTarget)?,
+                OFFERS => match (value.is_empty(), offered.take()) {
+                    (true, offered) => offered.unwrap_or_default(),
+                    (false, _) => spell.offer(&value)?,
+                },
                 PARTS if !value.is_empty() => {
                     Spell::exactly(spell.code, &value).ok_or(Refusal::MisspelledTarget)?
                 }
-                EQUIVALENCE if tables::equivalence(&value).is_none() => {
+                EQUIVALENCE if tables::equivalence(&value).is_none() && !is_open => {
                     return Err(Refusal::UnknownEquivalence);
                 }
                 _ => value,
             });
         }
         Ok((code, fields))
+    }
+
+    /// Whether a row of a map leaves the meaning open.
+    fn is_open(&self, record: &ByteRecord) -> Result<bool, Refusal> {
+        let named = self.rest.iter().find(|(name, _)| name == EQUIVALENCE);
+        match named {
+            Some((_, from)) => Ok(OPEN.contains(&from.value(record)?.as_str())),
+            None => Ok(false),
+        }
     }
 
     fn add(
@@ -284,7 +361,7 @@ impl Wanted {
             }
             Entry::Occupied(known) => known,
         };
-        let parts = |name: &str| name == PARTS;
+        let parts = |name: &str| name == PARTS || name == OFFERS;
         let agree = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
         if !self
             .rest

@@ -16,7 +16,7 @@ pub mod table;
 pub mod tables;
 
 pub use table::Table;
-pub use tables::{Lookup, Mapped, Tables};
+pub use tables::{Lookup, Mapped, Suggested, Tables, Translation};
 
 /// Why a table or a pack could not be had.
 #[derive(Debug, thiserror::Error)]

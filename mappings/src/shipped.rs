@@ -25,11 +25,33 @@ pub struct Shipped {
 }
 
 /// Every table that comes with the hub. Of two maps of one system the later is asked first.
-pub static SHIPPED: [Shipped; 9] = [
+pub static SHIPPED: [Shipped; 13] = [
     list(
         "icd-10-cm",
         systems::ICD_10_CM,
         include_bytes!("../data/icd-10-cm.tsv.zst"),
+    ),
+    list(
+        "icd-10-pcs",
+        systems::ICD_10_PCS,
+        include_bytes!("../data/icd-10-pcs.tsv.zst"),
+    ),
+    list(
+        "icd-9-cm",
+        systems::ICD_9_CM,
+        include_bytes!("../data/icd-9-cm.tsv.zst"),
+    ),
+    map(
+        "icd-9-cm-icd-10-cm",
+        systems::ICD_9_CM,
+        systems::ICD_10_CM,
+        include_bytes!("../data/icd-9-cm-icd-10-cm.tsv.zst"),
+    ),
+    map(
+        "icd-9-procedures-icd-10-pcs",
+        systems::ICD_9_CM_PROCEDURES,
+        systems::ICD_10_PCS,
+        include_bytes!("../data/icd-9-procedures-icd-10-pcs.tsv.zst"),
     ),
     list(
         "hcpcs",
@@ -73,6 +95,23 @@ pub static SHIPPED: [Shipped; 9] = [
         "synthetic-services",
         systems::SYNTHETIC_SERVICES,
         include_bytes!("../data/synthetic-services.tsv"),
+    ),
+];
+
+/// Maps that lead away from the common scheme: back to what it was, or to what it is grouped by. They answer questions;
+/// no message is mapped by them.
+pub static LEADING_AWAY: [Shipped; 2] = [
+    map(
+        "icd-10-cm-icd-9-cm",
+        systems::ICD_10_CM,
+        systems::ICD_9_CM,
+        include_bytes!("../data/icd-10-cm-icd-9-cm.tsv.zst"),
+    ),
+    map(
+        "icd-10-cm-ccsr",
+        systems::ICD_10_CM,
+        systems::CCSR,
+        include_bytes!("../data/icd-10-cm-ccsr.tsv.zst"),
     ),
 ];
 

@@ -47,6 +47,8 @@ pub const REVENUE: &str = "https://www.nubc.org/CodeSystem/RevenueCodes";
 pub const MS_DRG: &str = "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software";
 /// Service types of X12.
 pub const X12_SERVICE_TYPE: &str = "https://codesystem.x12.org/005010/1365";
+/// The clinical categories of AHRQ (CCSR) that diagnoses of ICD-10-CM fall into.
+pub const CCSR: &str = "urn:takmil:us:ccsr";
 /// Traded drugs of the Emirates.
 pub const UAE_DRUG: &str = "urn:takmil:ae:drug";
 /// Generic drugs of the Emirates.

@@ -15,7 +15,7 @@
 //!
 //! The first column is `code`. Columns that the hub reads: `title` (English) and `title_<language>`;
 //! `target` and `equivalence` in a map; `parts`, codes of the same system parted by spaces, such as the
-//! ingredients of a drug. Others are kept and can be asked for by name. The text is searched as it
+//! ingredients of a drug; `offers` in a map, see [`OFFERS`]. Others are kept and can be asked for by name. The text is searched as it
 //! stands, so that what is shipped, imported, stored and digested is the same bytes.
 
 use std::cmp::Ordering;
@@ -84,6 +84,10 @@ pub const TARGET: &str = "target";
 pub const EQUIVALENCE: &str = "equivalence";
 /// The column that holds codes of the same system, parted by spaces.
 pub const PARTS: &str = "parts";
+
+/// The column of a map with what a row without a target offers a person to choose from, parted by spaces: a code, or
+/// codes that are needed together, `E08.311/E08.319+E08.65`, each of which may be one of some.
+pub const OFFERS: &str = "offers";
 
 const YES: &str = "yes";
 const NO: &str = "no";
@@ -289,6 +293,27 @@ impl<'t> Row<'t> {
             .find(|name| name.strip_prefix("title_") == Some(language));
         own.and_then(|column| self.get(column))
             .or_else(|| self.get("title"))
+    }
+
+    /// The table that it is in.
+    pub fn table(&self) -> &'t Table {
+        self.table
+    }
+
+    /// What its columns hold that are not empty, after the code, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (&'t str, &'t str)> + use<'t> {
+        let columns = self.table.columns.iter().map(String::as_str);
+        columns
+            .zip(self.line.split('\t'))
+            .skip(1)
+            .filter(|(_, field)| !field.is_empty())
+    }
+
+    /// Its titles in every language it has them in.
+    pub fn titles(&self) -> impl Iterator<Item = &'t str> + use<'t> {
+        self.fields()
+            .filter(|(column, _)| column.starts_with("title"))
+            .map(|(_, title)| title)
     }
 
     /// The codes in its `parts`.

@@ -3,13 +3,17 @@
 //! A look-up never fails. What has no place in the common scheme is answered as unmapped, with the
 //! reason, to be counted and put before the mapping desk; the message goes on with the sender's code.
 
+mod terms;
+
+pub use terms::{Suggested, Translation};
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use takmil_domain::code::{Code, Coded, Equivalence, Via};
 
 use crate::Error;
-use crate::shipped::{SHIPPED, Shipped};
+use crate::shipped::{LEADING_AWAY, SHIPPED, Shipped};
 use crate::spelling::{self, Spelled};
 use crate::systems::{self, RXNORM, System, Unlisted};
 use crate::table::{EQUIVALENCE, Head, Row, TARGET, Table};
@@ -161,6 +165,7 @@ impl Tables {
         let mut heads: Vec<&Head> = self
             .held()
             .filter_map(|held| held.table().ok())
+            .chain(LEADING_AWAY.iter().filter_map(|away| away.table().ok()))
             .map(Table::head)
             .collect();
         heads.sort_by(|one, other| one.id.cmp(&other.id));
@@ -318,7 +323,13 @@ impl Tables {
                 Spelled::Wrong => Vec::new(),
             };
             let Some(first) = rows.first() else { continue };
-            let target = first.get(TARGET).unwrap_or_default();
+            // A row without a target only offers some: the code stays one of its own system.
+            let Some(target) = first.get(TARGET) else {
+                if rows.len() > 1 {
+                    return Err(Gap::Ambiguous);
+                }
+                continue;
+            };
             if rows.iter().any(|row| row.get(TARGET) != Some(target)) {
                 return Err(Gap::Ambiguous);
             }

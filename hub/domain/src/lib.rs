@@ -17,6 +17,7 @@ pub mod ids;
 pub mod life;
 pub mod limit;
 pub mod lint;
+pub mod local_map;
 pub mod message;
 pub mod money;
 pub mod participant;

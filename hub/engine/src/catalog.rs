@@ -7,6 +7,7 @@ use takmil_domain::code_map::CodeMap;
 use takmil_domain::date::Date;
 use takmil_domain::exchange::ExchangeRate;
 use takmil_domain::ids::{ParticipantId, PlanId, TariffId};
+use takmil_domain::local_map::LocalMap;
 use takmil_domain::participant::{AnswerMode, Contract, EligibilitySource, Participant, Role};
 use takmil_domain::plan::{BasePlan, FiledPlan, Regulation};
 use takmil_domain::tariff::Tariff;
@@ -25,6 +26,7 @@ pub struct Catalog {
     exchange: Vec<ExchangeRate>,
     regulations: Vec<Regulation>,
     code_maps: HashMap<ParticipantId, Arc<CodeMap>>,
+    local_map: LocalMap,
 }
 
 impl Catalog {
@@ -39,11 +41,14 @@ impl Catalog {
             exchange,
             regulations,
             code_maps,
+            judged,
         } = held;
+        let judged = judged.into_iter();
         let mut catalog = Catalog {
             revision: revision.0,
             exchange,
             regulations,
+            local_map: LocalMap::new(judged.map(|own| (own.version, own.judgement))),
             ..Catalog::default()
         };
         // In the order of their versions: the last one counts.
@@ -155,6 +160,11 @@ impl Catalog {
     /// An insurer's own codes, in the version in force.
     pub fn code_map(&self, insurer: &ParticipantId) -> Option<&Arc<CodeMap>> {
         self.code_maps.get(insurer)
+    }
+
+    /// What is judged of codes that no table knows.
+    pub fn local_map(&self) -> &LocalMap {
+        &self.local_map
     }
 
     /// Every version of a plan, in their order.

@@ -17,8 +17,9 @@ use takmil_store::Sent;
 use crate::Inner;
 use crate::basis::Basis;
 use crate::error::Error;
-use crate::normalise::normalise;
+use crate::normalise::{Normalised, normalise};
 use crate::recognise::{Recognised, Recogniser};
+use crate::seen::Seen;
 use crate::submission::Submission;
 use crate::turn::Fresh;
 
@@ -120,7 +121,15 @@ fn fresh(
     let id = MessageId::new(submission.received_at, (inner.random)());
     // What was sent is compared, not what this version of the code tables makes of it.
     let digest = sha256(&takmil_formats::native::write(&message));
-    let unmapped = normalise(&mut message, &inner.tables);
+    let sender = &submission.sender.id;
+    let catalog = inner.catalog();
+    let Normalised { codes, unmapped } =
+        normalise(&mut message, &inner.tables, sender, catalog.local_map());
+    (inner.observe)(Seen::Coded {
+        sender,
+        mapped: codes.saturating_sub(unmapped.len()),
+        unmapped: unmapped.len(),
+    });
     let canonical = takmil_formats::native::write(&message);
     let bill = message.bill();
     let day = bill

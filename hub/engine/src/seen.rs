@@ -28,6 +28,15 @@ pub enum Seen<'a> {
         /// How much of it was spent waiting for insurers.
         waited: Duration,
     },
+    /// The codes of a message were looked up in the common scheme.
+    Coded {
+        /// Who sent them.
+        sender: &'a ParticipantId,
+        /// How many it knows.
+        mapped: usize,
+        /// How many it does not know.
+        unmapped: usize,
+    },
     /// An insurer was asked, and said something or nothing.
     Asked {
         /// Which.

@@ -11,6 +11,7 @@ mod clock;
 mod code;
 mod config;
 mod demo;
+mod desk;
 mod documents;
 mod faces;
 mod feed;

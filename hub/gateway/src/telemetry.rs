@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
     faults: IntCounterVec,
+    codes: IntCounterVec,
     unregistered: IntGauge,
     unregistered_ms: IntGauge,
     dead: IntGaugeVec,
@@ -118,6 +119,11 @@ impl Metrics {
                 "takmil_insurer_faults_total",
                 "What insurers said that could not be used, by its code.",
                 &["insurer", "code"],
+            )?,
+            codes: counters(
+                "takmil_codes_total",
+                "Codes that a provider sent, by whether the common scheme knows them.",
+                &["provider", "outcome"],
             )?,
             unregistered: IntGauge::new(
                 "takmil_registrations_waiting",
@@ -209,6 +215,7 @@ impl Metrics {
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
         registry.register(Box::new(metrics.faults.clone()))?;
+        registry.register(Box::new(metrics.codes.clone()))?;
         registry.register(Box::new(metrics.unregistered.clone()))?;
         registry.register(Box::new(metrics.unregistered_ms.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
@@ -281,6 +288,17 @@ impl Metrics {
                 self.hub
                     .with_label_values(&[mode])
                     .observe(took.saturating_sub(waited).as_secs_f64());
+            }
+            Seen::Coded {
+                sender,
+                mapped,
+                unmapped,
+            } => {
+                for (outcome, count) in [("mapped", mapped), ("unmapped", unmapped)] {
+                    self.codes
+                        .with_label_values(&[sender.as_str(), outcome])
+                        .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+                }
             }
             Seen::Asked { insurer, took } => self
                 .asked

@@ -16,6 +16,7 @@ use takmil_domain::tariff::{self, Tariff};
 
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::local_map::Judged;
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -51,6 +52,8 @@ pub struct Catalogue {
     pub regulations: Vec<Regulation>,
     /// Every version of insurers' own codes, in the order of insurer and version.
     pub code_maps: Vec<CodeMap>,
+    /// Everything that was judged of codes that no table knows.
+    pub judged: Vec<Judged>,
 }
 
 const BASE: &str = "base";
@@ -271,6 +274,7 @@ impl Store {
             exchange: changed(db, "select document from rule where kind = 'exchange' and revision > $1 order by id, version", since).await?,
             regulations: changed(db, "select document from rule where kind = 'regulation' and revision > $1 order by id, version", since).await?,
             code_maps: changed(db, "select document from rule where kind = 'codes' and revision > $1 order by id, version", since).await?,
+            judged: changed(db, "select document from rule where kind = 'local' and revision > $1 order by version", since).await?,
         })
     }
 

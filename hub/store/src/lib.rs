@@ -36,6 +36,7 @@ mod keys;
 mod lease;
 mod ledger;
 mod ledger_rows;
+mod local_map;
 mod message_rows;
 mod messages;
 mod migrations;
@@ -78,6 +79,7 @@ pub use faults::{FaultPlace, InsurerFault};
 pub use history::{SettledMessage, SettledPage};
 pub use ids::{ApprovalId, StaffId};
 pub use ledger::{LedgerDifference, LedgerSum, LimitStanding};
+pub use local_map::Judged;
 pub use messages::{
     Deadline, DeliveryWay, MessageEnvelope, MessageFilter, MessageTurn, MessageWay,
 };

@@ -203,7 +203,7 @@ fn a_later_import_takes_the_place_of_an_earlier() {
 fn rows_that_do_not_fit_are_refused_and_the_others_taken() {
     let long = "x".repeat(MAX_FIELD + 1);
     let source = format!(
-        "code,to,eq,parts\nA10,6809,wider,B01\nA10,6809,wider,C01\nA10,161,wider,\nA1,6809,wider,\nB01,x,wider,\nC01,1,inexact,\nD01,1\n{long},1,wider,\n"
+        "code,to,eq,parts\nA10,6809,wider,B01\nA10,6809,wider,C01\nA10,161,wider,\nA1,6809,wider,\nB01,x,wider,\nC01,1,rather,\nD01,1\n{long},1,wider,\n"
     );
     let columns = "code=code,target=to,equivalence=eq,parts=parts";
     let imported = import::table(
@@ -244,6 +244,66 @@ fn rows_that_do_not_fit_are_refused_and_the_others_taken() {
         not_text.refused.first().map(|row| row.reason),
         Some(Refusal::NotText)
     );
+}
+
+#[test]
+fn the_files_of_publishers_are_imported_as_they_come() {
+    // The descriptions of SNOMED CT, LOINC's core table, an index of ATC: a few rows of their layouts.
+    let snomed = "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\n\
+        1\t20020131\t1\t9\t44054006\ten\t900000000000003001\tDiabetes mellitus type 2 (disorder)\t9\n\
+        2\t20020131\t1\t9\t44054006\ten\t900000000000013009\tType 2 diabetes mellitus\t9\n\
+        3\t20020131\t0\t9\t22298006\ten\t900000000000003001\tHeart attack (disorder)\t9\n\
+        4\t20080731\t1\t9\t22298006\ten\t900000000000003001\tMyocardial infarction (disorder)\t9\n";
+    let loinc = "\"LOINC_NUM\",\"LONG_COMMON_NAME\",\"STATUS\"\n\
+        \"2345-7\",\"Glucose [Mass/volume] in Serum or Plasma\",\"ACTIVE\"\n\
+        \"4548-4\",\"Hemoglobin A1c/Hemoglobin.total, in Blood\",\"TRIAL\"\n\
+        \"718-7\",\"Hemoglobin [Mass/volume] in Blood\",\"DEPRECATED\"\n";
+    let atc = "ATC code;ATC level name\nA10BA02;metformin\nA10B;blood glucose lowering drugs\n";
+    for (source, system, columns, read, taken, looked_up) in [
+        (
+            snomed,
+            "snomed",
+            "code=conceptId,title=term,active==1,typeId==900000000000003001",
+            2,
+            2,
+            ("22298006", "Myocardial infarction (disorder)"),
+        ),
+        (
+            loinc,
+            "loinc",
+            "code=LOINC_NUM,title=LONG_COMMON_NAME,STATUS==ACTIVE|TRIAL",
+            2,
+            2,
+            ("4548-4", "Hemoglobin A1c/Hemoglobin.total, in Blood"),
+        ),
+        (
+            atc,
+            "atc",
+            "code=ATC code,title=ATC level name",
+            2,
+            2,
+            ("a10ba02", "metformin"),
+        ),
+    ] {
+        let imported = import::table(source.as_bytes(), &head("own", system, None), columns);
+        let imported = imported.unwrap();
+        assert_eq!(
+            (imported.read, imported.table.len()),
+            (read, taken),
+            "{system}: {:?}",
+            imported.refused
+        );
+        let tables = Tables::shipped().with(imported.table);
+        let (code, title) = looked_up;
+        let row = tables.row(system, code).unwrap();
+        assert_eq!(row.title("en"), Some(title), "{system}");
+    }
+    let wrong = import::table(
+        atc.as_bytes(),
+        &head("own", "atc", None),
+        "code=ATC code,x==1",
+    );
+    assert!(matches!(wrong, Err(Error::NoColumn { .. })), "{wrong:?}");
 }
 
 #[test]

@@ -68,7 +68,12 @@ fn diagnoses_become_icd_10_cm() {
             "U99.9",
             "ICD-10-GM U99.9 by as-it-is Unchecked",
         ),
-        ("x12:BK", "4280", "ICD-9-CM 428.0 by as-it-is Unchecked"),
+        ("x12:BK", "4280", "ICD-9-CM 428.0 by icd-9-cm Equal"),
+        (
+            "x12:BK",
+            "0010",
+            "ICD-10-CM A00.0 by icd-9-cm-icd-10-cm Equivalent",
+        ),
     ]);
 }
 

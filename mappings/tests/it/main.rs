@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod classes;
 mod clinical;
 mod corpus;
 mod diseases;
@@ -18,3 +19,4 @@ mod packs;
 mod properties;
 mod provenance;
 mod shipped;
+mod terms;

@@ -9,7 +9,7 @@ use std::path::Path;
 use quick_xml::events::Event;
 use takmil_domain::date::Date;
 use takmil_mappings::import::{self, Imported};
-use takmil_mappings::shipped::{CLINICAL, SHIPPED};
+use takmil_mappings::shipped::{CLINICAL, LEADING_AWAY, SHIPPED};
 use takmil_mappings::systems;
 use takmil_mappings::table::Head;
 
@@ -56,6 +56,7 @@ pub(crate) fn check(imported: &Imported) {
     }
     let shipped = SHIPPED
         .iter()
+        .chain(&LEADING_AWAY)
         .chain(&CLINICAL)
         .find(|shipped| shipped.id == head.id)
         .unwrap()

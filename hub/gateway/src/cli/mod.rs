@@ -3,6 +3,7 @@
 mod adjudicate;
 mod audit;
 mod backup;
+mod codes;
 mod config;
 mod convert;
 mod deliveries;
@@ -50,6 +51,9 @@ enum Command {
     Import(import::Arguments),
     /// Adds participants and persons, and gives, renews and revokes their keys and certificates.
     Participant(participant::Arguments),
+    /// Shows codes that no table knows and what they may be, and keeps what a person judges them to be.
+    #[command(subcommand)]
+    Codes(codes::Command),
     /// Shows what is owed to insurers, delivers it again, and sees to what they refused.
     Deliveries(deliveries::Arguments),
     /// Makes the key file of members' contents, and erases members.
@@ -127,6 +131,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Simulate(arguments) => wait_for(simulate::run(arguments, json)),
         Command::Import(arguments) => wait_for(import::run(arguments, json)),
         Command::Participant(arguments) => wait_for(participant::run(arguments, json)),
+        Command::Codes(command) => wait_for(codes::run(command, json)),
         Command::Deliveries(arguments) => wait_for(deliveries::run(arguments, json)),
         Command::Member(command) => wait_for(member::run(command, json)),
         Command::Sandbox(command) => wait_for(sandbox::run(command, json)),

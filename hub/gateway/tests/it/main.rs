@@ -39,4 +39,5 @@ mod sandbox;
 mod schemas;
 mod settlement;
 mod simulations;
+mod terminology;
 mod wrong_decisions;

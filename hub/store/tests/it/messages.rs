@@ -1,9 +1,10 @@
 //! Messages: taken once, whole or not at all, found again as they were.
 
-use takmil_domain::code::Code;
+use takmil_domain::code::{Code, Equivalence};
 use takmil_domain::ids::Identifier;
 use takmil_domain::life::State;
 use takmil_domain::limit::EntryKind;
+use takmil_domain::local_map::{Judgement, Target};
 use takmil_domain::message::Kind;
 use takmil_domain::money::{Amount, Quantity};
 use takmil_domain::participant::{InsurerDecision, InsurerVerdict};
@@ -28,6 +29,7 @@ both! {
     pages_follow_each_other_without_gap_or_overlap
     authorised_lines_are_found_by_member_and_number
     unmapped_codes_are_counted
+    what_is_judged_of_a_code_is_a_version_and_takes_it_off_the_count
     what_was_committed_is_there_after_reopening
     a_message_of_a_sender_whom_nobody_knows_is_refused
     many_who_read_at_once_do_not_wait_for_each_other
@@ -499,6 +501,86 @@ async fn unmapped_codes_are_counted(on: Backend) {
         .map(|count| (count.code.as_str(), count.times, count.display.as_deref()))
         .collect();
     assert_eq!(counted, [("x", 3, Some("Ex")), ("y", 1, None)]);
+}
+
+async fn what_is_judged_of_a_code_is_a_version_and_takes_it_off_the_count(on: Backend) {
+    let house = house(on).await;
+    let claim = house.claim("clinic");
+    let seen = |sender: &str, code: &str| UnmappedCode {
+        sender: id(sender),
+        system: "urn:local".to_owned(),
+        code: code.to_owned(),
+        display: None,
+        message: claim.id,
+        at: NOW,
+    };
+    let batch = Batch {
+        messages: vec![claim.clone()],
+        unmapped: vec![
+            seen("clinic", "x"),
+            seen("pharmacy", "x"),
+            seen("clinic", "y"),
+        ],
+        ..Batch::default()
+    };
+    house.write(&batch).await.unwrap();
+    let store = &house.store;
+    let judgement = |sender: Option<&str>, code: &str, to: Option<&str>| Judgement {
+        participant: sender.map(id),
+        system: "urn:local".to_owned(),
+        code: code.to_owned(),
+        to: to.map(|to| Target {
+            system: "urn:common".to_owned(),
+            code: to.to_owned(),
+            equivalence: Equivalence::Narrower,
+        }),
+        note: None,
+    };
+    let judge = async |judgement: &Judgement| {
+        let (judged, is_new) = store.judge_code(judgement, None, NOW).await.unwrap();
+        assert_eq!(judged.judgement, *judgement);
+        (judged.version, is_new)
+    };
+    let counted = async || -> Vec<(String, String)> {
+        let counted = store.unmapped(&Scope::Hub, 10).await.unwrap().into_iter();
+        counted
+            .map(|own| (own.sender.to_string(), own.code))
+            .collect()
+    };
+    let before = store.revision().await.unwrap();
+    let own = judgement(Some("clinic"), "x", Some("A"));
+    assert_eq!(judge(&own).await, (1, true));
+    assert_eq!(judge(&own).await, (1, false));
+    let of = |sender: &str, code: &str| (sender.to_owned(), code.to_owned());
+    assert_eq!(counted().await, [of("pharmacy", "x"), of("clinic", "y")]);
+    // What has no place stays where it is; everybody's takes everybody's off.
+    let nowhere = judgement(Some("clinic"), "y", None);
+    assert_eq!(judge(&nowhere).await, (2, true));
+    let all = judgement(None, "x", Some("B"));
+    assert_eq!(judge(&all).await, (3, true));
+    assert_eq!(counted().await, [of("clinic", "y")]);
+    // The last word, said again after another, is a new one.
+    assert_eq!(
+        judge(&judgement(Some("clinic"), "x", None)).await,
+        (4, true)
+    );
+    assert_eq!(judge(&own).await, (5, true));
+
+    let held = store.catalogue(before).await.unwrap();
+    let versions: Vec<u32> = held.judged.iter().map(|own| own.version).collect();
+    assert_eq!(versions, [1, 2, 3, 4, 5]);
+    let seen = async |scope: Scope, since: u32| -> Vec<u32> {
+        let judged = store.judged_codes(&scope, since, 10).await.unwrap();
+        judged.iter().map(|own| own.version).collect()
+    };
+    assert_eq!(seen(Scope::Hub, 3).await, [4, 5]);
+    assert_eq!(seen(provider("clinic"), 0).await, [1, 2, 3, 4, 5]);
+    assert_eq!(seen(provider("pharmacy"), 0).await, [3]);
+    assert_eq!(
+        seen(provider("clin"), 0).await,
+        [3],
+        "no name is taken for another"
+    );
 }
 
 async fn what_was_committed_is_there_after_reopening(on: Backend) {

@@ -19,7 +19,8 @@ use crate::hub::tables;
 #[derive(Debug, Args)]
 #[group(id = "table")]
 pub(crate) struct Arguments {
-    /// Which column is what: code=KOD,title_fa=SHARH; for interactions one=A,other=B,severity=LEVEL
+    /// Which column is what: code=KOD,title_fa=SHARH; ACTIVE==1 takes the rows alone that have it; for interactions
+    /// one=A,other=B,severity=LEVEL
     #[arg(long, required_if_eq_any([("kind", "tables"), ("kind", "interactions")]))]
     columns: Option<String>,
     /// A short name, unique among the hub's tables.

@@ -99,7 +99,7 @@ mod tests {
             ]))
         );
         assert_eq!(
-            at("/rest/0/resource/1/type"),
+            at("/rest/0/resource/3/type"),
             Some(json!("CoverageEligibilityRequest"))
         );
         assert_eq!(

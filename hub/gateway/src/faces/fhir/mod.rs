@@ -3,6 +3,7 @@
 
 mod inquiry;
 mod metadata;
+mod terminology;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(inquiry::routes())
         .routes(routes!(submit_eligibility))
         .routes(routes!(process_message))
+        .merge(terminology::routes())
         .routes(routes!(metadata))
 }
 

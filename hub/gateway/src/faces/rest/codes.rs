@@ -4,9 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use takmil_domain::code_map::CodeMap;
-use takmil_domain::date::Instant;
+use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MessageId, ParticipantId};
+use takmil_domain::local_map::LocalMap;
 use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_engine::Error;
+use takmil_mappings::table::Head;
 use takmil_store::{StoreError, UnmappedCount, Upserted};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,6 +18,7 @@ use super::approvals::beside;
 use super::{App, Parameters, json, page_size, parameter};
 use crate::auth::Identity;
 use crate::code::{Code, Failure};
+use crate::desk::{SUGGESTIONS, Suggestion, Wanted, suggestions};
 use crate::documents::{self, Document};
 use crate::faces::request::Payload;
 use crate::lint::{Linted, Remark};
@@ -24,6 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(find_code_map, keep_code_map))
         .routes(routes!(list_unmapped))
+        .routes(routes!(suggest_codes))
+        .routes(routes!(list_code_tables))
 }
 
 /// What became of a code map.
@@ -129,11 +135,16 @@ struct UnmappedShown {
     first_at: Instant,
     last_at: Instant,
     last_message: MessageId,
+    /// The version of the hub's own map that says it has no place in the common scheme.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judged: Option<u32>,
 }
 
-impl From<UnmappedCount> for UnmappedShown {
-    fn from(count: UnmappedCount) -> UnmappedShown {
+impl UnmappedShown {
+    fn of(count: UnmappedCount, local: &LocalMap) -> UnmappedShown {
+        let judged = local.find(&count.sender, &count.system, &count.code);
         UnmappedShown {
+            judged: judged.map(|(version, _)| version),
             participant: count.sender,
             system: count.system,
             code: count.code,
@@ -166,6 +177,130 @@ async fn list_unmapped(
 ) -> Result<Json<UnmappedList>, Failure> {
     let most = page_size(asked.limit);
     let unmapped = app.store.unmapped(&identity.scope, most).await?;
-    let unmapped = unmapped.into_iter().map(UnmappedShown::from).collect();
+    let catalog = app.engine.catalog();
+    let shown = |count| UnmappedShown::of(count, catalog.local_map());
+    let unmapped = unmapped.into_iter().map(shown).collect();
     Ok(Json(UnmappedList { unmapped }))
+}
+
+/// What a code is that may be another.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SuggestionsAsked {
+    /// The code's system, as it was sent.
+    #[serde(default)]
+    system: String,
+    /// The code, as it was sent.
+    #[serde(default)]
+    code: String,
+    /// Its name, as it was sent.
+    #[serde(default)]
+    display: String,
+    /// The system among whose codes it is looked for. Where it is missing: the code's own where the hub has its list,
+    /// else the systems of the common scheme.
+    into: Option<String>,
+    /// How many, 1 to 1,000; 10 where it is missing.
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Suggestions {
+    suggestions: Vec<Suggestion>,
+}
+
+/// Suggests which codes an unmapped one may be, the likest first.
+///
+/// Names are compared in one spelling of letters and digits, in any script; within the code's own system its spelling
+/// counts too. Nothing is mapped by a suggestion: it is for a person to judge, by `POST /v1/local-map`.
+#[utoipa::path(
+    get, path = "/v1/unmapped/suggestions", tag = "messages", params(SuggestionsAsked),
+    responses((status = 200, description = "The codes.", body = ref("#/components/schemas/code_suggestion_list"))),
+)]
+async fn suggest_codes(
+    State(app): State<App>,
+    Parameters(asked): Parameters<SuggestionsAsked>,
+) -> Result<Json<Suggestions>, Failure> {
+    let tables = app.engine.tables().clone();
+    let most = page_size(Some(asked.limit.unwrap_or(SUGGESTIONS)));
+    let work = move || {
+        let wanted = Wanted {
+            system: &asked.system,
+            code: &asked.code,
+            display: &asked.display,
+            into: asked.into.as_deref(),
+            most: usize::try_from(most).unwrap_or(usize::MAX),
+        };
+        suggestions(&tables, &wanted)
+    };
+    let found = tokio::task::spawn_blocking(work).await;
+    let found = found.map_err(|_| Failure::from(Error::Stopping))?;
+    let unknown = || Failure::new(Code::Parameter, "the hub has no list of this system");
+    let suggestions = found.map_err(Failure::internal)?.ok_or_else(unknown)?;
+    Ok(Json(Suggestions { suggestions }))
+}
+
+#[derive(Serialize)]
+struct CodeTable {
+    id: String,
+    system: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    version: String,
+    as_of: Date,
+    complete: bool,
+    synthetic: bool,
+    licence: String,
+    source: String,
+}
+
+impl From<&Head> for CodeTable {
+    fn from(head: &Head) -> CodeTable {
+        CodeTable {
+            id: head.id.clone(),
+            system: head.system.clone(),
+            target: head.target.clone(),
+            version: head.edition.clone(),
+            as_of: head.as_of,
+            complete: head.complete,
+            synthetic: head.synthetic,
+            licence: head.licence.clone(),
+            source: head.source.clone(),
+        }
+    }
+}
+
+/// Which tables.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TablesAsked {
+    /// Those alone whose edition is of this day or later: YYYY-MM-DD.
+    since: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CodeTables {
+    tables: Vec<CodeTable>,
+}
+
+/// Lists the code systems and maps that the hub goes by, with their editions and where they come from.
+#[utoipa::path(
+    get, path = "/v1/code-tables", tag = "messages", params(TablesAsked),
+    responses((status = 200, description = "The tables.", body = ref("#/components/schemas/code_table_list"))),
+)]
+async fn list_code_tables(
+    State(app): State<App>,
+    Parameters(asked): Parameters<TablesAsked>,
+) -> Result<Json<CodeTables>, Failure> {
+    let since = parameter(asked.since.as_deref(), Date::parse, "since")?;
+    let tables = app.engine.tables().clone();
+    // Tables that no message is mapped by unpack at their first use.
+    let listed = tokio::task::spawn_blocking(move || {
+        let heads = tables.provenance().into_iter();
+        let heads = heads.filter(|head| since.is_none_or(|since| head.as_of >= since));
+        heads.map(CodeTable::from).collect()
+    });
+    let tables = listed.await.map_err(|_| Failure::from(Error::Stopping))?;
+    Ok(Json(CodeTables { tables }))
 }

@@ -11,6 +11,7 @@ mod figures;
 mod health;
 mod insurers;
 mod intake;
+mod local_map;
 mod messages;
 mod participants;
 mod payments;
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(feed::routes())
         .merge(insurers::routes())
         .merge(codes::routes())
+        .merge(local_map::routes())
         .merge(faults::routes())
         .merge(registrations::routes())
         .merge(participants::routes())
