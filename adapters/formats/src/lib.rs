@@ -17,6 +17,7 @@ pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
 
 mod answer;
 mod encoding;
+pub mod facts;
 pub mod fhir;
 pub mod hl7v2;
 pub mod native;
@@ -44,6 +45,10 @@ pub const FORMATS: &[Format] = &[
     uae::FORMAT,
     x12::FORMAT,
 ];
+
+/// The formats of history: bills with what their insurers decided of them, read for rehearsals and reports. They are
+/// no messages: what stands in one of these alone is never taken from a sender.
+pub const HISTORIES: &[Format] = &[fhir::HISTORY];
 
 /// A wire format.
 #[derive(Debug, Clone, Copy)]

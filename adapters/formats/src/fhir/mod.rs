@@ -31,6 +31,15 @@ pub const FORMAT: Format = Format {
     answer: render::answer,
 };
 
+/// What insurers decided earlier, as ExplanationOfBenefit: history, never a message to be decided again.
+pub const HISTORY: Format = Format {
+    name: "fhir-history",
+    media_types: &[],
+    recognise,
+    read: read::history,
+    answer: render::answer,
+};
+
 /// The system of identifiers that are a FHIR reference as it was sent: `Patient/1`, a URL, a URN. They
 /// mean something within one sender alone, and an `id` in them may be used again for something else.
 pub const REFERENCE: &str = "urn:fhir:reference";

@@ -9,9 +9,12 @@
 mod answers;
 mod draw;
 mod golden;
+mod history;
 mod hl7v2;
 mod native;
+mod pairs;
 mod refusals;
+mod report;
 mod uae;
 mod x12;
 

@@ -12,9 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_formats::{Context, FORMATS, Format, MAX_BODY_BYTES, recognise};
+use takmil_formats::facts::{Measured, UNNAMED, measure};
+use takmil_formats::{Context, FORMATS, Format, HISTORIES, MAX_BODY_BYTES, recognise};
 
+use self::report::{Report, Source, folder};
 use super::{Exit, Fatal};
+
+mod report;
 
 /// What to convert.
 #[derive(Debug, Args)]
@@ -22,23 +26,28 @@ pub(crate) struct Arguments {
     /// Files, folders (with all they hold), `.gz` files, or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The wire format; recognised by content where it is not named.
+    /// The wire format; recognised by content where it is not named. What insurers decided earlier is read where its
+    /// format is named alone: it is history, and no message.
     #[arg(long, value_name = "FORMAT", value_parser = named)]
     from: Option<&'static Format>,
     /// The format to write.
     #[arg(long, value_name = "FORMAT", default_value = "native", value_parser = written)]
     to: &'static Format,
+    /// Print a table instead: for each folder and kind how many messages were read, and how much of the amounts,
+    /// codes, dates, identifiers and lines in the files their messages say.
+    #[arg(long)]
+    report: bool,
 }
 
 fn named(name: &str) -> Result<&'static Format, String> {
+    let known = || FORMATS.iter().chain(HISTORIES);
     let names = || {
-        FORMATS
-            .iter()
+        known()
             .map(|format| format.name)
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let found = FORMATS.iter().find(|format| format.name == name);
+    let found = known().find(|format| format.name == name);
     found.ok_or_else(|| format!("expected one of: {}", names()))
 }
 
@@ -72,6 +81,8 @@ struct Converted {
     index: usize,
     lines: Vec<u8>,
     refused: usize,
+    /// What its messages came to, where that is asked for.
+    measured: Vec<Measured>,
     /// Why the file could not be read at all.
     unreadable: Option<io::Error>,
 }
@@ -80,7 +91,7 @@ struct Converted {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let mut files = Vec::new();
     for path in &arguments.paths {
-        gather(path, &mut files)?;
+        gather(path, path, &mut files)?;
     }
     let context = Context {
         default_currency: None,
@@ -94,10 +105,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
             let done = done.clone();
             let (next, files) = (&next, &files);
             scope.spawn(move || {
-                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (index, path) = path;
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(source) = files.get(index) else {
+                        return;
+                    };
                     if done
-                        .send(convert(*index, path, arguments.from, &context))
+                        .send(convert(index, &source.path, arguments, &context))
                         .is_err()
                     {
                         return;
@@ -106,15 +120,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
             });
         }
         drop(done);
-        print(&finished, &files)
+        print(&finished, &files, arguments.report)
     })
 }
 
 /// Every file at or under `path`, in the order of their names.
-fn gather(path: &Path, files: &mut Vec<(usize, PathBuf)>) -> Result<(), Fatal> {
+fn gather(root: &Path, path: &Path, files: &mut Vec<Source>) -> Result<(), Fatal> {
     let cannot = |error: io::Error| format!("{} cannot be read: {error}", path.display());
     if path.as_os_str() == "-" || !path.metadata().map_err(cannot)?.is_dir() {
-        files.push((files.len(), path.to_owned()));
+        files.push(Source {
+            root: root.to_owned(),
+            path: path.to_owned(),
+        });
         return Ok(());
     }
     let entries = path
@@ -126,32 +143,62 @@ fn gather(path: &Path, files: &mut Vec<(usize, PathBuf)>) -> Result<(), Fatal> {
         .map(DirEntry::path)
         .collect();
     inner.sort();
-    inner.iter().try_for_each(|path| gather(path, files))
+    inner.iter().try_for_each(|path| gather(root, path, files))
 }
 
-fn convert(
-    index: usize,
-    path: &Path,
-    from: Option<&'static Format>,
-    context: &Context,
-) -> Converted {
+fn convert(index: usize, path: &Path, arguments: &Arguments, context: &Context) -> Converted {
     let mut converted = Converted {
         index,
         lines: Vec::new(),
         refused: 0,
+        measured: Vec::new(),
         unreadable: None,
     };
     match bytes(path) {
+        Ok(body) if arguments.report => {
+            let measured = measured(&body, arguments.from, context);
+            let refused = measured.iter().filter(|one| one.outcome.is_err());
+            converted.refused = refused.count();
+            converted.measured = measured;
+        }
         Ok(body) => read(
             &path.to_string_lossy(),
             &body,
-            from,
+            arguments.from,
             context,
             &mut converted,
         ),
         Err(error) => converted.unreadable = Some(error),
     }
     converted
+}
+
+/// What the messages of a body came to, and the history that stands in it beside them or alone.
+fn both(format: &Format, bytes: &[u8], context: &Context) -> Vec<Measured> {
+    let mut measured = measure(format, bytes, context);
+    let histories = HISTORIES.iter().filter(|history| {
+        let is_other = history.name != format.name;
+        is_other && (history.recognise)(bytes)
+    });
+    let histories = histories.flat_map(|history| measure(history, bytes, context));
+    let histories: Vec<Measured> = histories.filter(|one| one.name != UNNAMED).collect();
+    if !histories.is_empty() {
+        measured.retain(|one| one.name != UNNAMED);
+    }
+    measured.extend(histories);
+    measured
+}
+
+/// What the messages of a body came to.
+fn measured(body: &Body, from: Option<&'static Format>, context: &Context) -> Vec<Measured> {
+    let code = match body {
+        Body::BrokenGzip => ProblemCode::Malformed,
+        Body::Plain(bytes) => match from.or_else(|| recognise(None, bytes)) {
+            Some(format) => return both(format, bytes, context),
+            None => ProblemCode::UnknownFormat,
+        },
+    };
+    vec![Measured::refused(UNNAMED, code)]
 }
 
 fn read(
@@ -254,17 +301,22 @@ fn bytes(path: &Path) -> io::Result<Body> {
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Prints what comes, in the order of the files, and says how it ended.
-fn print(finished: &Receiver<Converted>, files: &[(usize, PathBuf)]) -> Result<Exit, Fatal> {
+fn print(finished: &Receiver<Converted>, files: &[Source], reports: bool) -> Result<Exit, Fatal> {
     let progress = ProgressBar::new(u64::try_from(files.len()).unwrap_or(u64::MAX));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut early = BTreeMap::new();
+    let mut report = Report::default();
     let (mut refused, mut unreadable, mut turn) = (0_usize, 0_usize, 0_usize);
     for converted in finished {
         early.insert(converted.index, converted);
         while let Some(converted) = early.remove(&turn) {
             out.write_all(&converted.lines)?;
             refused += converted.refused;
-            if let (Some(error), Some((_, path))) = (converted.unreadable, files.get(turn)) {
+            let source = files.get(turn);
+            if let Some(Source { root, path }) = source.filter(|_| reports) {
+                report.add(&folder(root, path), &converted.measured);
+            }
+            if let (Some(error), Some(Source { path, .. })) = (converted.unreadable, source) {
                 progress
                     .suspend(|| eprintln!("takmil: {} cannot be read: {error}", path.display()));
                 unreadable += 1;
@@ -273,8 +325,11 @@ fn print(finished: &Receiver<Converted>, files: &[(usize, PathBuf)]) -> Result<E
             progress.inc(1);
         }
     }
-    out.flush()?;
     progress.finish_and_clear();
+    if reports {
+        write!(out, "{report}")?;
+    }
+    out.flush()?;
     match (unreadable, refused) {
         (0, 0) => Ok(Exit::Well),
         (0, _) => Ok(Exit::Refused),

@@ -126,3 +126,43 @@ fn the_corpus_becomes_messages_with_no_panic() {
             && of("eligibility") > 5
     );
 }
+
+#[test]
+fn a_report_counts_each_folder_and_kind_and_what_their_messages_say() {
+    let samples = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../adapters/formats/samples"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let put = |sender: &str, name: &str| {
+        let case = folder.path().join(sender).join("case");
+        std::fs::create_dir_all(&case).unwrap();
+        let sample = Path::new(samples).join("fhir").join(name);
+        std::fs::copy(sample, case.join(name)).unwrap();
+    };
+    put("shiraz", "claim-shiraz-pharmacy.json");
+    put("rabat", "claims-with-bad-ones.json");
+    let output = run(
+        &["convert", "--report", folder.path().to_str().unwrap()],
+        "",
+    );
+    assert_eq!(output.status.code(), Some(1), "some input was refused");
+    let table = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|row| row.split_whitespace().collect())
+        .collect();
+    assert_eq!(&rows[0][..4], ["folder", "kind", "messages", "read"]);
+    let shiraz = rows.iter().find(|row| row[0] == "shiraz").unwrap();
+    assert_eq!(&shiraz[..4], ["shiraz", "Claim", "1", "1"]);
+    assert!(
+        shiraz[4..].iter().all(|share| *share == "100.00"),
+        "{table}"
+    );
+    let rabat = rows.iter().find(|row| row[0] == "rabat").unwrap();
+    let (messages, read): (u32, u32) = (rabat[2].parse().unwrap(), rabat[3].parse().unwrap());
+    assert!(
+        read > 0 && read < messages && rabat[4].starts_with("VAL-"),
+        "{table}"
+    );
+}

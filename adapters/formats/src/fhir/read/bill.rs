@@ -7,10 +7,11 @@ use takmil_domain::party::Party;
 use super::certification::taken_back;
 use super::clinical::{devices, diagnosis, encounter, procedure};
 use super::cursor::Cursor;
+use super::explanation;
 use super::particulars::sweep;
 use super::parties::{cast, party_at, place};
 use super::values::{
-    concept_at, concepts, moment, money_at, period, quantity, span, unit_code, when,
+    concept_at, concepts, moment, money, money_at, period, quantity, span, unit_code, when,
 };
 
 /// Reads what a Claim bills; `base` is where in the message the bill stands.
@@ -23,7 +24,8 @@ pub(super) fn bill(c: Cursor, base: &str) -> Bill {
     if let Some(period) = c.get("billablePeriod") {
         period.origin(format!("{base}/period"));
     }
-    if let Some(total) = c.get("total") {
+    let total = c.get("total").filter(|_| c.kind() != explanation::NAME);
+    if let Some(total) = total {
         total.origin(format!("{base}/total"));
     }
     let mut bill = Bill {
@@ -39,7 +41,7 @@ pub(super) fn bill(c: Cursor, base: &str) -> Bill {
         procedures: listed(c, "procedure", &format!("{base}/procedures"), procedure),
         care_team: listed(c, "careTeam", &format!("{base}/care_team"), carer),
         accident: c.get("accident").map(accident),
-        total: money_at(c, "total"),
+        total: total.and_then(money),
         payee: c.get("payee").map(payee),
         ..Bill::default()
     };
@@ -49,7 +51,11 @@ pub(super) fn bill(c: Cursor, base: &str) -> Bill {
         .and_then(Cursor::value)
         .into_iter()
         .for_each(|reference| visit(reference, &mut stay));
-    bill.lines = lines(c, "item", "Claim.item", &format!("{base}/lines"), &mut stay);
+    let structure = match c.kind() {
+        explanation::NAME => "ExplanationOfBenefit.item",
+        _ => "Claim.item",
+    };
+    bill.lines = lines(c, "item", structure, &format!("{base}/lines"), &mut stay);
     bill.encounter = stay.encounter;
     bill
 }
@@ -137,7 +143,13 @@ fn lines<'a>(
         line.serviced = span(item, "serviced").or(asked_for(item));
         line.place = place(item, "location");
         line.factor = item.get("factor").and_then(quantity);
-        line.billed = money_at(item, "net");
+        line.billed = money_at(item, "net").or_else(|| explanation::billed(item, "adjudication"));
+        explanation::decided(
+            item,
+            "adjudication",
+            "ExplanationOfBenefit.item.adjudication",
+            &mut line.particulars,
+        );
         line.body_site = concept_at(item, "bodySite");
         line.sub_sites = concepts(item, "subSite");
         line.practitioners = numbers(item, "careTeamSequence");
@@ -156,6 +168,10 @@ fn lines<'a>(
         let inner = match structure {
             "Claim.item" => Some(("detail", "Claim.item.detail")),
             "Claim.item.detail" => Some(("subDetail", "Claim.item.detail.subDetail")),
+            "ExplanationOfBenefit.item" => Some(("detail", "ExplanationOfBenefit.item.detail")),
+            "ExplanationOfBenefit.item.detail" => {
+                Some(("subDetail", "ExplanationOfBenefit.item.detail.subDetail"))
+            }
             _ => None,
         };
         if let Some((key, inner)) = inner.filter(|(key, _)| item.get(key).is_some()) {

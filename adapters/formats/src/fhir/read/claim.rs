@@ -11,6 +11,7 @@ use takmil_domain::problem::ProblemCode;
 use super::bill::bill;
 use super::certification::{Certified, asked_about, says_taken_back};
 use super::cursor::Cursor;
+use super::explanation;
 use super::links::{correlate, identifier_in, named, names};
 use super::particulars::{fill, sweep};
 use super::parties::{cover, member, party};
@@ -21,8 +22,18 @@ use crate::fhir::r4;
 pub(super) fn read(c: Cursor) -> Message {
     match c.node.text("use") {
         Some("preauthorization") => request_for_leave(c),
-        Some("predetermination") => billed(c, "/estimate", Body::Estimate),
-        _ => billed(c, "/claim/bill", |bill| {
+        _ => billed(c),
+    }
+}
+
+/// What a bill is for: the place in the message where it stands, and the body around it.
+pub(super) fn purpose(c: Cursor) -> (&'static str, fn(Bill) -> Body) {
+    match c.node.text("use") {
+        Some("preauthorization") => (LEAVE, |bill| {
+            Body::Preauthorization(Preauthorization { bill })
+        }),
+        Some("predetermination") => ("/estimate", Body::Estimate),
+        _ => ("/claim/bill", |bill| {
             Body::Claim(Claim {
                 bill,
                 ..Claim::default()
@@ -31,7 +42,8 @@ pub(super) fn read(c: Cursor) -> Message {
     }
 }
 
-fn billed(c: Cursor, base: &str, wrap: fn(Bill) -> Body) -> Message {
+fn billed(c: Cursor) -> Message {
+    let (base, wrap) = purpose(c);
     c.text("use");
     let mut head = opened(c);
     correlates(c, Relation::Related, &mut head);
@@ -91,7 +103,7 @@ pub(super) fn inquiry(c: Cursor) -> Message {
 }
 
 /// The head of a Claim, before what it refers to and what supports it.
-fn opened(c: Cursor) -> Head {
+pub(super) fn opened(c: Cursor) -> Head {
     let mut head = request(c);
     head.occurred_on = c
         .get("billablePeriod")
@@ -105,7 +117,7 @@ fn opened(c: Cursor) -> Head {
 }
 
 /// What supports a Claim, and its bill.
-fn stated(c: Cursor, base: &str, head: &mut Head) -> Bill {
+pub(super) fn stated(c: Cursor, base: &str, head: &mut Head) -> Bill {
     let gone = supporting(c, head);
     let mut bill = bill(c, base);
     if !gone.is_empty() {
@@ -122,7 +134,7 @@ fn forget(lines: &mut [Line], gone: &[u32]) {
     }
 }
 
-/// What Claim and CoverageEligibilityRequest have in common.
+/// What Claim, CoverageEligibilityRequest and ExplanationOfBenefit have in common.
 pub(super) fn request(c: Cursor) -> Head {
     c.origin("");
     let at = |key: &str, canonical: &str| {
@@ -157,6 +169,7 @@ pub(super) fn request(c: Cursor) -> Head {
 fn insurances(c: Cursor) -> Vec<CoverageReference> {
     let structure = match c.kind() {
         "Claim" => "Claim.insurance",
+        explanation::NAME => "ExplanationOfBenefit.insurance",
         _ => "CoverageEligibilityRequest.insurance",
     };
     let insurance = |(index, insurance): (usize, Cursor)| {
@@ -175,7 +188,7 @@ fn insurances(c: Cursor) -> Vec<CoverageReference> {
 }
 
 /// Earlier messages that a claim names; `prior` is how one for the same services is related to it.
-fn correlates(c: Cursor, prior: Relation, head: &mut Head) {
+pub(super) fn correlates(c: Cursor, prior: Relation, head: &mut Head) {
     let mut found = Vec::new();
     let orders = &["MedicationRequest", "DeviceRequest", "VisionPrescription"];
     if let Some(prescription) = c.get("prescription") {

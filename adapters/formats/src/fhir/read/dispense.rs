@@ -20,6 +20,9 @@ use super::values::{
     concept, concept_at, concepts, identifiers, moment, money_at, quantity, unit_code, when,
 };
 
+/// The system of the numbers of Germany's orders.
+const ORDER_NUMBER: &str = "/GEM_ERP_NS_PrescriptionId";
+
 /// Reads the dispensings, at least one, of one hand-over.
 pub(super) fn read(given: &[Cursor]) -> Message {
     let mut head = Head::default();
@@ -87,6 +90,10 @@ fn lines(c: Cursor, head: &mut Head, whole: &mut Dispense, filled: &mut Distinct
     notes(c, head);
     let said = said(c);
     filled.add(said.prescriptions.iter().cloned());
+    // Germany's record of a dispensing has no reference to the order: it has the order's number as its own.
+    let own = said.identifiers.iter();
+    let order = own.filter(|own| own.system.ends_with(ORDER_NUMBER));
+    filled.add(order.cloned());
     let mut given = priced(c, &said, head, whole);
     if given.is_empty() {
         given.push(plain_line(c, said));

@@ -1,6 +1,6 @@
 //! FHIR R4 into canonical messages: Claim of every type and use, CoverageEligibilityRequest,
 //! MedicationRequest, MedicationDispense, and Tasks that take something back; bare, in Bundles of every
-//! type that carries messages, and in Parameters.
+//! type that carries messages, and in Parameters. ExplanationOfBenefits are read apart from those, as history.
 //!
 //! What the reader goes by:
 //!
@@ -26,6 +26,7 @@ mod cursor;
 mod dispense;
 mod dosage;
 mod eligibility;
+mod explanation;
 mod frame;
 mod library;
 mod links;
@@ -64,6 +65,23 @@ pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     let library = Library::of(&tree);
     let faults = faults(&tree, &library)?;
     messages(&library, &faults, context)
+}
+
+/// Reads what insurers decided earlier: the ExplanationOfBenefits of a body, and nothing else.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn history(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    let tree = tree(body)?;
+    let library = Library::of(&tree);
+    let faults = faults(&tree, &library)?;
+    let mut units = units(&library);
+    units.retain(|unit| unit.kind == Kind::Decided);
+    if units.is_empty() {
+        let detail = "the body holds no ExplanationOfBenefit";
+        return Err(Problem::new(ProblemCode::NoMessage, "", detail));
+    }
+    each(&library, &units, &faults, context)
 }
 
 /// Reads a body that asks about requests for leave: the one Claim in it is an example of what is sought.
@@ -107,26 +125,37 @@ fn tree(body: &[u8]) -> Result<Node<'_>, Problem> {
     Ok(tree)
 }
 
-/// Reads every message of a body but those that R4 has something against.
+/// Reads every message of a body.
 fn messages(
     library: &Library,
     faults: &FxHashMap<usize, Vec<Problem>>,
     context: &Context,
 ) -> Result<Reading, Problem> {
-    let units = units(library);
+    let mut units = units(library);
+    units.retain(|unit| unit.kind != Kind::Decided);
     if units.is_empty() {
         let detail = "the body holds no resource that is a message to the hub";
         return Err(Problem::new(ProblemCode::NoMessage, "", detail));
     }
+    each(library, &units, faults, context)
+}
+
+/// Reads each of `units` but those that R4 has something against.
+fn each(
+    library: &Library,
+    units: &[Unit],
+    faults: &FxHashMap<usize, Vec<Problem>>,
+    context: &Context,
+) -> Result<Reading, Problem> {
     let mut neighbours: FxHashMap<usize, usize> = FxHashMap::default();
-    for unit in &units {
+    for unit in units {
         let count = neighbours.entry(unit.container).or_default();
         *count = count.saturating_add(1);
     }
     let shared = Shared::default();
     let mut used = BTreeSet::new();
     let mut messages = Vec::new();
-    for unit in &units {
+    for unit in units {
         let alone = neighbours.get(&unit.container) == Some(&1);
         let reader = Reader::new(library, context, &shared);
         messages.push(message(unit, &reader, faults, alone));
@@ -266,6 +295,7 @@ fn composed(kind: Kind, cursors: &[Cursor]) -> Option<Message> {
         Kind::CancelledPrescription => prescription::cancelled(cursors),
         Kind::Dispense => dispense::read(cursors),
         Kind::Task => cancel::read(first),
+        Kind::Decided => explanation::read(first),
     })
 }
 

@@ -16,7 +16,8 @@ use super::cursor::Cursor;
 use super::links::pointed;
 use super::parties::author;
 use super::values::{
-    address, coded, concept, identifier, measure, moment, money, name, period, single, unit_code,
+    address, coded, concept, identifier, is_negative, measure, moment, money, name, period, single,
+    unit_code,
 };
 use crate::fhir::r4::{self, Primitive, Structure, Type};
 use crate::fhir::{ELEMENT, EXTENSION};
@@ -250,7 +251,7 @@ fn fill_structure(structure: &str, c: Cursor, part: &mut Supporting) -> bool {
         "Coding" => part.coded = coded(c),
         "CodeableConcept" => part.coded = concept(c),
         "Period" => part.timing = period(c),
-        "Money" => part.amount = money(c),
+        "Money" => sum(c, part),
         "Identifier" => part.identifier = identifier(c),
         "Quantity" | "Age" | "Count" | "Distance" | "Duration" | "MoneyQuantity"
         | "SimpleQuantity" => number(c, part),
@@ -272,6 +273,17 @@ fn fill_structure(structure: &str, c: Cursor, part: &mut Supporting) -> bool {
         _ => return false,
     }
     *part != Supporting::default()
+}
+
+/// Money. What is below zero, taken back of an earlier amount, is told in words: an amount is 0 or more.
+pub(super) fn sum(c: Cursor, part: &mut Supporting) {
+    let value = c.node.get("value").and_then(|value| value.as_number());
+    if value.is_some_and(is_negative) {
+        part.text = c.number("value").map(Into::into);
+        part.unit = c.text("currency").map(Into::into);
+    } else {
+        part.amount = money(c);
+    }
 }
 
 /// A number with its unit; one that cannot be below zero, or is only a bound, in words.

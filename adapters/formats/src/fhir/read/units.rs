@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cancel::takes_back;
+use super::explanation;
 use super::library::{Container, Form, Library};
 use crate::fhir::tree::Node;
 
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     Dispense,
     /// A Task that takes something back.
     Task,
+    /// An ExplanationOfBenefit: no message, but what became of one.
+    Decided,
 }
 
 /// The messages of a body, in the order in which their first resources stand.
@@ -140,6 +143,7 @@ impl<'s, 'a> Sorter<'s, 'a> {
             "MedicationRequest" if self.cancels => Kind::CancelledPrescription,
             "MedicationRequest" => Kind::Prescription,
             "MedicationDispense" => Kind::Dispense,
+            explanation::NAME => Kind::Decided,
             "Task" if takes_back(node) => Kind::Task,
             _ => return None,
         })
