@@ -14,6 +14,7 @@ use takmil_domain::problem::{Problem, ProblemCode};
 
 pub use answer::{Answered, Cause, Fault, Outcome, Reply, Written};
 pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
+pub use write::{Translated, write};
 
 mod answer;
 mod encoding;
@@ -23,6 +24,7 @@ pub mod hl7v2;
 pub mod native;
 mod peek;
 pub mod uae;
+mod write;
 pub mod x12;
 
 /// The largest body that is read, 16 MiB: a claim of [`MAX_LINES`] lines with a kilobyte or more for
@@ -67,6 +69,8 @@ pub struct Format {
     /// Puts what is to be told about a body into the form that its sender expects: one answer for a message
     /// that is the whole body, a collection for a body that is one. Never fails.
     pub answer: fn(&Reply<'_>) -> Written,
+    /// Says a message in this format; `None` of a kind that it has no message for. A format without it is only read.
+    pub write: Option<fn(&Message) -> Option<Written>>,
 }
 
 /// What a reader must know that the body does not say.

@@ -29,6 +29,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read: read::read,
     answer: render::answer,
+    write: None,
 };
 
 /// What insurers decided earlier, as ExplanationOfBenefit: history, never a message to be decided again.
@@ -38,6 +39,7 @@ pub const HISTORY: Format = Format {
     recognise,
     read: read::history,
     answer: render::answer,
+    write: None,
 };
 
 /// The system of identifiers that are a FHIR reference as it was sent: `Patient/1`, a URL, a URN. They

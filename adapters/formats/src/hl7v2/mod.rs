@@ -35,6 +35,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read,
     answer: answer::write,
+    write: None,
 };
 
 /// How many messages one body may hold.

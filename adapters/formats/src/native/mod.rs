@@ -6,7 +6,7 @@ use serde::Deserialize;
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 
-use crate::{Context, Format, Read, Reading, peek};
+use crate::{Context, Format, Read, Reading, Written, peek};
 
 mod answer;
 mod instance;
@@ -26,6 +26,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read,
     answer: answer::write,
+    write: Some(written),
 };
 
 /// How many messages one body may hold: a pharmacy's whole day, told in one go.
@@ -38,6 +39,12 @@ pub fn write(message: &Message) -> Vec<u8> {
         reason = "a message has no part that JSON cannot say"
     )]
     serde_json::to_vec(message).expect("a message is JSON")
+}
+
+fn written(message: &Message) -> Option<Written> {
+    let bytes = write(message);
+    let media_type = "application/json";
+    Some(Written { media_type, bytes })
 }
 
 fn recognise(body: &[u8]) -> bool {

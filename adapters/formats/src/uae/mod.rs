@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read,
     answer: answer::write,
+    write: None,
 };
 
 /// The system of the Emirates' national id.

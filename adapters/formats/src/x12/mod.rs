@@ -24,6 +24,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read: read::read,
     answer: answer::write,
+    write: None,
 };
 
 /// Writes a payment as an 835. `dues` are those of the claims that it has reached: they tell what was asked, what the base

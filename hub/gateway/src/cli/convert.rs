@@ -4,6 +4,7 @@ use clap::Args;
 use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{DirEntry, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -13,7 +14,9 @@ use std::sync::mpsc::{Receiver, channel};
 use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_formats::facts::{Measured, UNNAMED, measure};
-use takmil_formats::{Context, FORMATS, Format, HISTORIES, MAX_BODY_BYTES, recognise};
+use takmil_formats::{
+    Context, FORMATS, Format, HISTORIES, MAX_BODY_BYTES, Written, native, recognise,
+};
 
 use self::report::{Report, Source, folder};
 use super::{Exit, Fatal};
@@ -30,7 +33,7 @@ pub(crate) struct Arguments {
     /// format is named alone: it is history, and no message.
     #[arg(long, value_name = "FORMAT", value_parser = named)]
     from: Option<&'static Format>,
-    /// The format to write.
+    /// The format to write. What that format cannot say is told beside the message, by its place in the native one.
     #[arg(long, value_name = "FORMAT", default_value = "native", value_parser = written)]
     to: &'static Format,
     /// Print a table instead: for each folder and kind how many messages were read, and how much of the amounts,
@@ -52,11 +55,12 @@ fn named(name: &str) -> Result<&'static Format, String> {
 }
 
 fn written(name: &str) -> Result<&'static Format, String> {
-    let format = named(name)?;
-    match format.name == takmil_formats::native::FORMAT.name {
-        true => Ok(format),
-        false => Err("the hub writes messages in its own form, native".to_owned()),
-    }
+    let writable = || FORMATS.iter().filter(|format| format.write.is_some());
+    let found = writable().find(|format| format.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = writable().map(|format| format.name).collect();
+        format!("the hub writes: {}", names.join(", "))
+    })
 }
 
 /// One line of output.
@@ -68,6 +72,15 @@ enum Line<'a> {
         format: Option<&'static str>,
         kind: Kind,
         message: &'a Message,
+    },
+    /// In another format than the hub's own.
+    Translated {
+        path: &'a str,
+        format: Option<&'static str>,
+        kind: Kind,
+        to: &'static str,
+        message: Value,
+        unsaid: &'a [String],
     },
     Problem {
         path: &'a str,
@@ -164,7 +177,7 @@ fn convert(index: usize, path: &Path, arguments: &Arguments, context: &Context) 
         Ok(body) => read(
             &path.to_string_lossy(),
             &body,
-            arguments.from,
+            arguments,
             context,
             &mut converted,
         ),
@@ -204,13 +217,13 @@ fn measured(body: &Body, from: Option<&'static Format>, context: &Context) -> Ve
 fn read(
     path: &str,
     body: &Body,
-    from: Option<&'static Format>,
+    arguments: &Arguments,
     context: &Context,
     converted: &mut Converted,
 ) {
     let whole = |problem| (None, Err(problem));
     let format = match body {
-        Body::Plain(bytes) => from.or_else(|| recognise(None, bytes)),
+        Body::Plain(bytes) => arguments.from.or_else(|| recognise(None, bytes)),
         Body::BrokenGzip => None,
     };
     let reading = match (body, format) {
@@ -248,12 +261,27 @@ fn read(
     };
     for message in &messages {
         match &message.outcome {
-            Ok(message) => tell(Line::Message {
+            Ok(message) if arguments.to.name == native::FORMAT.name => tell(Line::Message {
                 path,
                 format,
                 kind: message.kind(),
                 message,
             }),
+            Ok(message) => match takmil_formats::write(arguments.to, message, context) {
+                Ok(translated) => tell(Line::Translated {
+                    path,
+                    format,
+                    kind: message.kind(),
+                    to: arguments.to.name,
+                    message: body_of(&translated.written),
+                    unsaid: &translated.unsaid,
+                }),
+                Err(problem) => tell(Line::Problem {
+                    path,
+                    format,
+                    problem: &problem,
+                }),
+            },
             // One line a message: its first problem.
             Err(problems) => problems.iter().take(1).for_each(|problem| {
                 tell(Line::Problem {
@@ -264,6 +292,12 @@ fn read(
             }),
         }
     }
+}
+
+/// What was written, for a line of JSON: JSON as it is, any other format as one string.
+fn body_of(written: &Written) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(&written.bytes).into_owned());
+    serde_json::from_slice(&written.bytes).unwrap_or_else(|_| text())
 }
 
 /// What a file holds, unpacked.
