@@ -140,9 +140,9 @@ macro_rules! page {
               and ($3 is null or m.member = $3)
               and ($4 is null or m.kind = $4)
               and ($5 is null or m.state = $5)
-              and ($6 is null or ",
+              and ",
             $order,
-            " < $6)
+            " < $6
               order by ",
             $order,
             " desc limit $7"

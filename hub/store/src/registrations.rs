@@ -7,6 +7,8 @@ use takmil_domain::registration::{
     EndorsedCover, RegisteredClaim, Registration, Subject, UniqueCode,
 };
 
+use uuid::Uuid;
+
 use crate::column::Row;
 use crate::error::StoreError;
 use crate::outbox::MOST_WAIT_MS;
@@ -246,7 +248,7 @@ impl Store {
             named.into(),
             wanted.message.map(|message| message.0).into(),
             i64::from(wanted.is_waiting).into(),
-            wanted.after.map(|after| after.0).into(),
+            wanted.after.map_or(Uuid::nil(), |after| after.0).into(),
             most.into(),
         ];
         let mut reader = self.read(scope).await?;
@@ -258,7 +260,7 @@ impl Store {
                          and ($2 is null or exists (
                              select 1 from message m where m.id = r.message and m.sender = $2))
                          and ($3 is null or r.insurer = $3) and ($4 is null or r.message = $4)
-                         and ($5 = 0 or r.code is null) and ($6 is null or r.id > $6)
+                         and ($5 = 0 or r.code is null) and r.id > $6
                      order by r.id limit $7"
                 ),
                 &values,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use takmil_domain::decision::Decision;
+use takmil_domain::decision::{Decision, LineShare};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::life::{self, Event, State};
 use takmil_domain::message::Message;
@@ -11,7 +11,6 @@ use takmil_domain::participant::Purpose;
 use takmil_domain::reason::Reason;
 
 use super::again::used_of_limits;
-use super::correct::pays_the_same;
 use super::{Bench, Done, leg};
 use crate::error::Error;
 use crate::judge::Heard;
@@ -61,7 +60,7 @@ impl Bench<'_> {
         };
         let who = heard.first().map(|(insurer, _)| insurer.clone());
         let legs = vec![leg(self.now, "revised", who, None)];
-        if before.is_some_and(|before| pays_the_same(before, &after)) {
+        if before.is_some_and(|before| tells_the_same(before, &after)) {
             (self.ledger, self.holdings) = kept;
             return self
                 .go_on_waiting(message, Event::HeardLate, record, &[], legs)
@@ -89,4 +88,15 @@ impl Bench<'_> {
         self.go_on_waiting(message, Event::Revised, record, &owed, legs)
             .map(Some)
     }
+}
+
+/// Whether each line comes out the same, for the same reasons; the way that led there may be another. Where nobody pays
+/// otherwise the later word is told all the same: the highest revision counts, in whichever order they came.
+fn tells_the_same(one: &Decision, other: &Decision) -> bool {
+    let told = |decision: &Decision| -> Vec<LineShare> {
+        let mut lines = decision.lines.clone();
+        lines.iter_mut().for_each(|line| line.trace.clear());
+        lines
+    };
+    one.currency == other.currency && one.totals == other.totals && told(one) == told(other)
 }

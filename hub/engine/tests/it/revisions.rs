@@ -120,6 +120,31 @@ async fn in_whichever_order_words_come_they_come_to_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_that_pay_the_same_and_say_otherwise_come_to_the_last_one_too() {
+    let simulator = saying("i-1", Verdict::Pend).await;
+    let rig = Rig::new(&[(Insurer::Consulted(&simulator), CEILING)]).await;
+    let mut ends = Vec::new();
+    for (at, order) in orders(3).iter().enumerate() {
+        let (id, _) = rig.claim(&format!("C-{at}")).await;
+        let words = [
+            pays(id, 1, 30),
+            word(id, 2, InsurerVerdict::Refuse),
+            pays(id, 3, 0),
+        ];
+        let mut last = None;
+        for own in order {
+            last = Some(rig.hears("i-1", words[*own].clone()).await);
+        }
+        let decision = last.unwrap().answer.decision.clone().unwrap();
+        assert_eq!(decision.totals.supplementary_total(), Amount::ZERO);
+        ends.push((decision.totals, decision.lines[0].reasons.clone()));
+    }
+    assert!(ends.windows(2).all(|two| two[0] == two[1]), "{ends:#?}");
+    assert_eq!(rig.left("i-1").await, CEILING);
+    rig.assert_ledger_is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_later_revision_replaces_and_an_earlier_one_is_kept_without_effect() {
     let simulator = saying("i-1", Verdict::Pend).await;
     let rig = Rig::new(&[(Insurer::Consulted(&simulator), CEILING)]).await;

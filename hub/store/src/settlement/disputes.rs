@@ -189,11 +189,11 @@ impl Store {
         const SQL: &str = concat!(
             "select * from dispute where ",
             seen!(),
-            " and ($5 is null or state = $5) and ($6 is null or id > $6) order by id limit $7"
+            " and ($5 is null or state = $5) and id > $6 order by id limit $7"
         );
         let more = [
             state.map(DisputeState::as_str).into(),
-            after.map(|id| id.0).into(),
+            after.map_or(uuid::Uuid::nil(), |id| id.0).into(),
             most.into(),
         ];
         let values = [&filter.values(scope)[..], &more].concat();

@@ -5,6 +5,8 @@ use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::settlement::age::Aging;
 use takmil_domain::settlement::{Due, Pair, Refused};
 
+use uuid::Uuid;
+
 use super::page::unsettled;
 use super::{BookFilter, rows, seen};
 use crate::error::StoreError;
@@ -28,6 +30,25 @@ macro_rules! dues {
          order by due.message, due.insurer"
     };
 }
+
+/// A page of what is owed, by the index that the narrowest condition has: arguments 1 to 9.
+macro_rules! owed {
+    ($which:literal) => {
+        concat!(
+            "select * from due where ",
+            seen!(),
+            " and ",
+            $which,
+            " and ($6 = 0 or ",
+            unsettled!(),
+            ") and (message, insurer) > ($7, $8) order by message, insurer limit $9"
+        )
+    };
+}
+
+const ONE: &str = owed!("message = $5");
+const OF_PROVIDER: &str = owed!("$5 is null and provider = coalesce($2, $4)");
+const ALL: &str = owed!("$5 is null");
 
 impl Turn {
     /// What insurers owe for claims, in the order of claims and insurers. It stays locked until the turn ends.
@@ -60,23 +81,21 @@ impl Store {
         after: Option<&(MessageId, ParticipantId)>,
         most: u32,
     ) -> Result<Vec<Due>, StoreError> {
-        const SQL: &str = concat!(
-            "select * from due where ",
-            seen!(),
-            " and ($5 is null or message = $5) and ($6 = 0 or ",
-            unsettled!(),
-            ") and ($7 is null or (message, insurer) > ($7, $8)) order by message, insurer limit $9"
-        );
+        let sql = match message {
+            Some(_) => ONE,
+            None if scope.sender().is_some() || filter.provider.is_some() => OF_PROVIDER,
+            None => ALL,
+        };
         let mut reader = self.read(scope).await?;
         let more = [
             message.map(|id| id.0).into(),
             i64::from(is_unsettled).into(),
-            after.map(|(message, _)| message.0).into(),
-            after.map(|(_, insurer)| insurer.as_str()).into(),
+            after.map_or(Uuid::nil(), |(message, _)| message.0).into(),
+            after.map_or("", |(_, insurer)| insurer.as_str()).into(),
             most.into(),
         ];
         let values = [&filter.values(scope)[..], &more].concat();
-        let found = reader.db().fetch_all(SQL, &values).await?;
+        let found = reader.db().fetch_all(sql, &values).await?;
         found.iter().map(rows::due).collect()
     }
 
