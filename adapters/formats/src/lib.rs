@@ -13,6 +13,7 @@ use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 pub use answer::{Answered, Cause, Fault, Outcome, Reply, Written};
+pub use parts::{Part, parts};
 pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
 pub use write::{Translated, write};
 
@@ -22,7 +23,9 @@ pub mod facts;
 pub mod fhir;
 pub mod hl7v2;
 pub mod native;
+mod parts;
 mod peek;
+pub mod sheet;
 pub mod uae;
 mod write;
 pub mod x12;
@@ -46,6 +49,7 @@ pub const FORMATS: &[Format] = &[
     hl7v2::FORMAT,
     uae::FORMAT,
     x12::FORMAT,
+    sheet::FORMAT,
 ];
 
 /// The formats of history: bills with what their insurers decided of them, read for rehearsals and reports. They are

@@ -46,6 +46,7 @@ hub_ids! {
     DisputeId "A dispute about what an insurer owes for a claim."
     RegistrationId "One thing told to the central register."
     DifferenceId "A figure that two parties state differently."
+    UploadId "Many messages, sent as one file and taken one by one."
 }
 
 // Most are short enough to be kept in place: a copy touches nothing that other threads touch.

@@ -71,6 +71,10 @@ const OPERATIONS: &[Operation] = &[
     // What providers send.
     row("POST", "/v1/messages", Systems(PROVIDERS)),
     row("POST", "/v1/messages/$validate", Systems(PROVIDERS)),
+    row("POST", "/v1/uploads", People(PROVIDERS)),
+    row("GET", "/v1/uploads", People(READERS)),
+    row("GET", "/v1/uploads/{id}", People(READERS)),
+    row("GET", "/v1/uploads/{id}/results", People(READERS)),
     row("POST", "/v1/eligibility", Systems(PROVIDERS)),
     row("POST", "/v1/eligibility/{id}/cancel", Systems(PROVIDERS)),
     row("POST", "/v1/estimates", Systems(PROVIDERS)),
@@ -269,6 +273,8 @@ const OPERATIONS: &[Operation] = &[
     row("GET", "/openapi.json", Anyone),
     row("GET", "/docs", Anyone),
     row("GET", "/docs/style.css", Anyone),
+    row("GET", "/docs/reader", Anyone),
+    row("POST", "/docs/reader", Anyone),
     row("GET", "/fhir/metadata", Anyone),
     row(
         "POST",

@@ -35,8 +35,8 @@ pub(crate) struct Hub {
     partners: Option<Listener>,
     router: axum::Router,
     phase: watch::Sender<Phase>,
-    /// What tells the feed and the other hubs, and hears them.
-    telling: JoinSet<()>,
+    /// What goes on beside the requests: telling the feed and the other hubs, hearing them, taking uploads.
+    beside: JoinSet<()>,
 }
 
 impl Hub {
@@ -85,8 +85,8 @@ impl Hub {
         };
         let neighbours = Neighbours::of(&config)?;
         let feed = Feed::new();
-        let mut telling = JoinSet::new();
-        telling.spawn(feed::follow(&engine, Arc::clone(&feed), neighbours.clone()));
+        let mut beside = JoinSet::new();
+        beside.spawn(feed::follow(&engine, Arc::clone(&feed), neighbours.clone()));
         let (phase, seen) = watch::channel(Phase::Serving);
         let app = App::new(Shared {
             simulations: Arc::new(Semaphore::new(config.limits.simulations)),
@@ -106,8 +106,9 @@ impl Hub {
             config,
         });
         if let Some(neighbours) = neighbours {
-            telling.spawn(neighbours.hear(app.clone()));
+            beside.spawn(neighbours.hear(app.clone()));
         }
+        beside.spawn(faces::uploads::run(app.clone()));
         let router = faces::router(&app).await?;
         Ok(Hub {
             app,
@@ -115,7 +116,7 @@ impl Hub {
             partners,
             router,
             phase,
-            telling,
+            beside,
         })
     }
 
@@ -157,7 +158,7 @@ impl Hub {
             partners,
             router,
             phase,
-            mut telling,
+            mut beside,
         } = self;
         let renewing = tokio::spawn(Arc::clone(&app.renewal).keep_looking());
         let mut seen = phase.subscribe();
@@ -176,7 +177,7 @@ impl Hub {
         renewing.abort();
         let deadline = Duration::from_millis(app.config.listen.drain_ms);
         app.engine.drain(deadline).await;
-        telling.shutdown().await;
+        beside.shutdown().await;
     }
 }
 

@@ -78,7 +78,7 @@ tables! {
     "standing" "reservation" "posting"
     "delivery" "attempt" "lease"
     "registration" "insurer_fault" "due" "transfer" "statement" "settled_day" "payment" "allocation" "dispute" "period"
-    "figures" "figure" "difference"
+    "figures" "figure" "difference" "upload" "upload_part"
     "audit_pending" "audit_entry" "audit_number" "audit_tile" "audit_head" "audit_checkpoint" "audit_read"
 }
 

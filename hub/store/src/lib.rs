@@ -59,6 +59,7 @@ mod staff;
 mod store;
 mod turn;
 mod unmapped;
+mod uploads;
 
 pub use accounts::{KnownMember, Resolution};
 pub use approvals::{Approval, ApprovalState, NewApproval};
@@ -109,3 +110,4 @@ pub use turn::{
     Reservation, ReservationState, StoredAnswer, Turn,
 };
 pub use unmapped::UnmappedCount;
+pub use uploads::{DonePart, NewUpload, PartResults, UploadPart, UploadRecord, Uploaded};

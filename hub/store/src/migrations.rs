@@ -50,6 +50,7 @@ pub(crate) const SQLITE: &[Step] = steps! { "sqlite":
     16 "0016" "insurer_fault"
     17 "0017" "reconciliation"
     18 "0018" "circle"
+    19 "0019" "upload"
 };
 
 pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
@@ -71,6 +72,7 @@ pub(crate) const POSTGRES: &[Step] = steps! { "postgres":
     16 "0016" "insurer_fault"
     17 "0017" "reconciliation"
     18 "0018" "circle"
+    19 "0019" "upload"
 };
 
 /// Brings the schema up to date. Of several hubs that start together, one does it and the others wait.

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 use takmil_domain::ids::{
-    AccountId, DeliveryId, MemberId, MessageId, PaymentId, RegistrationId, TransferId,
+    AccountId, DeliveryId, MemberId, MessageId, PaymentId, RegistrationId, TransferId, UploadId,
 };
 use uuid::Uuid;
 
@@ -231,7 +231,7 @@ macro_rules! from_ids {
     )+};
 }
 
-from_ids!(AccountId DeliveryId MemberId MessageId PaymentId RegistrationId TransferId);
+from_ids!(AccountId DeliveryId MemberId MessageId PaymentId RegistrationId TransferId UploadId);
 
 impl From<&Id> for Uuid {
     fn from(id: &Id) -> Uuid {

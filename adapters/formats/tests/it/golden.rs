@@ -74,3 +74,8 @@ fn every_hl7_v2_sample_is_read_as_before() {
 fn every_sample_of_the_emirates_is_read_as_before() {
     check_samples("uae", 4, &crate::context());
 }
+
+#[test]
+fn every_sheet_is_read_as_before() {
+    check_samples("sheet", 3, &crate::context());
+}

@@ -15,6 +15,7 @@ mod native;
 mod pairs;
 mod refusals;
 mod report;
+mod sheet;
 mod uae;
 mod x12;
 

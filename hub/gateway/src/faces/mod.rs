@@ -11,6 +11,7 @@ mod reading;
 pub(crate) mod request;
 pub(crate) mod rest;
 pub(crate) mod submit;
+pub(crate) mod uploads;
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -95,7 +95,8 @@ pub(crate) fn format_of(payload: &Payload) -> Result<&'static Format, Failure> {
     recognise(payload.media_type.as_deref(), &payload.bytes).ok_or_else(unknown)
 }
 
-fn count(app: &App, format: &Format, outcome: &Outcome) {
+/// Counts what became of a message.
+pub(super) fn count(app: &App, format: &Format, outcome: &Outcome) {
     let kind = outcome
         .message
         .as_ref()

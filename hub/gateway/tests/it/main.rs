@@ -40,4 +40,5 @@ mod schemas;
 mod settlement;
 mod simulations;
 mod terminology;
+mod uploads;
 mod wrong_decisions;

@@ -102,6 +102,63 @@ async fn lists_schemas_interface_and_page_are_open_to_all() {
     );
 }
 
+#[tokio::test]
+async fn a_pasted_message_is_shown_as_the_hub_reads_it_and_is_not_kept() {
+    let hub = Hub::start("");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let paste = async |fields: &[(&str, &str)]| {
+        let body = reqwest::Url::parse_with_params("http://hub", fields).unwrap();
+        let body = body.query().unwrap().to_owned();
+        hub.raw(Method::POST, "/docs/reader", &form, body).await
+    };
+    let empty = hub.raw(Method::GET, "/docs/reader", &[], "").await;
+    assert!(empty.text.contains("<form") && !empty.text.contains("id=\"reading\""));
+
+    let mut bill = claim("P-1", "MA-2001");
+    let shown = paste(&[("message", &bill.to_string()), ("currency", "")]).await;
+    assert_eq!(shown.status.as_u16(), 200, "{}", shown.text);
+    assert_eq!(shown.header("cache-control"), "no-store");
+    assert!(shown.text.contains("<code>native</code>"), "{}", shown.text);
+    assert!(shown.text.contains("&#34;MA-2001&#34;"), "{}", shown.text);
+
+    // Browsers send each line's end as CR and LF.
+    let samples = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../adapters/formats/samples/"
+    );
+    for (path, kind) in [
+        ("hl7v2/prescription-shiraz.hl7", "prescription"),
+        ("uae/prescription.xml", "prescription"),
+        ("x12/claims-houston-professional.x12", "claim"),
+    ] {
+        let text = std::fs::read_to_string(format!("{samples}{path}")).unwrap();
+        let text = text.replace("\r\n", "\n").replace(['\r', '\n'], "\r\n");
+        let shown = paste(&[("message", &text), ("currency", "irr")]).await.text;
+        assert!(
+            shown.contains(&format!("<h3><code>{kind}</code>")),
+            "{path} {shown}"
+        );
+    }
+    bill["claim"]["bill"]["lines"][0]["quantity"] = json!("<script>");
+    let refused = paste(&[("message", &bill.to_string())]).await;
+    assert!(
+        refused
+            .text
+            .contains("<code>/claim/bill/lines/0/quantity</code>"),
+        "{}",
+        refused.text
+    );
+    assert!(!refused.text.contains("<script"));
+
+    let nothing = paste(&[("message", "hello")]).await;
+    assert!(nothing.text.contains("FMT-UNKNOWN"), "{}", nothing.text);
+    let currency = paste(&[("message", &bill.to_string()), ("currency", "!")]).await;
+    assert!(currency.text.contains("ISO 4217"), "{}", currency.text);
+    let large = " ".repeat(300_000);
+    let large = paste(&[("message", &large)]).await;
+    assert!(large.text.contains("FMT-SIZE"), "{:.500}", large.text);
+}
+
 #[test]
 fn the_schema_of_plans_has_every_clinical_rule_with_what_it_may_do() {
     let text = include_str!("../../schemas/documents.schema.json");

@@ -1,11 +1,13 @@
 //! The page that documents the hub's interface, made from its OpenAPI document and its registries.
 //!
-//! It works offline, printed, and for a screen reader: one page, one style sheet, no script.
+//! It works offline, printed, and for a screen reader: one page, one style sheet, no script. Beside it stands a page that
+//! reads whatever is pasted into it.
 
 mod view;
 
 use askama::Template;
 use serde_json::Value;
+use takmil_domain::problem::Problem;
 
 use view::{Group, Schema};
 
@@ -61,6 +63,48 @@ pub fn page(openapi: &Value, registries: &[Registry]) -> Result<String, askama::
     page.render()
 }
 
+/// A pasted body, and what the hub reads in it.
+#[derive(Debug, Clone, Template)]
+#[template(path = "reader.html")]
+pub struct Pasted {
+    /// The body, shown again.
+    pub body: String,
+    /// The currency that the reader was told, shown again.
+    pub currency: String,
+    /// The formats that the hub reads.
+    pub formats: Vec<&'static str>,
+    /// What was read; `None` before anything is pasted.
+    pub reading: Option<Result<Understood, Problem>>,
+}
+
+/// What a pasted body holds.
+#[derive(Debug, Clone)]
+pub struct Understood {
+    /// The name of its format.
+    pub format: &'static str,
+    /// Its messages, in order.
+    pub messages: Vec<Entry>,
+    /// Pointers to what is part of no message.
+    pub unread: Vec<String>,
+}
+
+/// One message of a pasted body.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where it stands in the body; empty where it is the whole.
+    pub place: String,
+    /// Its kind and canonical JSON, or what is wrong with it.
+    pub outcome: Result<(&'static str, String), Vec<Problem>>,
+}
+
+/// The page on which a body is pasted and what the hub reads in it is shown, as HTML.
+///
+/// # Errors
+/// [`askama::Error`] if the template cannot be filled.
+pub fn reader(pasted: &Pasted) -> Result<String, askama::Error> {
+    pasted.render()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -114,6 +158,50 @@ mod tests {
         assert!(
             !html.contains("unused"),
             "a tag without operations has no heading"
+        );
+    }
+
+    #[test]
+    fn what_is_pasted_is_shown_with_what_was_read_and_runs_nowhere() {
+        let problem = Problem::new(
+            takmil_domain::problem::ProblemCode::BadValue,
+            "/lines/0/<b>",
+            "a code, not \"<script>\"",
+        );
+        let entry = |place: &str, outcome| Entry {
+            place: place.to_owned(),
+            outcome,
+        };
+        let html = reader(&Pasted {
+            body: "</textarea><script>".to_owned(),
+            currency: "IRR".to_owned(),
+            formats: vec!["native", "x12"],
+            reading: Some(Ok(Understood {
+                format: "native",
+                messages: vec![
+                    entry(
+                        "/0",
+                        Ok(("claim", "{\n  \"kind\": \"claim\"\n}".to_owned())),
+                    ),
+                    entry("/1", Err(vec![problem])),
+                ],
+                unread: vec!["/2".to_owned()],
+            })),
+        });
+        let html = html.unwrap();
+        for part in [
+            "native, x12",
+            "value=\"IRR\"",
+            "&#34;claim&#34;",
+            "VAL-VALUE",
+            "docs#VAL-VALUE",
+            "<code>/2</code>",
+        ] {
+            assert!(html.contains(part), "{part} is missing in {html}");
+        }
+        assert!(
+            !html.contains("<script") && !html.contains("<b>"),
+            "text is escaped"
         );
     }
 

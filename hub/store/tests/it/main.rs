@@ -31,3 +31,4 @@ mod schema;
 mod scopes;
 mod settlement;
 mod tampering;
+mod uploads;

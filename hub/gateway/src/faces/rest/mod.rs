@@ -21,6 +21,7 @@ mod registrations;
 mod settlement;
 mod simulations;
 mod stages;
+mod uploads;
 mod validate;
 
 use axum::Json;
@@ -74,6 +75,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(stages::routes())
         .merge(figures::routes())
         .merge(published::routes())
+        .merge(uploads::routes())
         .merge(validate::routes())
         .merge(health::routes())
 }
@@ -138,6 +140,7 @@ named! {
     takmil_domain::ids::PaymentId
     takmil_domain::ids::DifferenceId
     takmil_domain::ids::DisputeId
+    takmil_domain::ids::UploadId
     takmil_domain::ids::ParticipantId
     takmil_domain::ids::PlanId
     takmil_domain::ids::TariffId

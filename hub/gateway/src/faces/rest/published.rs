@@ -5,13 +5,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use takmil_domain::clinical::{self, Level, Rule, State as RuleState};
+use takmil_domain::date::Date;
 use takmil_domain::life::{self, State as MessageState};
-use takmil_domain::problem::ProblemCode;
+use takmil_domain::money::Currency;
+use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 use takmil_domain::settlement::Refused;
-use takmil_portal::docs::{self, Registry};
+use takmil_formats::{Context, FORMATS, Read, recognise};
+use takmil_portal::docs::{self, Entry, Pasted, Registry, Understood};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -52,6 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(interface))
         .routes(routes!(page))
         .routes(routes!(style))
+        .routes(routes!(reader, paste))
 }
 
 /// Lists the reasons that an answer can give.
@@ -152,6 +157,12 @@ async fn interface(State(app): State<App>) -> impl IntoResponse {
 /// What the page may load: its own style, and nothing that runs.
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The same for the page with a form.
+const FORM_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The most that is read of what anybody pastes: enough for a long bill in any format.
+const MAX_PASTED_BYTES: usize = 256 * 1024;
+
 /// Shows this interface as a page, which needs nothing from elsewhere.
 #[utoipa::path(
     get, path = "/docs", tag = "published", security(()),
@@ -174,6 +185,91 @@ async fn style() -> impl IntoResponse {
         [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
         docs::STYLE,
     )
+}
+
+/// Shows a page that reads what is pasted into it.
+#[utoipa::path(
+    get, path = "/docs/reader", tag = "published", security(()),
+    responses((status = 200, description = "The page.", content_type = "text/html")),
+)]
+async fn reader() -> Result<Response, Failure> {
+    shown(&Form::default(), None)
+}
+
+/// What is pasted.
+#[derive(Default, Deserialize)]
+struct Form {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    currency: String,
+}
+
+/// Reads what is pasted, keeps nothing of it, and shows the canonical form, what is part of no message, and what is wrong.
+#[utoipa::path(
+    post, path = "/docs/reader", tag = "published", security(()),
+    request_body(description = "The form: message, currency.", content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The page.", content_type = "text/html")),
+)]
+async fn paste(
+    State(app): State<App>,
+    axum::Form(form): axum::Form<Form>,
+) -> Result<Response, Failure> {
+    let reading = understood(&form, app.engine.now().day());
+    shown(&form, Some(reading))
+}
+
+fn understood(form: &Form, today: Date) -> Result<Understood, Problem> {
+    let body = form.message.as_bytes();
+    if body.len() > MAX_PASTED_BYTES {
+        let detail = format!("this page reads at most {MAX_PASTED_BYTES} bytes");
+        return Err(Problem::new(ProblemCode::TooLarge, "", detail));
+    }
+    let currency = form.currency.trim().to_ascii_uppercase();
+    let default_currency = match currency.as_str() {
+        "" => None,
+        named => Some(Currency::parse(named).ok_or_else(|| {
+            let detail = "the currency is no code of three letters (ISO 4217)";
+            Problem::new(ProblemCode::BadValue, "", detail)
+        })?),
+    };
+    let unknown = || {
+        let code = ProblemCode::UnknownFormat;
+        Problem::new(code, "", code.meaning())
+    };
+    let format = recognise(None, body).ok_or_else(unknown)?;
+    let context = Context {
+        default_currency,
+        today,
+    };
+    let reading = takmil_formats::read(format, body, &context)?;
+    let entry = |read: Read| Entry {
+        place: read.place,
+        outcome: read.outcome.map(|message| {
+            let text = serde_json::to_string_pretty(&message).unwrap_or_default();
+            (message.kind().as_str(), text)
+        }),
+    };
+    Ok(Understood {
+        format: format.name,
+        messages: reading.messages.into_iter().map(entry).collect(),
+        unread: reading.unread,
+    })
+}
+
+fn shown(form: &Form, reading: Option<Result<Understood, Problem>>) -> Result<Response, Failure> {
+    let page = docs::reader(&Pasted {
+        body: form.message.clone(),
+        currency: form.currency.clone(),
+        formats: FORMATS.iter().map(|format| format.name).collect(),
+        reading,
+    });
+    let page = page.map_err(|_| Failure::from(Code::Internal))?;
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, FORM_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Html(page)).into_response())
 }
 
 fn registries() -> Vec<Registry> {
