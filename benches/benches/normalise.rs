@@ -4,9 +4,13 @@
     reason = "a bench ends where its input is not as it should be"
 )]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::{BenchmarkId, Criterion, Throughput};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use takmil_benches::bodies::Bodies;
 use takmil_domain::date::Date;
 use takmil_domain::message::Message;
@@ -76,8 +80,34 @@ fn main() {
         });
     });
     group.finish();
+    strewn(&mut criterion, &tables);
     criterion.final_summary();
 }
+
+/// One look-up after the other, strewn over the largest list of codes, which no cache of the processor holds; beside it the
+/// same in the standard library's hash map, which needs all its codes and rows laid out in memory first.
+fn strewn(criterion: &mut Criterion, tables: &Tables) {
+    let table = tables.list_of(PROCEDURES).expect("the list unpacks");
+    let table = table.expect("the list is shipped");
+    let mut codes: Vec<&str> = table.iter().map(|row| row.code()).collect();
+    let titled = table.iter().map(|row| (row.code(), row.title("en")));
+    let peer: HashMap<&str, Option<&str>> = titled.collect();
+    codes.shuffle(&mut StdRng::seed_from_u64(1));
+    let mut group = criterion.benchmark_group("strewn");
+    group.throughput(Throughput::Elements(codes.len() as u64));
+    group.bench_function("table", |bencher| {
+        let found = || codes.iter().filter(|code| table.find(code).is_some());
+        bencher.iter(|| black_box(found().count()));
+    });
+    group.bench_function("hash map", |bencher| {
+        let found = || codes.iter().filter(|code| peer.contains_key(*code));
+        bencher.iter(|| black_box(found().count()));
+    });
+    group.finish();
+}
+
+/// The largest of the shipped lists: ICD-10-PCS.
+const PROCEDURES: &str = "http://www.cms.gov/Medicare/Coding/ICD10";
 
 fn admission() -> Message {
     let day = Date::parse("2026-11-21").expect("it is a day");

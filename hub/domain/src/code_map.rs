@@ -72,6 +72,24 @@ impl From<Written> for CodeMap {
     }
 }
 
+impl CodeMap {
+    /// The version after this one, in which an item is called so.
+    #[must_use]
+    pub fn with_item(&self, item: ItemCode) -> CodeMap {
+        let mut next = self.clone();
+        next.version = self.version.saturating_add(1);
+        match next.items.binary_search_by(|own| own.item.cmp(&item.item)) {
+            Ok(place) => {
+                if let Some(own) = next.items.get_mut(place) {
+                    *own = item;
+                }
+            }
+            Err(place) => next.items.insert(place, item),
+        }
+        next
+    }
+}
+
 /// What an insurer calls a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

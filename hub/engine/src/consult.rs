@@ -102,7 +102,10 @@ async fn ask_one(
         // Who has no place for another question has its hands full already.
         let place = party.place_to_ask(contract.ask_parallel).now_or_never();
         match place.flatten() {
-            Some(_place) => Some(Box::pin(call()).await),
+            Some(_place) => {
+                (inner.observe)(Seen::AskedAgain { insurer });
+                Some(Box::pin(call()).await)
+            }
             None => None,
         }
     };

@@ -44,6 +44,11 @@ pub enum Seen<'a> {
         /// How long it took, with the wait for a place.
         took: Duration,
     },
+    /// An insurer was asked a second time, because its first answer took long.
+    AskedAgain {
+        /// Which.
+        insurer: &'a ParticipantId,
+    },
     /// An insurer said something that cannot be used.
     Fault {
         /// Which.

@@ -140,6 +140,7 @@ const OPERATIONS: &[Operation] = &[
     row("POST", "/v1/decisions", Systems(INSURERS)),
     row("POST", "/v1/postings", Systems(INSURERS)),
     row("PUT", "/v1/code-map", Systems(INSURERS)),
+    row("POST", "/v1/code-map/items", People(INSURERS)),
     row("GET", "/v1/code-map", People(BOOKKEEPERS)),
     row("GET", "/v1/unmapped", People(ALL)),
     row("GET", "/v1/registrations", People(ALL)),

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 use takmil_domain::code::Code;
+use takmil_domain::code_map::Level;
+use takmil_domain::ids::ParticipantId;
 use takmil_domain::local_map::Judgement;
 use takmil_domain::participant::Role;
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -42,6 +44,11 @@ pub(crate) struct Suggestion {
     pub(crate) likeness: u32,
 }
 
+/// The system as which an insurer's own list of single services, drugs and things is imported.
+pub(crate) fn own_list(insurer: &ParticipantId) -> String {
+    format!("{}:{insurer}", Level::Item.system())
+}
+
 /// The codes that an unknown one may be, the likest first; `None` where there is no list of the wanted system. It reads
 /// whole lists: not on a thread that others share.
 ///
@@ -58,6 +65,12 @@ pub(crate) fn suggestions(
         },
         None => tables.candidates(wanted.system)?,
     };
+    // What an insurer's own codes lack is counted as the common code, whose name the hub knows.
+    let common = wanted.code.rsplit_once('|');
+    let common = common.filter(|_| wanted.system == Level::Item.system());
+    let title = common.and_then(|(system, code)| tables.row(system, code)?.title("en"));
+    let display = title.filter(|_| wanted.display.is_empty());
+    let display = display.unwrap_or(wanted.display);
     let own = tables.list_of(wanted.system)?;
     let own = own.map(|list| list.head().system.as_str());
     let mut found: Vec<Suggested<'_>> = Vec::new();
@@ -65,7 +78,7 @@ pub(crate) fn suggestions(
         // The spelling of another system's code says nothing.
         let is_own = own == Some(list.head().system.as_str());
         let code = Some(wanted.code).filter(|_| is_own);
-        found.extend(Tables::suggest(list, wanted.display, code, wanted.most));
+        found.extend(Tables::suggest(list, display, code, wanted.most));
     }
     found.sort_by_key(|one| std::cmp::Reverse(one.likeness));
     found.truncate(wanted.most);

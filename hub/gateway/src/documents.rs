@@ -84,6 +84,7 @@ documents! {
     ExchangeRate "exchange_rate"
     Regulation "regulation"
     CodeMap "code_map"
+    ItemCode "item_code"
     Judgement "code_judgement"
     Enrolment "enrolment"
     Participant "participant"

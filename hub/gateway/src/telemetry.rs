@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     lanes: IntGaugeVec,
     waiting: IntGaugeVec,
+    hedged: IntCounterVec,
     faults: IntCounterVec,
     codes: IntCounterVec,
     unregistered: IntGauge,
@@ -113,6 +114,11 @@ impl Metrics {
             waiting: gauges(
                 "takmil_deliveries_waiting",
                 "Deliveries owed to an insurer.",
+                &["insurer"],
+            )?,
+            hedged: counters(
+                "takmil_hedged_questions_total",
+                "Second questions to an insurer whose first answer took long.",
                 &["insurer"],
             )?,
             faults: counters(
@@ -214,6 +220,7 @@ impl Metrics {
         registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.lanes.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
+        registry.register(Box::new(metrics.hedged.clone()))?;
         registry.register(Box::new(metrics.faults.clone()))?;
         registry.register(Box::new(metrics.codes.clone()))?;
         registry.register(Box::new(metrics.unregistered.clone()))?;
@@ -305,6 +312,9 @@ impl Metrics {
                 .with_label_values(&[insurer.as_str()])
                 .observe(took.as_secs_f64()),
             Seen::Money(standing) => self.money(standing),
+            Seen::AskedAgain { insurer } => {
+                self.hedged.with_label_values(&[insurer.as_str()]).inc();
+            }
             Seen::Fault { insurer, code } => self
                 .faults
                 .with_label_values(&[insurer.as_str(), code])

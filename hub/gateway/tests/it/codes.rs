@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::hub::{Hub, INSURER, OTHER_INSURER, PROVIDER, claim};
+use crate::hub::{Hub, INSURER, OTHER_INSURER, PROVIDER, Place, claim};
 use crate::schemas::conforms;
 
 const SERVICES: &str = "urn:takmil:synthetic:services";
@@ -115,4 +115,85 @@ async fn what_an_insurer_is_sent_says_its_own_codes_and_what_they_lack_is_counte
     let messages = changed["messages"].as_array().unwrap();
     let own = messages.iter().find(|own| own["id"] == answer["id"]);
     assert_eq!(own.unwrap()["document"]["codes"], *codes, "{changed}");
+}
+
+#[tokio::test]
+async fn what_an_insurers_own_codes_lack_is_suggested_from_its_own_list_and_said_one_by_one() {
+    let place = Place::new("");
+    let list = place.path("own.csv");
+    let rows = "code,name\nW-1,Consultation of a specialist\nW-2,Dressing of a wound\n";
+    std::fs::write(&list, rows).unwrap();
+    let system = format!("urn:takmil:own:item:{INSURER}");
+    let arguments = [
+        ["import", "tables"],
+        [list.to_str().unwrap(), "--id=own"],
+        ["--system", &system],
+        ["--edition=1", "--as-of=2026-01-01"],
+        ["--licence=its own", "--source=the insurer"],
+        ["--columns", "code=code,title_en=name"],
+    ];
+    place.run(&arguments.concat(), "");
+    place.fill();
+    let hub = Hub::on(place);
+    let (insurer, provider) = (hub.place.key(INSURER), hub.place.key(PROVIDER));
+    hub.send(Method::PUT, "/v1/code-map", &insurer, &map(1))
+        .await
+        .ok();
+    hub.send(
+        Method::POST,
+        "/v1/claims",
+        &provider,
+        &claim("K-1", "MA-2001"),
+    )
+    .await
+    .ok();
+    let path = format!("/v1/unmapped/suggestions?system=urn:takmil:own:item&code={SERVICES}|NC100");
+    let suggested = hub.get(&path, &insurer).await.ok();
+    conforms("code_suggestion_list", &suggested);
+    assert_eq!(suggested["suggestions"][0]["code"], "W-1", "{suggested}");
+    let item = json!({"item": {"system": SERVICES, "code": "NC100"}, "code": "W-1"});
+    let kept = hub
+        .send(Method::POST, "/v1/code-map/items", &insurer, &item)
+        .await
+        .ok();
+    conforms("code_map_kept", &kept);
+    assert_eq!(
+        (&kept["version"], &kept["changed"]),
+        (&json!(2), &json!(true))
+    );
+    let held = hub.get("/v1/code-map", &insurer).await.ok();
+    assert_eq!(held["plans"], map(1)["plans"]);
+    assert_eq!(held["items"].as_array().unwrap().len(), 2);
+    let renamed = json!({"item": {"system": SERVICES, "code": "NC100"}, "code": "W-2"});
+    hub.send(Method::POST, "/v1/code-map/items", &insurer, &renamed)
+        .await
+        .ok();
+    hub.send(
+        Method::POST,
+        "/v1/claims",
+        &provider,
+        &claim("K-2", "MA-2001"),
+    )
+    .await
+    .ok();
+    let owed = hub.get("/v1/deliveries", &insurer).await.ok();
+    let last = owed["deliveries"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        last["document"]["codes"]["lines"][0]["item"], "W-2",
+        "{last}"
+    );
+    let bad = json!({"item": {"system": SERVICES}, "code": "W-2"});
+    hub.send(Method::POST, "/v1/code-map/items", &insurer, &bad)
+        .await
+        .is_problem(422, "VAL-MISSING");
+    hub.send(Method::POST, "/v1/code-map/items", &provider, &item)
+        .await
+        .is_problem(403, "API-FORBIDDEN");
+    // Who has no map yet begins one.
+    let other = hub.place.key(OTHER_INSURER);
+    let first = hub
+        .send(Method::POST, "/v1/code-map/items", &other, &item)
+        .await
+        .ok();
+    assert_eq!(first["version"], 1);
 }

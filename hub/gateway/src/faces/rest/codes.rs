@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use takmil_domain::code_map::CodeMap;
+use takmil_domain::code_map::{CodeMap, ItemCode, Level};
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::{MessageId, ParticipantId};
 use takmil_domain::local_map::LocalMap;
@@ -18,7 +18,7 @@ use super::approvals::beside;
 use super::{App, Parameters, json, page_size, parameter};
 use crate::auth::Identity;
 use crate::code::{Code, Failure};
-use crate::desk::{SUGGESTIONS, Suggestion, Wanted, suggestions};
+use crate::desk::{self, SUGGESTIONS, Suggestion, Wanted, suggestions};
 use crate::documents::{self, Document};
 use crate::faces::request::Payload;
 use crate::lint::{Linted, Remark};
@@ -27,6 +27,7 @@ use crate::lint::{Linted, Remark};
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(find_code_map, keep_code_map))
+        .routes(routes!(keep_item_code))
         .routes(routes!(list_unmapped))
         .routes(routes!(suggest_codes))
         .routes(routes!(list_code_tables))
@@ -61,6 +62,40 @@ async fn keep_code_map(
         let problem = Problem::new(ProblemCode::BadValue, "/insurer", detail);
         return Err(Failure::from(problem));
     }
+    keep(&app, &identity, map).await
+}
+
+/// Says what the insurer calls one service, drug or thing: the version after the last one, and all else in it as it was.
+///
+/// It is for a person or system of the insurer's that goes through what its codes lack (`GET /v1/unmapped`), with what is
+/// suggested for it.
+#[utoipa::path(
+    post, path = "/v1/code-map/items", tag = "insurers",
+    request_body(description = "The common code and the insurer's own.", content = ref("#/components/schemas/item_code")),
+    responses((status = 200, description = "It counts from now on.", body = ref("#/components/schemas/code_map_kept"))),
+)]
+async fn keep_item_code(
+    State(app): State<App>,
+    identity: Identity,
+    payload: Payload,
+) -> Result<Json<Kept>, Failure> {
+    let item: ItemCode = documents::read(Document::ItemCode, &json(&payload)?, "")?;
+    // What this hub goes by may be older than what another has kept.
+    app.engine.refresh().await?;
+    let (insurer, catalog) = (&identity.participant.id, app.engine.catalog());
+    let held = catalog.code_map(insurer).map(|map| CodeMap::clone(map));
+    let held = held.unwrap_or_else(|| CodeMap {
+        insurer: insurer.clone(),
+        version: 0,
+        plans: Vec::new(),
+        commitments: Vec::new(),
+        coverages: Vec::new(),
+        items: Vec::new(),
+    });
+    keep(&app, &identity, held.with_item(item)).await
+}
+
+async fn keep(app: &App, identity: &Identity, map: CodeMap) -> Result<Json<Kept>, Failure> {
     let catalog = app.engine.catalog();
     let beside = beside(&app.engine, &catalog);
     let problems = map.problems_beside(&beside);
@@ -198,7 +233,8 @@ struct SuggestionsAsked {
     #[serde(default)]
     display: String,
     /// The system among whose codes it is looked for. Where it is missing: the code's own where the hub has its list,
-    /// else the systems of the common scheme.
+    /// else the systems of the common scheme; for what an insurer's own codes lack (`urn:takmil:own:item`) the insurer's own
+    /// list, imported as the system `urn:takmil:own:item:` with the insurer's id behind it.
     into: Option<String>,
     /// How many, 1 to 1,000; 10 where it is missing.
     limit: Option<u32>,
@@ -212,23 +248,27 @@ struct Suggestions {
 /// Suggests which codes an unmapped one may be, the likest first.
 ///
 /// Names are compared in one spelling of letters and digits, in any script; within the code's own system its spelling
-/// counts too. Nothing is mapped by a suggestion: it is for a person to judge, by `POST /v1/local-map`.
+/// counts too. Nothing is mapped by a suggestion: it is for a person to judge, by `POST /v1/local-map`, or of an insurer's own
+/// codes by `POST /v1/code-map/items`.
 #[utoipa::path(
     get, path = "/v1/unmapped/suggestions", tag = "messages", params(SuggestionsAsked),
     responses((status = 200, description = "The codes.", body = ref("#/components/schemas/code_suggestion_list"))),
 )]
 async fn suggest_codes(
     State(app): State<App>,
+    identity: Identity,
     Parameters(asked): Parameters<SuggestionsAsked>,
 ) -> Result<Json<Suggestions>, Failure> {
     let tables = app.engine.tables().clone();
     let most = page_size(Some(asked.limit.unwrap_or(SUGGESTIONS)));
+    let own = desk::own_list(&identity.participant.id);
     let work = move || {
+        let is_own = asked.system == Level::Item.system();
         let wanted = Wanted {
             system: &asked.system,
             code: &asked.code,
             display: &asked.display,
-            into: asked.into.as_deref(),
+            into: asked.into.as_deref().or(is_own.then_some(own.as_str())),
             most: usize::try_from(most).unwrap_or(usize::MAX),
         };
         suggestions(&tables, &wanted)
