@@ -16,6 +16,7 @@ use crate::{Context, Format};
 pub use tally::{Measured, Share, Shares, UNNAMED, measure};
 
 mod fhir;
+mod sepas;
 mod tally;
 
 /// What a fact is.
@@ -80,6 +81,7 @@ type Extractor = fn(&[u8], &Context) -> Vec<Record>;
 const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::fhir::FORMAT.name, fhir::records),
     (crate::fhir::HISTORY.name, fhir::history),
+    (crate::sepas::FORMAT.name, sepas::records),
 ];
 
 /// The records of a body in `format`; `None` where nobody wrote an extractor for it.

@@ -25,6 +25,7 @@ pub mod hl7v2;
 pub mod native;
 mod parts;
 mod peek;
+pub mod sepas;
 pub mod sheet;
 pub mod uae;
 mod write;
@@ -47,6 +48,7 @@ pub const FORMATS: &[Format] = &[
     native::FORMAT,
     fhir::FORMAT,
     hl7v2::FORMAT,
+    sepas::FORMAT,
     uae::FORMAT,
     x12::FORMAT,
     sheet::FORMAT,

@@ -23,7 +23,7 @@ const COMPARED_KEYS: usize = 32;
 ///
 /// # Errors
 /// The first thing that is wrong, with the pointer to the innermost value that was being read.
-pub(super) fn parse(body: &[u8]) -> Result<Node<'_>, Problem> {
+pub(crate) fn parse(body: &[u8]) -> Result<Node<'_>, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to().saturating_add(1);

@@ -10,10 +10,10 @@ use crate::{Context, Format, Read, Reading, Written, peek};
 
 mod answer;
 mod instance;
-mod json;
+pub(crate) mod json;
 mod schema;
 mod spelling;
-mod tree;
+pub(crate) mod tree;
 
 use tree::Node;
 

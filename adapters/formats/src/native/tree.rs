@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// A value. Members keep the order in which they were sent, and each key stands once.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -25,7 +25,7 @@ pub(super) enum Node<'a> {
 }
 
 /// A key and its value.
-pub(super) type Member<'a> = (Cow<'a, str>, Node<'a>);
+pub(crate) type Member<'a> = (Cow<'a, str>, Node<'a>);
 
 impl<'de> IntoDeserializer<'de> for Node<'de> {
     type Deserializer = Self;

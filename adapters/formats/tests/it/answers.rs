@@ -80,7 +80,7 @@ fn shown(written: &Written) -> String {
     let text = String::from_utf8(written.bytes.clone()).unwrap();
     match written.media_type {
         // Numbers stay as their digits: through a float 2.50 would become 2.5.
-        "application/fhir+json" => format!("{}\n", spread(&text)),
+        "application/fhir+json" | "application/json" => format!("{}\n", spread(&text)),
         "application/hl7-v2" => text.replace('\r', "\n"),
         _ => format!("{}\n", text.replace("><", ">\n<")),
     }
@@ -160,6 +160,7 @@ fn every_sample_is_answered_as_before() {
     check_samples("fhir", 15, &fhir);
     check_samples("hl7v2", 5, &[("hl7", "application/hl7-v2")]);
     check_samples("uae", 5, &[("xml", "application/xml")]);
+    check_samples("sepas", 6, &[("json", "application/json")]);
 }
 
 const CLAIM: &str = r#"{"kind":"claim","claim":{"bill":{"lines":[]}}}"#;

@@ -79,3 +79,8 @@ fn every_sample_of_the_emirates_is_read_as_before() {
 fn every_sheet_is_read_as_before() {
     check_samples("sheet", 3, &crate::context());
 }
+
+#[test]
+fn every_sample_of_irans_health_record_is_read_as_before() {
+    check_samples("sepas", 4, &crate::context());
+}
