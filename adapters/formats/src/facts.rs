@@ -16,8 +16,11 @@ use crate::{Context, Format};
 pub use tally::{Measured, Share, Shares, UNNAMED, measure};
 
 mod fhir;
+mod hl7v2;
 mod sepas;
 mod tally;
+mod uae;
+mod x12;
 
 /// What a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -81,6 +84,9 @@ type Extractor = fn(&[u8], &Context) -> Vec<Record>;
 const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::fhir::FORMAT.name, fhir::records),
     (crate::fhir::HISTORY.name, fhir::history),
+    (crate::hl7v2::FORMAT.name, hl7v2::records),
+    (crate::uae::FORMAT.name, uae::records),
+    (crate::x12::FORMAT.name, x12::records),
     (crate::sepas::FORMAT.name, sepas::records),
 ];
 
@@ -159,7 +165,13 @@ impl Said {
     /// Whether it says `fact`; what is counted is used up.
     fn says(&mut self, fact: &Fact) -> bool {
         let count = match fact.kind {
-            FactKind::Code | FactKind::Identifier => return self.pairs.contains(&fact.text),
+            FactKind::Code => return self.pairs.contains(&fact.text),
+            // One that names no system is said wherever its text stands.
+            FactKind::Identifier => {
+                let bare = fact.text.strip_prefix('|');
+                return self.pairs.contains(&fact.text)
+                    || bare.is_some_and(|bare| self.texts.contains(bare));
+            }
             FactKind::Date => return self.texts.contains(&fact.text),
             FactKind::Line => Some(&mut self.lines),
             FactKind::Amount => self.amounts.get_mut(&fact.text),

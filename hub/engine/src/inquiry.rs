@@ -1,4 +1,4 @@
-//! Questions about requests for leave: which of a sender's own requests fit an example, and how they stand.
+//! Questions about requests for leave and about claims: which of a sender's own fit an example, and how they stand.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -16,16 +16,13 @@ use crate::Engine;
 use crate::error::Error;
 use crate::record::Record;
 
-/// What is asked about.
-const LEAVE: Kind = Kind::Preauthorization;
-
 /// How many requests one question is told of: more than anybody has open for one member, and few enough for a screen.
 const MOST_TOLD: usize = 50;
 
 /// How many of a member's requests are looked at, the latest first.
 const MOST_LOOKED_AT: u32 = 500;
 
-/// The requests for leave that a question found.
+/// The requests or claims that a question found.
 #[derive(Debug, Clone)]
 pub struct RequestsFound {
     /// The requests, the latest first.
@@ -44,7 +41,8 @@ pub struct RequestFound {
 }
 
 impl Engine {
-    /// The requests for leave of a sender that fit an example of them, as they stand now.
+    /// The messages of a sender that fit an example of them and are of its kind (requests for leave, claims), as they
+    /// stand now.
     ///
     /// An example that names requests, by the sender's identifiers or by the numbers of what was granted, asks for these,
     /// and for those that have replaced them since; any other for those of its member. Where it names a member, a
@@ -58,7 +56,7 @@ impl Engine {
         example: &Message,
     ) -> Result<RequestsFound, Error> {
         let store = &self.inner.store;
-        let head = &example.head;
+        let (kind, head) = (example.kind(), &example.head);
         let member = match store.resolve_member(&head.member.identifiers).await? {
             Resolution::Known(member) => Some(member),
             Resolution::Unknown | Resolution::Ambiguous(_) => None,
@@ -66,16 +64,16 @@ impl Engine {
         let names = Names::of(example);
         let (mut kept, mut is_cut) = (Vec::new(), false);
         if names.is_empty() {
-            (kept, is_cut) = self.of_members(sender, member).await?;
+            (kept, is_cut) = self.of_members(sender, kind, member).await?;
         } else {
             let mut ids = store.messages_named(sender, &names.own).await?;
             ids.extend(names.ids);
             ids.sort_unstable();
             ids.dedup();
-            kept.extend(read(store.exchanges(sender, LEAVE, &ids).await?)?);
+            kept.extend(read(store.exchanges(sender, kind, &ids).await?)?);
             let gone = kept.iter().filter(|kept| kept.is_taken_back());
             let members: BTreeSet<MemberId> = gone.filter_map(|kept| kept.member).collect();
-            let (others, more) = self.of_members(sender, members).await?;
+            let (others, more) = self.of_members(sender, kind, members).await?;
             is_cut |= more;
             follow(&mut kept, others);
         }
@@ -102,6 +100,7 @@ impl Engine {
     async fn of_members(
         &self,
         sender: &ParticipantId,
+        kind: Kind,
         members: impl IntoIterator<Item = MemberId>,
     ) -> Result<(Vec<Kept>, bool), Error> {
         let store = &self.inner.store;
@@ -109,14 +108,14 @@ impl Engine {
         let (mut kept, mut is_cut) = (Vec::new(), false);
         for member in members {
             let filter = MessageFilter {
-                kind: Some(LEAVE),
+                kind: Some(kind),
                 member: Some(member),
                 ..MessageFilter::default()
             };
             let page = store.messages(&scope, &filter, None, MOST_LOOKED_AT);
             let page: Vec<MessageId> = page.await?.iter().map(|own| own.id).collect();
             is_cut |= u32::try_from(page.len()).is_ok_and(|count| count >= MOST_LOOKED_AT);
-            kept.extend(read(store.exchanges(sender, LEAVE, &page).await?)?);
+            kept.extend(read(store.exchanges(sender, kind, &page).await?)?);
         }
         Ok((kept, is_cut))
     }

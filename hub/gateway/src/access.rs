@@ -71,6 +71,7 @@ const OPERATIONS: &[Operation] = &[
     // What providers send.
     row("POST", "/v1/messages", Systems(PROVIDERS)),
     row("POST", "/v1/messages/$validate", Systems(PROVIDERS)),
+    row("POST", "/v1/messages/$inquire", Systems(PROVIDERS)),
     row("POST", "/v1/uploads", People(PROVIDERS)),
     row("GET", "/v1/uploads", People(READERS)),
     row("GET", "/v1/uploads/{id}", People(READERS)),

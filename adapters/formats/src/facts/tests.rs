@@ -88,6 +88,53 @@ fn what_the_message_lacks_is_missing_and_what_stands_twice_must_be_said_twice() 
 }
 
 #[test]
+fn everything_that_our_samples_say_is_found_and_said() {
+    let samples = [
+        (
+            &crate::x12::FORMAT,
+            "x12/claims-houston-professional.x12",
+            "837P",
+            2,
+        ),
+        (
+            &crate::x12::FORMAT,
+            "x12/eligibility-and-review.x12",
+            "270",
+            2,
+        ),
+        (
+            &crate::hl7v2::FORMAT,
+            "hl7v2/charges-rabat.hl7",
+            "DFT_P03",
+            3,
+        ),
+        (
+            &crate::hl7v2::FORMAT,
+            "hl7v2/prescription-shiraz.hl7",
+            "RDE_O11",
+            2,
+        ),
+        (&crate::uae::FORMAT, "uae/claims-dubai.xml", "Claim", 2),
+    ];
+    for (format, path, name, lines) in samples {
+        let path = format!("{}/samples/{path}", env!("CARGO_MANIFEST_DIR"));
+        let body = std::fs::read(&path).unwrap();
+        let context = Context {
+            default_currency: takmil_domain::money::Currency::parse("MAD"),
+            ..context()
+        };
+        let measured = measure(format, &body, &context);
+        let first = &measured[0];
+        assert_eq!((&*first.name, first.outcome), (name, Ok(())), "{path}");
+        assert_eq!(first.lost, [], "{path}");
+        assert_eq!(first.shares.of(FactKind::Line).found, lines, "{path}");
+        for kind in [FactKind::Code, FactKind::Date, FactKind::Identifier] {
+            assert!(first.shares.of(kind).found > 0, "{path}: no {kind:?}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_walked_has_no_records() {
     let deep = "<a>".repeat(10_000);
     for body in [
@@ -98,6 +145,24 @@ fn what_cannot_be_walked_has_no_records() {
             Some(vec![]),
             "{body:.20}"
         );
+    }
+    for format in [
+        &crate::x12::FORMAT,
+        &crate::hl7v2::FORMAT,
+        &crate::uae::FORMAT,
+    ] {
+        for body in [
+            "",
+            "ISA*",
+            "MSH",
+            "MSH|^~",
+            "<Claim.Submission>",
+            "é",
+            &deep,
+        ] {
+            let found = records(format, body.as_bytes(), &context());
+            assert_eq!(found, Some(vec![]), "{body:.20}");
+        }
     }
     assert_eq!(records(&crate::native::FORMAT, b"{}", &context()), None);
 }

@@ -12,7 +12,7 @@ use takmil_domain::problem::ProblemCode;
 use super::er7::Segment;
 use super::parts::{enlist, place_in};
 use super::values::{
-    COMPARED, Reader, coded, coded_in, day, identifier, listed, particular, person, table,
+    COMPARED, Reader, coded, coded_in, day, identifier, listed, particular, period, person, table,
 };
 
 impl Reader<'_> {
@@ -71,7 +71,7 @@ impl Reader<'_> {
     }
 
     fn transaction(&self, own: &Segment<'_>, bill: &mut Bill, head: &mut Head) {
-        own.skip(&[1, 5]);
+        own.skip(&[1]);
         let kind = own.text(6).unwrap_or_default().to_ascii_uppercase();
         let item = self.charged(own);
         let amounts = (
@@ -85,7 +85,14 @@ impl Reader<'_> {
             part.coded = item;
             part.amount = self.amount(amounts.0);
             part.timing = self.range(own, 4);
+            let number = own.text(2);
+            part.identifier = number.map(|own| Identifier::new(table("transaction"), own));
             head.supporting.push(part);
+            let posted = self.when_in(own, 5);
+            head.supporting.extend(posted.map(|when| Supporting {
+                timing: period(Some(when), None),
+                ..particular("FT1-5")
+            }));
             return;
         }
         let at = bill.lines.len();
@@ -141,6 +148,9 @@ impl Reader<'_> {
             keep(2, &|part| {
                 part.identifier = Some(Identifier::new(table("transaction"), number.clone()))
             });
+        }
+        if let Some(posted) = self.when_in(own, 5) {
+            keep(5, &|part| part.timing = period(Some(posted.clone()), None));
         }
         for field in [8, 9] {
             if let Some(words) = own.text(field) {
@@ -238,7 +248,7 @@ impl Reader<'_> {
             bill.lines.push(Line {
                 seq,
                 item: procedure.coded.clone(),
-                serviced: super::values::period(procedure.when.clone(), procedure.when.clone()),
+                serviced: period(procedure.when.clone(), procedure.when.clone()),
                 procedures: procedure.seq.into_iter().collect(),
                 ..Line::default()
             });

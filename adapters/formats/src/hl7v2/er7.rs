@@ -1,8 +1,11 @@
 //! The vertical-bar syntax of HL7 v2: separators, segments, fields, repetitions, components, escapes. It knows no
 //! segment but the headers, and remembers what was read of each, so that the rest can be told as unread.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 /// How many segments one message may have: a bill of the most lines that are taken, each with its details.
@@ -74,11 +77,19 @@ pub(super) struct Segment<'a> {
     pub(super) index: usize,
     /// Where its message stands in a body of several.
     prefix: &'a str,
-    /// All that follows its name.
-    rest: &'a str,
     separators: Separators,
-    /// Fields and components that were read; component 0 stands for all of a field.
-    read: RefCell<BTreeSet<(usize, usize)>>,
+    /// What stands between its field separators, the first after its name.
+    slots: Vec<Slot<'a>>,
+    /// Whether anything of it was read, were it only a field that it does not have.
+    is_read: Cell<bool>,
+}
+
+/// What stands between two field separators.
+#[derive(Debug)]
+struct Slot<'a> {
+    raw: &'a str,
+    /// The components that were read, a bit for each; bit 0 stands for all of them, the last for any beyond.
+    read: Cell<u64>,
 }
 
 /// Splits one message, from its header on, into its segments.
@@ -95,7 +106,7 @@ pub(super) fn segments<'a>(
     let separators =
         Separators::of(text).map_err(|detail| malformed("/MSH[1]-2".to_owned(), detail))?;
     let mut found: Vec<Segment<'a>> = Vec::new();
-    let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
     for (number, line) in lines(text).enumerate() {
         if number >= MAX_SEGMENTS {
             let detail = format!("a message has at most {MAX_SEGMENTS} segments");
@@ -126,12 +137,26 @@ pub(super) fn segments<'a>(
             name,
             index: *count,
             prefix,
-            rest,
             separators,
-            read: RefCell::default(),
+            slots: slots(rest, separators.field),
+            is_read: Cell::new(false),
         });
     }
     Ok((found, separators))
+}
+
+/// The fields of a segment's text behind its name.
+fn slots(rest: &str, separator: char) -> Vec<Slot<'_>> {
+    let slot = |raw| Slot {
+        raw,
+        read: Cell::new(0),
+    };
+    rest.split(separator).skip(1).map(slot).collect()
+}
+
+/// The bit of a component.
+fn bit(component: usize) -> u64 {
+    1 << component.min(63)
 }
 
 /// The lines of a text that end with a carriage return, a line feed or both; empty ones are left out.
@@ -167,16 +192,13 @@ impl<'a> Segment<'a> {
     }
 
     /// A field as it stands. In a header the first separator is the first field itself.
-    pub(super) fn raw(&self, number: usize) -> &str {
-        let at = if self.is_header() {
-            number.saturating_sub(1)
-        } else {
-            number
-        };
-        self.rest
-            .split(self.separators.field)
-            .nth(at)
-            .unwrap_or_default()
+    pub(super) fn raw(&self, number: usize) -> &'a str {
+        self.slot(number).map_or("", |slot| slot.raw)
+    }
+
+    fn slot(&self, number: usize) -> Option<&Slot<'a>> {
+        let before = 1 + usize::from(self.is_header());
+        self.slots.get(number.checked_sub(before)?)
     }
 
     fn is_header(&self) -> bool {
@@ -191,60 +213,50 @@ impl<'a> Segment<'a> {
     /// Takes a field as read, without looking at it.
     pub(super) fn skip(&self, fields: &[usize]) {
         for field in fields {
-            self.read.borrow_mut().insert((*field, 0));
+            self.mark(*field, 0);
         }
     }
 
-    /// The places in it that hold something and were not read.
-    pub(super) fn unread(&self) -> Vec<String> {
-        let read = self.read.borrow();
-        if read.is_empty() && !self.is_header() {
-            return vec![self.place()];
+    /// Adds the places in it that hold something and were not read.
+    pub(super) fn unread(&self, places: &mut Vec<String>) {
+        if !self.is_read.get() && !self.is_header() {
+            places.push(self.place());
+            return;
         }
-        let looked_at: BTreeSet<usize> = read.iter().map(|(field, _)| *field).collect();
         // The separators of a header were read with it.
-        let (before, offset) = if self.is_header() { (2, 1) } else { (1, 0) };
-        let mut places = Vec::new();
-        let fields = self
-            .rest
-            .split(self.separators.field)
-            .enumerate()
-            .skip(before);
-        for (at, raw) in fields {
-            let number = at.saturating_add(offset);
-            if is_nothing(raw) || read.contains(&(number, 0)) {
+        let (before, offset) = if self.is_header() { (1, 2) } else { (0, 1) };
+        for (at, slot) in self.slots.iter().enumerate().skip(before) {
+            let (read, number) = (slot.read.get(), at.saturating_add(offset));
+            if read & bit(0) != 0 || is_nothing(slot.raw) {
                 continue;
             }
-            if !looked_at.contains(&number) {
+            if read == 0 {
                 places.push(self.place_of(number));
                 continue;
             }
-            let field = Field {
-                segment: self,
-                number,
-                raw,
-            };
-            for repeat in field.all() {
+            for repeat in self.field(number).all() {
                 let parts = repeat.raw.split(self.separators.component).enumerate();
                 for (index, part) in parts {
                     let component = index.saturating_add(1);
-                    if !is_nothing(part) && !read.contains(&(number, component)) {
+                    if read & bit(component) == 0 && !is_nothing(part) {
                         places.push(format!("{}.{component}", repeat.place()));
                     }
                 }
             }
         }
-        places
     }
 
     fn mark(&self, field: usize, component: usize) {
-        self.read.borrow_mut().insert((field, component));
+        self.is_read.set(true);
+        if let Some(slot) = self.slot(field) {
+            slot.read.set(slot.read.get() | bit(component));
+        }
     }
 }
 
 /// Whether a value is empty, or the two quotes that stand for "delete what you have".
 fn is_nothing(raw: &str) -> bool {
-    raw.trim().is_empty() || raw.trim() == "\"\""
+    raw.is_empty() || matches!(raw.trim(), "" | "\"\"")
 }
 
 /// One field.
@@ -276,7 +288,11 @@ impl<'s> Field<'s> {
 
     /// Its first repetition that says something, else an empty one.
     pub(super) fn first(&self) -> Repeat<'s> {
-        self.repeats().next().unwrap_or(Repeat {
+        let said = match self.raw {
+            "" => None,
+            _ => self.repeats().next(),
+        };
+        said.unwrap_or(Repeat {
             segment: self.segment,
             field: self.number,
             number: 1,
@@ -295,11 +311,22 @@ pub(super) struct Repeat<'s> {
 }
 
 impl<'s> Repeat<'s> {
+    /// Whether there is nothing in it; it counts as read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.segment.is_read.set(true);
+        self.raw.is_empty()
+    }
+
     /// A component by its number from 1.
     pub(super) fn component(&self, number: usize) -> Part<'s> {
         self.segment.mark(self.field, number);
-        let separator = self.segment.separators.component;
-        let raw = self.raw.split(separator).nth(number.saturating_sub(1));
+        // Most fields of most segments are empty.
+        let raw = match self.raw {
+            "" => None,
+            raw => raw
+                .split(self.segment.separators.component)
+                .nth(number.saturating_sub(1)),
+        };
         Part {
             repeat: *self,
             number,
@@ -330,6 +357,9 @@ pub(super) struct Part<'s> {
 impl Part<'_> {
     /// A subcomponent by its number from 1.
     pub(super) fn sub(&self, number: usize) -> Option<String> {
+        if self.raw.is_empty() {
+            return None;
+        }
         let separators = self.repeat.segment.separators;
         let raw = match separators.subcomponent {
             Some(separator) => self.raw.split(separator).nth(number.saturating_sub(1)),
@@ -354,15 +384,16 @@ fn told(raw: &str, separators: Separators) -> Option<String> {
     if is_nothing(raw) {
         return None;
     }
-    let text = unescape(raw, separators);
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    match unescape(raw, separators).trim() {
+        "" => None,
+        text => Some(text.to_owned()),
+    }
 }
 
 /// Replaces escape sequences by what they stand for. One that is not known stays as it is.
-pub(super) fn unescape(raw: &str, separators: Separators) -> String {
+pub(super) fn unescape(raw: &str, separators: Separators) -> Cow<'_, str> {
     let Some(escape) = separators.escape.filter(|escape| raw.contains(*escape)) else {
-        return raw.to_owned();
+        return Cow::Borrowed(raw);
     };
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -386,7 +417,7 @@ pub(super) fn unescape(raw: &str, separators: Separators) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
 }
 
 fn stands_for(inside: &str, separators: Separators) -> Option<String> {
@@ -478,7 +509,11 @@ mod tests {
         assert_eq!(authority.sub(2).as_deref(), Some("e"));
         assert_eq!(authority.place(), "/PID[1]-3[2].4");
         assert_eq!(
-            pid.unread(),
+            {
+                let mut places = Vec::new();
+                pid.unread(&mut places);
+                places
+            },
             [
                 "/PID[1]-1",
                 "/PID[1]-3[1].1",
@@ -502,7 +537,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_escaped_is_read_as_it_was(text in "[ -~\u{600}-\u{6ff}]{0,40}") {
-            prop_assert_eq!(unescape(&escape(&text, Separators::USUAL), Separators::USUAL), text);
+            let escaped = escape(&text, Separators::USUAL);
+            prop_assert_eq!(unescape(&escaped, Separators::USUAL), text);
         }
     }
 }

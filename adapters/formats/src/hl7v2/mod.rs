@@ -5,6 +5,7 @@
 //! body. What the hub has no part in is refused by name; no message is guessed at.
 
 mod answer;
+mod beside;
 mod charges;
 mod er7;
 mod orders;
@@ -213,15 +214,33 @@ fn message(reader: &Reader<'_>) -> Option<Message> {
     );
     let event = msh.field(9).first().component(2).text().unwrap_or_default();
     let body = match purpose {
-        Purpose::Prescription => reader.prescription(&mut head),
-        Purpose::Dispense => reader.dispense(&mut head),
-        Purpose::Transactions => reader.transactions(&mut head),
+        Purpose::Prescription => {
+            reader.beside_orders(&mut head);
+            reader.prescription(&mut head)
+        }
+        Purpose::Dispense => {
+            reader.beside_orders(&mut head);
+            reader.visit_of_dispense(&mut head);
+            reader.dispense(&mut head)
+        }
+        Purpose::Transactions => {
+            reader.orders_of_charges(&mut head);
+            reader.transactions(&mut head)
+        }
         Purpose::Account => reader.account(&event, &mut head),
         Purpose::Admission => reader.admission(&event, &mut head),
         Purpose::CancelledAdmission => reader.cancelled_admission(&event, &mut head),
     }?;
-    let unread = reader.segments.iter().flat_map(Segment::unread);
-    head.unread = unread.take(MAX_UNREAD).collect();
+    if !matches!(purpose, Purpose::Admission) {
+        reader.reason_of_visit(&mut head);
+    }
+    reader.earlier_visits(&mut head);
+    for segment in reader.segments {
+        if head.unread.len() < MAX_UNREAD {
+            segment.unread(&mut head.unread);
+        }
+    }
+    head.unread.truncate(MAX_UNREAD);
     Some(Message { head, body })
 }
 

@@ -3,7 +3,7 @@
 use takmil_domain::bill::Line;
 use takmil_domain::code::{Coded, Coding};
 use takmil_domain::ids::Identifier;
-use takmil_domain::message::{Body, Cancel, Correlate, Head, Relation};
+use takmil_domain::message::{Body, Cancel, Correlate, Head, Relation, Supporting};
 use takmil_domain::party::Party;
 use takmil_domain::prescription::{
     Dispense, DispenseLine, Dosage, Ingredient, Measure, Prescription, PrescriptionLine, Product,
@@ -21,12 +21,12 @@ use super::values::{
 pub(super) struct Order<'m> {
     pub(super) common: Option<&'m Segment<'m>>,
     /// What the physician asked for.
-    asked: Option<&'m Segment<'m>>,
+    pub(super) asked: Option<&'m Segment<'m>>,
     /// What the pharmacy made of it.
-    encoded: Option<&'m Segment<'m>>,
-    given: Option<&'m Segment<'m>>,
-    service: Option<&'m Segment<'m>>,
-    routes: Vec<&'m Segment<'m>>,
+    pub(super) encoded: Option<&'m Segment<'m>>,
+    pub(super) given: Option<&'m Segment<'m>>,
+    pub(super) service: Option<&'m Segment<'m>>,
+    pub(super) routes: Vec<&'m Segment<'m>>,
     components: Vec<&'m Segment<'m>>,
     pub(super) timings: Vec<&'m Segment<'m>>,
     charges: Vec<&'m Segment<'m>>,
@@ -148,15 +148,16 @@ impl<'m> Reader<'m> {
         if let Some(common) = first {
             self.origin(format!("{path}/authored"), common.place_of(9));
             self.origin("/occurred_on", common.place_of(9));
-            // The group that several orders of one sitting are placed under.
-            head.correlates
-                .extend(
-                    entity(common.field(4).first(), "group").map(|identifier| Correlate {
-                        relation: Relation::Group,
-                        identifier,
-                        coded: None,
-                    }),
-                );
+        }
+        // The groups that orders of one sitting are placed under.
+        for common in orders.iter().filter_map(|order| order.common) {
+            let group = entity(common.field(4).first(), "group").map(|identifier| Correlate {
+                relation: Relation::Group,
+                identifier,
+                coded: None,
+            });
+            let new = group.filter(|own| !is_among(&head.correlates, own));
+            head.correlates.extend(new);
         }
         for (at, own) in kept.iter().enumerate() {
             let seq = u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX);
@@ -279,7 +280,14 @@ impl<'m> Reader<'m> {
             line.repeats = self
                 .whole(encoded.field(12).first().component(1))
                 .or(line.repeats);
-            line.substitution = substitution(encoded).or(line.substitution);
+            let intended = substitution(encoded);
+            if let (Some(intended), Some(_)) = (&intended, &line.substitution) {
+                line.particulars.push(Supporting {
+                    coded: intended.coded.clone(),
+                    ..particular("RXE-9")
+                });
+            }
+            line.substitution = line.substitution.or(intended);
             let reasons = encoded
                 .field(27)
                 .repeats()
@@ -321,28 +329,32 @@ impl<'m> Reader<'m> {
             }
         }
         for charge in &order.charges {
-            self.charge_of_order(charge, &mut line.particulars);
+            self.charge_of_order(charge, true, &mut line.particulars);
         }
+        let prescriber = self.prescriber(order);
+        let names =
+            |own: &Party| Some(&own.identifiers) == prescriber.as_ref().map(|own| &own.identifiers);
+        let second = order.service.filter(|own| own.name == "OBR");
+        let second = second.and_then(|own| person(own.field(16).first(), "prescriber"));
+        if let Some(who) = second.filter(|own| !names(own)) {
+            line.particulars.push(Supporting {
+                identifier: who.identifiers.into_iter().next(),
+                text: who.name,
+                ..particular("OBR-16")
+            });
+        }
+        let further = order.service.filter(|own| own.name == "ODS");
+        let further = further
+            .into_iter()
+            .flat_map(|own| own.field(3).repeats().skip(1));
+        line.particulars.extend(further.filter_map(|own| {
+            Some(Supporting {
+                coded: Some(coded(own, None)?),
+                ..particular("ODS-3")
+            })
+        }));
+        self.unmatched(order, line.product.as_ref(), &mut line.particulars);
         Some(line)
-    }
-
-    /// A charge beside an order is not the order: what it says is kept.
-    fn charge_of_order(
-        &self,
-        charge: &Segment<'_>,
-        kept: &mut Vec<takmil_domain::message::Supporting>,
-    ) {
-        charge.skip(&[1]);
-        for field in [7, 25, 29] {
-            if let Some(coded) = coded_in(charge, field) {
-                let mut own = particular(&format!("FT1-{field}"));
-                own.coded = Some(coded);
-                own.amount = (field == 7)
-                    .then(|| self.amount(charge.field(11).first().component(1)))
-                    .flatten();
-                kept.push(own);
-            }
-        }
     }
 
     fn item(&self, order: &Order<'_>) -> Option<Coded> {
@@ -599,8 +611,29 @@ impl<'m> Reader<'m> {
                 line.billed = self.amount(charge.field(11).first().component(1));
                 line.unit_price = self.amount(charge.field(12).first().component(1));
             }
-            self.charge_of_order(charge, &mut line.particulars);
+            self.charge_of_order(charge, at > 0, &mut line.particulars);
         }
+        if let Some(encoded) = order.encoded {
+            let reasons = encoded.field(27).repeats();
+            line.particulars.extend(reasons.filter_map(|own| {
+                Some(Supporting {
+                    coded: Some(coded(own, None)?),
+                    ..particular("RXE-27")
+                })
+            }));
+        }
+        let allowed = order.asked.and_then(|asked| listed(asked, 9, "0161"));
+        line.particulars.extend(allowed.map(|coded| Supporting {
+            coded: Some(coded),
+            ..particular("RXO-9")
+        }));
+        let ordered = order.common.and_then(|common| self.when_in(common, 9));
+        line.particulars.extend(ordered.map(|when| Supporting {
+            timing: period(Some(when), None),
+            ..particular("ORC-9")
+        }));
+        let product = self.product(order);
+        self.unmatched(order, product.as_ref(), &mut line.particulars);
         let mut prescriptions: Vec<Identifier> = given
             .text(7)
             .map(|own| Identifier::new(table("prescription"), own))
@@ -612,7 +645,7 @@ impl<'m> Reader<'m> {
         let substitution = listed(given, 11, "0167");
         Some(DispenseLine {
             line,
-            product: self.product(order),
+            product,
             prescriptions,
             status: order.common.and_then(|common| common.text(5)),
             kind: listed(given, 32, "0484"),
@@ -635,8 +668,14 @@ impl<'m> Reader<'m> {
     }
 }
 
+/// Whether another product may be handed out: what the physician allows (RXO), and what the pharmacy means to do (RXE).
 fn substitution(segment: &Segment<'_>) -> Option<Substitution> {
-    let coded = listed(segment, 9, "0161")?;
+    let list = if segment.name == "RXE" {
+        "0167"
+    } else {
+        "0161"
+    };
+    let coded = listed(segment, 9, list)?;
     let allowed = coded.effective().and_then(|(_, code)| match code {
         "N" => Some(false),
         "G" | "T" | "Y" => Some(true),

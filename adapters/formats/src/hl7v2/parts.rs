@@ -325,7 +325,20 @@ impl Reader<'_> {
             };
             let mut roles: Vec<Coded> = listed(own, 6, "0052").into_iter().collect();
             roles.extend(listed(own, 15, "0359"));
-            let at = place_in(&mut found, concept);
+            let when = self.when_in(own, 5);
+            let before = found.len();
+            let mut at = place_in(&mut found, concept.clone());
+            // What comes on another day is a diagnosis of its own.
+            let first = found.get(at).and_then(|own| own.when.clone());
+            if at < before && when.is_some() && first.is_some() && first != when {
+                let again = |own: &Diagnosis| own.coded == concept && own.when == when;
+                let known = found.iter().enumerate().rev().take(COMPARED);
+                let known = known
+                    .into_iter()
+                    .find(|(_, own)| again(own))
+                    .map(|(at, _)| at);
+                at = known.unwrap_or_else(|| add(&mut found, concept));
+            }
             self.origin(format!("{list}/{at}"), own.place());
             if let Some(diagnosis) = found.get_mut(at) {
                 for role in roles {
@@ -333,7 +346,6 @@ impl Reader<'_> {
                         diagnosis.roles.push(role);
                     }
                 }
-                let when = self.when_in(own, 5);
                 let recorded = self.when_in(own, 19);
                 diagnosis.when = diagnosis.when.take().or(when);
                 diagnosis.recorded = diagnosis.recorded.take().or(recorded);
@@ -431,6 +443,10 @@ pub(super) fn place_in(found: &mut Vec<Diagnosis>, concept: Coded) -> usize {
     if let Some((at, _)) = last.into_iter().find(|(_, own)| is_same(own)) {
         return at;
     }
+    add(found, concept)
+}
+
+fn add(found: &mut Vec<Diagnosis>, concept: Coded) -> usize {
     found.push(Diagnosis {
         seq: u32::try_from(found.len().saturating_add(1)).ok(),
         coded: concept,

@@ -172,6 +172,9 @@ impl<'m> Reader<'m> {
     ) -> Option<Measure> {
         let number = self.quantity(segment.field(value).first().component(1));
         let unit = segment.field(unit).first();
+        if unit.is_empty() {
+            return measure(number, None, None, None);
+        }
         let code = unit.component(1).text();
         let text = unit.component(2).text();
         let system = unit.component(3).text();
@@ -266,6 +269,9 @@ fn is_oid(text: &str) -> bool {
 
 /// A coded element (CE, CNE, CWE): two codings and the words. `method` is the system where the field names none.
 pub(super) fn coded(repeat: Repeat<'_>, method: Option<&str>) -> Option<Coded> {
+    if repeat.is_empty() {
+        return None;
+    }
     let coding = |code: usize, version: usize, method: Option<&str>| {
         let own = repeat.component(code).text();
         let display = repeat.component(code + 1).text();
@@ -372,6 +378,9 @@ pub(super) fn name(repeat: Repeat<'_>, from: usize) -> Option<String> {
 
 /// A practitioner (XCN, or CN of old versions).
 pub(super) fn person(repeat: Repeat<'_>, role: &str) -> Option<Party> {
+    if repeat.is_empty() {
+        return None;
+    }
     let id = repeat.component(1).text();
     let name = name(repeat, 2);
     let mut system = authority(repeat.component(9));

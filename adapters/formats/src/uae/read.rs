@@ -170,6 +170,11 @@ impl Reader<'_> {
                 }
                 let bill = self.bill("/preauthorization/bill", &mut head);
                 self.lines_needed(&bill);
+                let ordered = self.when(own, "DateOrdered");
+                head.supporting.extend(ordered.map(|day| Supporting {
+                    timing: Some(day_of(day)),
+                    ..particular("DateOrdered")
+                }));
                 Some(Body::Preauthorization(Preauthorization { bill }))
             }
             ("Authorization", "Eligibility") => {

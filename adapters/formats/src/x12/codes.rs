@@ -39,6 +39,17 @@ pub(super) fn service_system(qualifier: &str) -> String {
     }
 }
 
+/// The qualifier of a system of services (data element 235): ZZ, mutually defined, where it has none.
+pub(super) fn service_qualifier(system: &str) -> &str {
+    match system {
+        HCPCS => "HC",
+        "http://www.ada.org/cdt" => "AD",
+        NDC => "N4",
+        REVENUE => "NU",
+        other => other.strip_prefix("urn:x12:235:").unwrap_or("ZZ"),
+    }
+}
+
 /// The system of an identifier of a party by the qualifier before it (data element 66).
 pub(super) fn identifier_system(qualifier: &str) -> String {
     match qualifier {

@@ -1,9 +1,9 @@
-//! ASC X12: claims (837 professional, institutional and dental), questions about cover (270) and requests for review
-//! (278), in versions 4010 and 5010; answered by TA1, 999 or 997, and by 271, 277 and 278.
+//! ASC X12: claims (837 professional, institutional and dental), questions about cover (270) and about how claims stand
+//! (276), and requests for review (278), in versions 4010 and 5010; answered by TA1, 999 or 997, and by 271, 277 and 278.
 //!
 //! A place in a body is `/interchange/1/group/1/transaction/2/segment/18/element/3`: all counted from 1 as the 999
 //! counts them, the ST being the first segment of its transaction. The place of a message is its first segment: the CLM
-//! of a claim, the EQ of a question, the HL or UM of a request.
+//! of a claim, the EQ or TRN of a question, the HL or UM of a request.
 
 mod answer;
 mod codes;
@@ -13,9 +13,12 @@ mod remittance;
 mod structure;
 mod token;
 
+use std::borrow::Cow;
+
+use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::settlement::{Due, Payment};
 
-use crate::{Format, Written};
+use crate::{Context, Format, Reading, Written, encoding};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -27,26 +30,53 @@ pub const FORMAT: Format = Format {
     write: None,
 };
 
+/// Reads the questions of a body about how claims stand (276), each as an example of the claims that it asks about: the
+/// numbers by which they were sent or taken, the member, the provider, the days.
+///
+/// # Errors
+/// One [`Problem`] of the whole body. What is wrong with one question is its own outcome.
+pub fn inquiries(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    crate::fits(body)?;
+    let reading = read::inquiries(body, context)?;
+    if reading.messages.len() > MAX_QUESTIONS {
+        let detail = format!("a body asks at most {MAX_QUESTIONS} questions");
+        return Err(Problem::new(ProblemCode::TooLarge, "", detail));
+    }
+    Ok(reading)
+}
+
 /// Writes a payment as an 835. `dues` are those of the claims that it has reached: they tell what was asked, what the base
 /// insurer pays, and what is not paid by this payment.
 pub fn payment(payment: &Payment, dues: &[Due]) -> Written {
     remittance::write(payment, dues)
 }
 
+/// How many questions one 276 may ask: each is looked up for itself while its sender waits. Guides of payers that answer at
+/// once allow fewer.
+const MAX_QUESTIONS: usize = 100;
+
+/// How much of a body is looked at for its ISA.
+const WINDOW: usize = 256;
+
 fn recognise(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let body = body.trim_ascii_start();
+    let skipped =
+        |byte: &u8| matches!(byte, 0xef | 0xbb | 0xbf | 0xff | 0xfe) || byte.is_ascii_whitespace();
+    let start = body.iter().position(|byte| *byte != 0 && !skipped(byte));
+    let rest = body.get(start.unwrap_or(body.len())..).unwrap_or_default();
+    let window = rest.iter().take(WINDOW);
+    // In UTF-16 every other byte is zero for the letters that matter here.
+    let plain: Vec<u8> = window.copied().filter(|byte| *byte != 0).collect();
     // Too short or crooked an ISA is this format's to refuse.
-    body.starts_with(b"ISA")
-        && body
+    plain.starts_with(b"ISA")
+        && plain
             .get(3)
             .is_some_and(|byte| !byte.is_ascii_alphanumeric())
 }
 
-/// The text of a body, without a byte order mark.
-fn text_of(body: &[u8]) -> Result<&str, &'static str> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    std::str::from_utf8(body).map_err(|_| "the body is not text in UTF-8")
+/// The text of a body: UTF-8, or UTF-16 by its byte order mark or its zero bytes. X12 has no place to name another
+/// encoding in, and none is guessed.
+fn text_of(body: &[u8]) -> Result<Cow<'_, str>, Problem> {
+    encoding::decode(body, None)
 }
 
 /// The place of an interchange, counted from 1.

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::envelope::SegmentFault;
 use super::token::Segment;
 
-/// Segments that stand in a claim, request or question of any of the versions that are read.
+/// Segments that stand in a claim, request or question of any of the versions that are read, in alphabetical order.
 const KNOWN: &[&str] = &[
     "AAA", "ACT", "AMT", "BHT", "CAS", "CL1", "CLM", "CN1", "CR1", "CR2", "CR3", "CR4", "CR5",
     "CR6", "CR7", "CR8", "CRC", "CTP", "CUR", "DMG", "DN1", "DN2", "DSB", "DTP", "EQ", "FRM",
@@ -20,7 +20,7 @@ const KNOWN: &[&str] = &[
 pub(super) fn faults<'a>(segments: &[Segment<'a>]) -> Vec<SegmentFault<'a>> {
     let kind = segments.first().map_or("", |st| st.element(1));
     let mut found = Vec::new();
-    if !matches!(kind, "837" | "270" | "278") {
+    if !matches!(kind, "837" | "270" | "276" | "278") {
         return found;
     }
     let last = segments.len().max(1);
@@ -61,13 +61,14 @@ pub(super) fn faults<'a>(segments: &[Segment<'a>]) -> Vec<SegmentFault<'a>> {
                 _ => fault("7", "a service stands before its LX"),
             },
             "UM" | "EQ" if levels.is_empty() => fault("7", "it stands before every HL"),
-            _ if !KNOWN.contains(&id) => fault("1", "the segment is not known"),
+            _ if KNOWN.binary_search(&id).is_err() => fault("1", "the segment is not known"),
             _ => {}
         }
     }
     let needed = match kind {
         "837" => "CLM",
         "270" => "EQ",
+        "276" => "TRN",
         _ => "UM",
     };
     if !segments.iter().any(|segment| segment.id() == needed) {

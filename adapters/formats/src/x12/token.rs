@@ -105,21 +105,12 @@ impl<'a> Segment<'a> {
 
 /// The part of `text` with a number, counted from 0.
 fn piece(text: &str, separator: u8, number: usize) -> &str {
-    let mut start = 0_usize;
-    let bytes = text.as_bytes();
-    for _ in 0..number {
-        let rest = bytes.get(start..).unwrap_or_default();
-        match rest.iter().position(|byte| *byte == separator) {
-            Some(at) => start += at + 1,
-            None => return "",
-        }
-    }
-    let rest = text.get(start..).unwrap_or_default();
-    match rest.bytes().position(|byte| byte == separator) {
-        Some(end) => rest.get(..end).unwrap_or_default(),
-        None => rest,
-    }
+    let mut parts = text.split(char::from(separator));
+    parts.nth(number).unwrap_or_default()
 }
+
+/// How many elements of a segment are found without another look at it: hardly any segment has more.
+const KEPT: usize = 20;
 
 /// A segment of which is kept what was read.
 #[derive(Debug, Clone)]
@@ -127,27 +118,61 @@ pub(super) struct Seen<'a> {
     /// The segment.
     pub segment: Segment<'a>,
     read: Cell<u32>,
+    /// Where its first parts end, the name being the first.
+    ends: [u32; KEPT],
+    /// How many of them it has.
+    count: usize,
 }
 
 impl<'a> Seen<'a> {
     /// A segment of which nothing but the name was read.
     pub(super) fn new(segment: Segment<'a>) -> Self {
+        let mut ends = [0; KEPT];
+        let mut count = 0;
+        let bytes = segment.text.bytes().enumerate();
+        let separators = bytes.filter(|(_, byte)| *byte == segment.separators.element);
+        let found = separators.map(|(at, _)| at).chain([segment.text.len()]);
+        for (end, at) in ends.iter_mut().zip(found) {
+            *end = u32::try_from(at).unwrap_or(u32::MAX);
+            count += 1;
+        }
         Self {
             segment,
             read: Cell::new(1),
+            ends,
+            count,
         }
     }
 
     /// The segment's name.
     pub(super) fn id(&self) -> &'a str {
-        self.segment.id()
+        self.peek(0)
+    }
+
+    /// An element, which does not count as read.
+    pub(super) fn peek(&self, number: usize) -> &'a str {
+        let end = match self.ends.get(number) {
+            Some(end) if number < self.count => *end as usize,
+            Some(_) => return "",
+            None => return self.segment.element(number),
+        };
+        let before = number
+            .checked_sub(1)
+            .and_then(|number| self.ends.get(number));
+        let start = before.map_or(0, |end| *end as usize + 1);
+        self.segment.text.get(start..end).unwrap_or_default().trim()
+    }
+
+    /// Forgets what was read of it.
+    pub(super) fn reset(&self) {
+        self.read.set(1);
     }
 
     /// An element; it counts as read from now on.
     pub(super) fn at(&self, number: usize) -> &'a str {
         let bit = 1_u32.checked_shl(u32::try_from(number).unwrap_or(31));
         self.read.set(self.read.get() | bit.unwrap_or(0));
-        self.segment.element(number)
+        self.peek(number)
     }
 
     /// An element, where there is one.
@@ -231,9 +256,7 @@ impl<'a> Iterator for Segments<'a> {
 
     fn next(&mut self) -> Option<Segment<'a>> {
         let text = self.rest.trim_ascii_start();
-        let end = text
-            .bytes()
-            .position(|byte| byte == self.separators.terminator)?;
+        let end = text.find(char::from(self.separators.terminator))?;
         self.rest = text.get(end + 1..)?;
         Some(Segment {
             text: text.get(..end)?,

@@ -84,3 +84,12 @@ fn every_sheet_is_read_as_before() {
 fn every_sample_of_irans_health_record_is_read_as_before() {
     check_samples("sepas", 4, &crate::context());
 }
+
+#[test]
+fn every_x12_sample_is_read_as_before() {
+    let context = Context {
+        default_currency: Currency::parse("USD"),
+        ..crate::context()
+    };
+    check_samples("x12", 2, &context);
+}

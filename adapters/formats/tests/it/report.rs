@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use takmil_domain::money::Currency;
 use takmil_domain::problem::ProblemCode;
 use takmil_formats::facts::{FactKind, Shares, measure};
-use takmil_formats::{fhir, read};
+use takmil_formats::{Context, Format, fhir, hl7v2, read, uae, x12};
 
 use crate::context;
 
@@ -31,6 +32,28 @@ fn unpacked(path: &Path) -> Vec<u8> {
     body
 }
 
+/// The format that is measured of a kind of the corpus's index.
+fn format(kind: &str) -> Option<&'static Format> {
+    let (syntax, name) = kind.split_once(':').unwrap_or((kind, ""));
+    match syntax {
+        "x12" => Some(&x12::FORMAT),
+        "hl7v2" => Some(&hl7v2::FORMAT),
+        "xml" if matches!(name, "Claim.Submission" | "Prior.Request" | "eRx.Request") => {
+            Some(&uae::FORMAT)
+        }
+        _ if syntax.starts_with("fhir") || syntax.starts_with("ndjson") => Some(&fhir::FORMAT),
+        _ => None,
+    }
+}
+
+/// What was agreed with senders of a format that names no currency.
+fn currency(format: &Format) -> Option<Currency> {
+    match format.name {
+        "x12" | "hl7v2" => Currency::parse("USD"),
+        _ => None,
+    }
+}
+
 fn rows() -> Option<BTreeMap<(String, String), Row>> {
     let Some(root) = std::env::var_os("TAKMIL_CORPUS").map(std::path::PathBuf::from) else {
         eprintln!("TAKMIL_CORPUS is not set: no corpus is read");
@@ -41,13 +64,19 @@ fn rows() -> Option<BTreeMap<(String, String), Row>> {
     for line in index.lines().skip(1) {
         let columns: Vec<&str> = line.split(',').collect();
         let (path, source, kind, state) = (columns[0], columns[1], columns[2], columns[3]);
-        let is_fhir = kind.starts_with("fhir") || kind.starts_with("ndjson");
-        if !is_fhir || source == "cms-bfd-idr-flat" || state != "ok" {
+        let Some(format) = format(kind) else { continue };
+        if source == "cms-bfd-idr-flat" || state != "ok" {
             continue;
         }
         let body = unpacked(&root.join(path));
-        let mut measured = measure(&fhir::FORMAT, &body, &context());
-        measured.extend(measure(&fhir::HISTORY, &body, &context()));
+        let context = Context {
+            default_currency: currency(format),
+            ..context()
+        };
+        let mut measured = measure(format, &body, &context);
+        if format.name == fhir::FORMAT.name {
+            measured.extend(measure(&fhir::HISTORY, &body, &context));
+        }
         for one in measured {
             let row = rows.entry((source.to_owned(), one.name)).or_default();
             row.messages += 1;
@@ -72,6 +101,51 @@ fn rows() -> Option<BTreeMap<(String, String), Row>> {
 
 /// What is not read, by sender and kind: how many at most, and why.
 const NOT_READ: &[(&str, &str, usize, &str)] = &[
+    (
+        "healthsim-doc-samples",
+        "837P",
+        2,
+        "SE01 is not the number of segments",
+    ),
+    (
+        "healthsim-doc-samples",
+        "ADT_A11",
+        1,
+        "the visit that is taken back has no number",
+    ),
+    ("hl7v2-lfh", "ADT_A01", 1, "an admission without a visit"),
+    (
+        "hl7v2-ms-converter",
+        "ORM_O01",
+        1,
+        "an order of supplies by RQD: the hub has no message of this kind",
+    ),
+    (
+        "x12-hccinfhir",
+        "837P",
+        2,
+        "a count that is wrong, and a service before its LX",
+    ),
+    ("x12-imsweb", "270", 1, "ISA13 and IEA02 differ"),
+    (
+        "x12-imsweb",
+        "837P",
+        317,
+        "counts that are wrong, and levels whose parents do not stand before them",
+    ),
+    (
+        "x12-lfh",
+        "837P",
+        1,
+        "its ISA names one separator of components, its claims use another",
+    ),
+    ("x12-oopfactory", "837", 1, "its ISA names version 99999"),
+    (
+        "x12-oopfactory",
+        "837I",
+        6,
+        "counts that are wrong, a year of two digits, or another separator than its ISA names",
+    ),
     (
         "cms-bfd-fhir",
         "Claim",

@@ -520,3 +520,109 @@ mod remittance {
         }
     }
 }
+
+const STATUS: &str = "ISA*00*          *00*          *ZZ*BAYOUORTHO     *ZZ*TAKMIL         *261118*0915*^*00501*000000072*1*T*:~\
+GS*HR*BAYOUORTHO*TAKMIL*20261118*0915*72*X*005010X212~ST*276*0001*005010X212~BHT*0010*13*ASK72*20261118*0915~\
+HL*1**20*1~NM1*PR*2*GULF COAST SUPPLEMENTAL*****PI*GULF01~HL*2*1*21*1~NM1*41*2*BAYOU ORTHOPEDICS*****46*BAYOUORTHO~\
+HL*3*2*19*1~NM1*1P*2*BAYOU ORTHOPEDICS*****XX*1234567893~HL*4*3*22*0~DMG*D8*19581203*M~\
+NM1*IL*1*TEHRANI*REZA****MI*W918273645~TRN*1*T-1~REF*EJ*CLM-000918~AMT*T3*350~DTP*472*D8*20261117~TRN*1*T-2~\
+REF*1K*01981c30-8a80-7000-8000-000000000001~TRN*1*T-3~DTP*472*D8*20261317~SE*20*0001~GE*1*72~IEA*1*000000072~";
+
+/// UTF-16 as X12 senders on such machines write it.
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn a_status_inquiry_is_an_example_of_the_claims_that_it_asks_about() {
+    let asked = x12::inquiries(STATUS.as_bytes(), &context()).unwrap();
+    let [first, second, third] = &asked.messages[..] else {
+        panic!("three questions")
+    };
+    let base = "/interchange/1/group/1/transaction/1/segment";
+    assert_eq!(first.place, format!("{base}/12"));
+    let example = first.outcome.as_ref().unwrap();
+    let number = |own: &takmil_domain::ids::Identifier| (own.system.clone(), own.value.clone());
+    let numbers: Vec<_> = example.head.identifiers.iter().map(number).collect();
+    assert_eq!(numbers, [(String::new(), "CLM-000918".to_owned())]);
+    let member: Vec<_> = example.head.member.identifiers.iter().map(number).collect();
+    assert_eq!(member[0].1, "W918273645");
+    let bill = example.bill().unwrap();
+    assert_eq!(
+        bill.period
+            .as_ref()
+            .unwrap()
+            .start
+            .as_ref()
+            .unwrap()
+            .as_str(),
+        "2026-11-17"
+    );
+    let named = second.outcome.as_ref().unwrap();
+    assert_eq!(
+        named.head.correlates[0].identifier.system,
+        "urn:takmil:message"
+    );
+    let wrong = third.outcome.as_ref().unwrap_err();
+    assert_eq!(wrong[0].pointer, format!("{base}/19/element/3"));
+
+    // It is no message, and no claim is a question.
+    let reading = read(&x12::FORMAT, STATUS.as_bytes(), &context()).unwrap();
+    let refused = reading.messages[0].outcome.as_ref().unwrap_err();
+    assert!(refused[0].detail.contains("$inquire"), "{refused:?}");
+    let claims = x12::inquiries(sample(CLAIM).as_bytes(), &context()).unwrap();
+    assert!(claims.messages.iter().all(|one| one.outcome.is_err()));
+}
+
+#[test]
+fn a_277_tells_each_question_what_was_found_or_that_nothing_was() {
+    let base = "/interchange/1/group/1/transaction/1/segment";
+    let asked = x12::inquiries(STATUS.as_bytes(), &context()).unwrap();
+    let problems = asked.messages[2].outcome.as_ref().unwrap_err();
+    let faults: Vec<Fault<'_>> = problems.iter().map(Fault::from).collect();
+    let third = format!("{base}/18");
+    let outcomes = [Outcome {
+        place: &third,
+        result: Err(&faults),
+    }];
+    let answer = reply(STATUS.as_bytes(), &outcomes);
+    for told in [
+        "ST*277*0001*005010X212~",
+        "BHT*0010*08*ASK72*20261118*0915*DG~",
+        "NM1*1P*2*BAYOU ORTHOPEDICS*****XX*1234567893~",
+        "TRN*2*T-1~STC*D0:35*20261118~TRN*2*T-2~STC*D0:35*20261118~TRN*2*T-3~STC*E0:21*20261118~",
+        "IK3*DTP*19**8~",
+    ] {
+        assert!(answer.contains(told), "{told} in {answer}");
+    }
+    assert!(!answer.contains("DMG"), "{answer}");
+    // One that was refused as a whole has no 277.
+    let reading = read(&x12::FORMAT, STATUS.as_bytes(), &context()).unwrap();
+    let problems = reading.messages[0].outcome.as_ref().unwrap_err();
+    let faults: Vec<Fault<'_>> = problems.iter().map(Fault::from).collect();
+    let outcomes = [Outcome {
+        place: &reading.messages[0].place,
+        result: Err(&faults),
+    }];
+    let answer = reply(STATUS.as_bytes(), &outcomes);
+    assert!(
+        answer.contains("IK5*R*1~") && !answer.contains("ST*277"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn utf_16_is_read_as_utf_8_is() {
+    let plain = sample(CLAIM);
+    let body = wide(&plain);
+    assert_eq!(recognise(None, &body).unwrap().name, "x12");
+    let reading = read(&x12::FORMAT, &body, &context()).unwrap();
+    let read: Vec<Message> = reading
+        .messages
+        .into_iter()
+        .map(|one| one.outcome.unwrap())
+        .collect();
+    assert_eq!(read, messages(&plain));
+    let marked = wide(&format!("\u{feff}{plain}"));
+    assert_eq!(recognise(None, &marked).unwrap().name, "x12");
+}

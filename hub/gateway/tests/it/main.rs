@@ -42,3 +42,4 @@ mod simulations;
 mod terminology;
 mod uploads;
 mod wrong_decisions;
+mod x12;

@@ -1,4 +1,4 @@
-//! What the hub decided, in the transaction that answers each kind: 271 to 270, 278 to 278, 277 to 837.
+//! What the hub decided, in the transaction that answers each kind: 271 to 270, 278 to 278, 277 to 837 and 276.
 //!
 //! 271 and 278 repeat the loops of their request and put the answer where its guide has it; a 277 has a chain of loops
 //! for each claim. A message that was refused is told with its reject reason in its place.
@@ -29,7 +29,13 @@ pub(super) fn write(reply: &Reply<'_>, from: &Interchange<'_>, place: &str, writ
             let own: Vec<&Outcome<'_>> = outcomes
                 .filter(|outcome| outcome.place != place && is_in(outcome.place, &place))
                 .collect();
-            let Some(kind) = Kind::of(transaction).filter(|_| !own.is_empty()) else {
+            // A question about claims is answered where none was found, and not where it was refused as a whole.
+            let refused = reply.outcomes.iter().any(|own| own.place == place);
+            let is_told = |kind: &Kind| match kind {
+                Kind::Status => !refused && transaction.is_sound(),
+                _ => !own.is_empty(),
+            };
+            let Some(kind) = Kind::of(transaction).filter(is_told) else {
                 continue;
             };
             if open != kind.group() {
@@ -51,6 +57,7 @@ pub(super) fn write(reply: &Reply<'_>, from: &Interchange<'_>, place: &str, writ
                 Kind::Benefits => told.echo(writer, "0022", benefits),
                 Kind::Review => told.echo(writer, "0007", review),
                 Kind::Claims => told.claims(writer),
+                Kind::Status => super::status::write(transaction, &place, &told.outcomes, writer),
             }
         }
     }
@@ -78,6 +85,7 @@ enum Kind {
     Benefits,
     Review,
     Claims,
+    Status,
 }
 
 impl Kind {
@@ -86,6 +94,7 @@ impl Kind {
             "270" => Some(Kind::Benefits),
             "278" => Some(Kind::Review),
             "837" => Some(Kind::Claims),
+            "276" => Some(Kind::Status),
             _ => None,
         }
     }
@@ -94,7 +103,7 @@ impl Kind {
         match self {
             Kind::Benefits => "271",
             Kind::Review => "278",
-            Kind::Claims => "277",
+            Kind::Claims | Kind::Status => "277",
         }
     }
 
@@ -102,7 +111,7 @@ impl Kind {
         match self {
             Kind::Benefits => "HB",
             Kind::Review => "HI",
-            Kind::Claims => "HN",
+            Kind::Claims | Kind::Status => "HN",
         }
     }
 
@@ -110,10 +119,10 @@ impl Kind {
         match (self, is_4010) {
             (Kind::Benefits, false) => "005010X279A1",
             (Kind::Review, false) => "005010X217",
-            (Kind::Claims, false) => "005010X212",
+            (Kind::Claims | Kind::Status, false) => "005010X212",
             (Kind::Benefits, true) => "004010X092A1",
             (Kind::Review, true) => "004010X094A1",
-            (Kind::Claims, true) => "004010X093A1",
+            (Kind::Claims | Kind::Status, true) => "004010X093A1",
         }
     }
 }
@@ -288,25 +297,25 @@ impl<'s, 'a> Context<'s, 'a> {
 }
 
 /// Money as it is written.
-struct Money {
+pub(super) struct Money {
     currency: Currency,
     exponent: u32,
 }
 
 impl Money {
-    fn of(answered: &Answered<'_>) -> Option<Money> {
+    pub(super) fn of(answered: &Answered<'_>) -> Option<Money> {
         let currency = answered.answer.decision.as_ref()?.currency;
         let exponent = currency.exponent(answered.answer.answered_at.day());
         Some(Money { currency, exponent })
     }
 
-    fn text(&self, amount: Amount) -> String {
+    pub(super) fn text(&self, amount: Amount) -> String {
         amount.to_decimal(self.exponent)
     }
 }
 
 /// Date and time as X12 writes them.
-fn moment(at: Instant) -> (String, String) {
+pub(super) fn moment(at: Instant) -> (String, String) {
     let text = at.to_string();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default().to_owned();
@@ -394,7 +403,7 @@ fn line(
 }
 
 /// The category of a claim's status (list 507).
-fn category(state: State, paid: Option<Amount>) -> &'static str {
+pub(super) fn category(state: State, paid: Option<Amount>) -> &'static str {
     match state {
         State::Recorded => "A2",
         State::Consulting | State::Pended => "P1",
@@ -412,7 +421,7 @@ fn category(state: State, paid: Option<Amount>) -> &'static str {
 }
 
 /// The status code (list 508): the reason's where one is known, else what the state comes to.
-fn code(state: State, reason: Option<Reason>) -> &'static str {
+pub(super) fn code(state: State, reason: Option<Reason>) -> &'static str {
     reason.map_or_else(
         || match state {
             State::Recorded => "20",

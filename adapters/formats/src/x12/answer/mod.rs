@@ -1,11 +1,12 @@
 //! Answers: a TA1 where an interchange is broken, else a 999 (997 for 4010) for each of its groups, and what the hub
-//! decided on each message in the transaction that answers its kind: 271 to 270, 277 to 837, 278 to 278.
+//! decided on each message in the transaction that answers its kind: 271 to 270, 277 to 837 and 276, 278 to 278.
 //!
 //! Everything is derived from the request and the answers: separators, senders and receivers changed about, control
 //! numbers. What is told as of a time is told as of the answer's own.
 
 mod acknowledge;
 mod business;
+mod status;
 pub(super) mod writer;
 
 use self::writer::Writer;
@@ -18,7 +19,8 @@ pub(super) const MEDIA_TYPE: &str = "application/edi-x12";
 
 /// Writes a reply.
 pub(super) fn write(reply: &Reply<'_>) -> Written {
-    let found = text_of(reply.body).ok().and_then(survey);
+    let body = text_of(reply.body).unwrap_or_default();
+    let found = survey(&body);
     let mut text = String::new();
     for (at, interchange) in found
         .iter()

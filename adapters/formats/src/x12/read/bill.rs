@@ -97,7 +97,10 @@ pub(super) fn amount_fact(
     at: usize,
 ) -> Supporting {
     match frame.amount(seen, at) {
-        Some(amount) if amount < Amount::ZERO => named.text = some(seen.at(at)),
+        Some(amount) if amount < Amount::ZERO => {
+            named.text = some(seen.at(at));
+            named.unit = frame.currency.map(|own| own.as_str().to_owned());
+        }
         amount => named.amount = amount,
     }
     named

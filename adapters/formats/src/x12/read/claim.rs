@@ -11,7 +11,7 @@ use takmil_domain::party::{CoverageReference, InsurerRole, Party};
 use takmil_domain::problem::ProblemCode;
 
 use super::bill::{attachment, encounter_class, health_codes, told};
-use super::frame::{Frame, Unit, fact, listed, reference, some};
+use super::frame::{Frame, Unit, day, fact, listed, reference, some};
 use super::line::{Shared, line};
 use super::parties::{cover, find, member, named, number, party, specialty};
 use crate::MESSAGE_SYSTEM;
@@ -27,7 +27,7 @@ enum Use {
 }
 
 /// Reads the loop of a claim.
-pub(super) fn read(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
+pub(super) fn read(frame: &Frame<'_>, unit: &Unit<'_, '_>) -> Message {
     let mut head = parties(frame, unit);
     let Some(clm) = unit.own.first() else {
         return message(Use::Claim, false, head, Bill::default(), None);
@@ -53,6 +53,7 @@ pub(super) fn read(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
 
     let mut bill = opened(frame, clm, unit);
     identify(clm, unit, frequency, &mut head);
+    agreed(clm, &mut head);
     facts(frame, base, own, &mut head, &mut bill);
     team(own, &mut head, &mut bill);
     let earlier = covers(frame, others, &mut head);
@@ -90,7 +91,7 @@ pub(super) fn read(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
             confirmation: earlier.payer.clone(),
         });
     }
-    head.occurred_on = day(&bill);
+    head.occurred_on = first_day(&bill);
     let interim = matches!(frequency, "2" | "3");
     let reason = (used == Use::Void).then(|| codes::own("1325", frequency));
     message(used, interim, head, bill, reason)
@@ -109,7 +110,7 @@ fn message(used: Use, interim: bool, head: Head, bill: Bill, reason: Option<Code
 }
 
 /// The first day that the bill names.
-fn day(bill: &Bill) -> Option<takmil_domain::date::Date> {
+fn first_day(bill: &Bill) -> Option<takmil_domain::date::Date> {
     let periods = bill
         .period
         .iter()
@@ -119,10 +120,10 @@ fn day(bill: &Bill) -> Option<takmil_domain::date::Date> {
 }
 
 /// Who sends, who bills, whom it is about, who is to pay.
-fn parties(frame: &Frame<'_>, unit: &Unit<'_>) -> Head {
+fn parties(frame: &Frame<'_>, unit: &Unit<'_, '_>) -> Head {
     let mut head = Head::default();
     let mut batch = None;
-    for seen in &unit.head {
+    for seen in unit.head {
         if seen.id() == "BHT" {
             seen.at(1);
             seen.at(2);
@@ -138,8 +139,8 @@ fn parties(frame: &Frame<'_>, unit: &Unit<'_>) -> Head {
             ..fact("segment", "BHT")
         });
     }
-    head.submitted_by = find(&unit.head, &["41"]).and_then(party);
-    if let Some(receiver) = find(&unit.head, &["40"]).and_then(party) {
+    head.submitted_by = find(unit.head, &["41"]).and_then(party);
+    if let Some(receiver) = find(unit.head, &["40"]).and_then(party) {
         head.supporting.push(Supporting {
             identifier: receiver.identifiers.first().cloned(),
             text: receiver.name,
@@ -150,7 +151,15 @@ fn parties(frame: &Frame<'_>, unit: &Unit<'_>) -> Head {
     head.provider = find(billing, &["85"]).and_then(party);
     let prv = billing.iter().find(|seen| seen.id() == "PRV");
     if let (Some(provider), Some(prv)) = (head.provider.as_mut(), prv) {
-        provider.specialty = provider.specialty.take().or_else(|| specialty(prv));
+        match (&provider.specialty, specialty(prv)) {
+            (None, own) => provider.specialty = own,
+            // Some senders name two.
+            (Some(first), Some(own)) if *first != own => head.supporting.push(Supporting {
+                coded: Some(own),
+                ..fact("1221", prv.at(1))
+            }),
+            _ => {}
+        }
     }
     let subscriber = unit.level(&["22"]);
     let patient = unit.level(&["23"]);
@@ -167,6 +176,10 @@ fn parties(frame: &Frame<'_>, unit: &Unit<'_>) -> Head {
     {
         own.relationship = listed("1069", pat.at(1)).or(own.relationship);
     }
+    // The member is the patient; when the policy's holder was born is told of the cover.
+    if !patient.is_empty() {
+        own.particulars.extend(born(frame, subscriber));
+    }
     head.recipient = own.insurer.clone();
     head.coverages.push(own);
     if let Some(hl) = unit.loops.last().and_then(|level| level.first()) {
@@ -175,8 +188,17 @@ fn parties(frame: &Frame<'_>, unit: &Unit<'_>) -> Head {
     head
 }
 
+/// When the holder of a policy was born.
+fn born(frame: &Frame<'_>, segments: &[Seen<'_>]) -> Option<Supporting> {
+    let dmg = segments.iter().find(|seen| seen.id() == "DMG")?;
+    Some(Supporting {
+        timing: Some(day(frame.when(dmg, 1, 2)?)),
+        ..fact("segment", "DMG")
+    })
+}
+
 /// The claim's numbers, and the claim that it replaces or voids.
-fn identify(clm: &Seen<'_>, unit: &Unit<'_>, frequency: &str, head: &mut Head) {
+fn identify(clm: &Seen<'_>, unit: &Unit<'_, '_>, frequency: &str, head: &mut Head) {
     let account = clm.at(1);
     let again = matches!(frequency, "7" | "8");
     // A claim that replaces or voids another one bears that one's number: together with its batch it has one of its own.
@@ -194,7 +216,7 @@ fn identify(clm: &Seen<'_>, unit: &Unit<'_>, frequency: &str, head: &mut Head) {
         _ => Relation::Cancels,
     };
     let mut own = unit.own.iter().take_while(|seen| seen.id() != "LX");
-    let original = own.find(|seen| seen.id() == "REF" && seen.segment.element(1) == "F8");
+    let original = own.find(|seen| seen.id() == "REF" && seen.peek(1) == "F8");
     let identifier = match original.map(|seen| seen.at(2)) {
         Some(number) if MessageId::parse(number).is_some() => {
             Identifier::new(MESSAGE_SYSTEM, number)
@@ -209,8 +231,26 @@ fn identify(clm: &Seen<'_>, unit: &Unit<'_>, frequency: &str, head: &mut Head) {
     });
 }
 
+/// What the member and the provider agreed to: signature, assignment, benefits, release of data.
+fn agreed(clm: &Seen<'_>, head: &mut Head) {
+    const FLAGS: [(usize, &str); 5] = [
+        (6, "1073"),
+        (7, "1359"),
+        (8, "1073"),
+        (9, "1363"),
+        (10, "1351"),
+    ];
+    let flags = FLAGS.into_iter().filter_map(|(element, list)| {
+        Some(Supporting {
+            coded: Some(listed(list, clm.at(element))?),
+            ..fact("CLM", &format!("{element:02}"))
+        })
+    });
+    head.supporting.extend(flags);
+}
+
 /// What the CLM itself says.
-fn opened(frame: &Frame<'_>, clm: &Seen<'_>, unit: &Unit<'_>) -> Bill {
+fn opened(frame: &Frame<'_>, clm: &Seen<'_>, unit: &Unit<'_, '_>) -> Bill {
     let (facility, qualifier) = (clm.part(5, 1), clm.part(5, 2));
     let is_institutional = frame.class == Some(BillClass::Institutional);
     let system = match is_institutional || qualifier == "A" {
@@ -264,7 +304,7 @@ fn facts(frame: &Frame<'_>, base: &str, own: &[Seen<'_>], head: &mut Head, bill:
     // References behind an NM1 are that party's.
     let mut in_party = false;
     for seen in own.iter().skip(1) {
-        match (seen.id(), seen.segment.element(1)) {
+        match (seen.id(), seen.peek(1)) {
             ("NM1", _) => in_party = true,
             ("HI", _) => health_codes(frame, base, seen, head, bill),
             ("DTP", "434" | "472") => {
@@ -286,7 +326,7 @@ fn facts(frame: &Frame<'_>, base: &str, own: &[Seen<'_>], head: &mut Head, bill:
                 });
                 accident.when = when;
             }
-            ("DTP", "096") if seen.segment.element(2) == "TM" => {
+            ("DTP", "096") if seen.peek(2) == "TM" => {
                 head.supporting.push(Supporting {
                     text: some(seen.at(3)),
                     coded: listed("1250", seen.at(2)),
@@ -333,7 +373,7 @@ fn team(own: &[Seen<'_>], head: &mut Head, bill: &mut Bill) {
         let Some(mut who) = party(group) else {
             continue;
         };
-        let entity = group.first().map_or("", |nm1| nm1.segment.element(1));
+        let entity = group.first().map_or("", |nm1| nm1.peek(1));
         match entity {
             "77" | "FA" | "LI" | "TL" if head.facility.is_none() => head.facility = Some(who),
             _ => {
@@ -369,16 +409,26 @@ fn covers(frame: &Frame<'_>, segments: &[Seen<'_>], head: &mut Head) -> Option<E
         other.focal = Some(false);
         let mut paid = None;
         for seen in group {
-            match (seen.id(), seen.segment.element(1)) {
+            match (seen.id(), seen.peek(1)) {
                 ("AMT", "D" | "C4") => {
                     seen.at(1);
                     paid = frame.amount(seen, 2);
                 }
                 ("OI", _) => {
-                    other.particulars.extend(flagged(seen, 3, "assigned"));
-                    other.particulars.extend(flagged(seen, 6, "released"));
+                    other
+                        .particulars
+                        .extend(flagged(seen, 3, "1073", "assigned"));
+                    other
+                        .particulars
+                        .extend(flagged(seen, 6, "1363", "released"));
                 }
-                ("REF" | "DMG", _) => {}
+                ("DMG", _) => {
+                    seen.at(3);
+                    other
+                        .particulars
+                        .extend(born(frame, std::slice::from_ref(seen)));
+                }
+                ("REF", _) => {}
                 _ => other
                     .particulars
                     .extend(told(frame, seen).unwrap_or_default()),
@@ -400,12 +450,18 @@ fn covers(frame: &Frame<'_>, segments: &[Seen<'_>], head: &mut Head) -> Option<E
             });
         }
         for one in named(group) {
-            let entity = one.first().map_or("", |nm1| nm1.segment.element(1));
-            if !matches!(entity, "IL" | "PR") {
+            let entity = one.first().map_or("", |nm1| nm1.peek(1));
+            if !matches!(entity, "IL" | "PR" | "IN") {
                 let who: Option<Party> = party(one);
-                other.particulars.extend(who.map(|who| Supporting {
-                    identifier: who.identifiers.first().cloned(),
+                let Some(who) = who else { continue };
+                let mut numbers = who.identifiers.into_iter();
+                other.particulars.push(Supporting {
+                    identifier: numbers.next(),
                     text: who.name,
+                    ..fact("98", entity)
+                });
+                other.particulars.extend(numbers.map(|number| Supporting {
+                    identifier: Some(number),
                     ..fact("98", entity)
                 }));
             }
@@ -423,9 +479,9 @@ fn covers(frame: &Frame<'_>, segments: &[Seen<'_>], head: &mut Head) -> Option<E
     earlier
 }
 
-fn flagged(seen: &Seen<'_>, element: usize, name: &str) -> Option<Supporting> {
+fn flagged(seen: &Seen<'_>, element: usize, list: &str, name: &str) -> Option<Supporting> {
     Some(Supporting {
-        coded: Some(codes::own("1073", seen.text(element)?)),
+        coded: Some(codes::own(list, seen.text(element)?)),
         ..fact("OI", name)
     })
 }

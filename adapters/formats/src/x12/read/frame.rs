@@ -31,21 +31,21 @@ pub(super) struct Frame<'p> {
 }
 
 /// The segments that one message is made of: those before its loops, the loops it stands in, and its own.
-pub(super) struct Unit<'a> {
+pub(super) struct Unit<'u, 'a> {
     /// From the ST to the first HL.
-    pub head: Vec<Seen<'a>>,
+    pub head: &'u [Seen<'a>],
     /// The loops around it, the outermost first.
-    pub loops: Vec<Vec<Seen<'a>>>,
+    pub loops: &'u [Vec<Seen<'a>>],
     /// Its own.
-    pub own: Vec<Seen<'a>>,
+    pub own: &'u [Seen<'a>],
 }
 
-impl<'a> Unit<'a> {
+impl<'u, 'a> Unit<'u, 'a> {
     /// The loop whose HL has a level code.
-    pub(super) fn level(&self, codes: &[&str]) -> &[Seen<'a>] {
+    pub(super) fn level(&self, codes: &[&str]) -> &'u [Seen<'a>] {
         let of = |level: &&Vec<Seen<'a>>| {
             let hl = level.first();
-            hl.is_some_and(|hl| codes.contains(&hl.segment.element(3)))
+            hl.is_some_and(|hl| codes.contains(&hl.peek(3)))
         };
         self.loops.iter().rev().find(of).map_or(&[], Vec::as_slice)
     }
@@ -54,7 +54,7 @@ impl<'a> Unit<'a> {
     pub(super) fn unread(&self, place: &str) -> Vec<String> {
         let mut found = Vec::new();
         let around = self.loops.iter().flatten();
-        for seen in self.head.iter().chain(around).chain(&self.own) {
+        for seen in self.head.iter().chain(around).chain(self.own) {
             // What only bounds, counts or numbers says nothing of the message.
             if matches!(seen.id(), "ST" | "SE" | "HL" | "LX") {
                 continue;

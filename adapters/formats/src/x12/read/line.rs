@@ -88,11 +88,11 @@ pub(super) fn line(
                 line.diagnoses = pointers(frame, seen, 11);
             }
             "TOO" => tooth(seen, &mut line),
-            "DTP" if seen.segment.element(1) == "472" => {
+            "DTP" if seen.peek(1) == "472" => {
                 seen.at(1);
                 line.serviced = frame.period(seen, 2, 3);
             }
-            "REF" if seen.segment.element(1) == "G1" => {
+            "REF" if seen.peek(1) == "G1" => {
                 seen.at(1);
                 line.authorisation = some(seen.at(2));
             }

@@ -18,17 +18,26 @@ use super::token::{Seen, Segment};
 use super::{group_place, interchange_place, text_of, transaction_place};
 use crate::{Context, Read, Reading};
 
-/// Reads a body.
+/// Reads what a body tells and asks.
 pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
-    let text = text_of(body).map_err(|detail| Problem::new(ProblemCode::NotText, "", detail))?;
-    let Some(survey) = survey(text) else {
+    walk(body, context, told)
+}
+
+/// Reads what a body asks about the state of claims (276).
+pub(super) fn inquiries(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    walk(body, context, asked)
+}
+
+fn walk(body: &[u8], context: &Context, choose: Choose) -> Result<Reading, Problem> {
+    let text = text_of(body)?;
+    let Some(survey) = survey(&text) else {
         let detail =
             "the body starts with no ISA of 106 bytes whose separators differ from each other";
         return Err(Problem::new(ProblemCode::Malformed, "", detail));
     };
     let mut reading = Reading::default();
     for (at, interchange) in survey.interchanges.iter().enumerate() {
-        read_interchange(interchange, at + 1, context, &mut reading);
+        read_interchange(interchange, at + 1, context, choose, &mut reading);
     }
     if survey.stray {
         reading.unread.push(String::new());
@@ -40,7 +49,13 @@ pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     Ok(reading)
 }
 
-fn read_interchange(from: &Interchange<'_>, at: usize, context: &Context, into: &mut Reading) {
+fn read_interchange(
+    from: &Interchange<'_>,
+    at: usize,
+    context: &Context,
+    choose: Choose,
+    into: &mut Reading,
+) {
     let place = interchange_place(at);
     if let Some((code, detail)) = from.broken {
         let detail = format!("{detail} (TA1 note {code})");
@@ -61,7 +76,7 @@ fn read_interchange(from: &Interchange<'_>, at: usize, context: &Context, into: 
         }
         for (number, transaction) in group.transactions.iter().enumerate() {
             let place = transaction_place(&place, number + 1);
-            read_transaction(group, transaction, place, context, into);
+            read_transaction(group, transaction, place, context, choose, into);
         }
     }
 }
@@ -71,16 +86,15 @@ fn read_transaction(
     transaction: &Transaction<'_>,
     place: String,
     context: &Context,
+    choose: Choose,
     into: &mut Reading,
 ) {
     if !transaction.is_sound() {
         into.messages.push(unsound(transaction, place));
         return;
     }
-    let read: Reader = match kind(transaction) {
-        Ok("837") => claim::read,
-        Ok("270") => questions::eligibility,
-        Ok(_) => questions::review,
+    let read = match choose(transaction) {
+        Ok(read) => read,
         Err(detail) => {
             into.messages.push(refused(
                 place,
@@ -102,11 +116,14 @@ fn read_transaction(
     }
 }
 
-type Reader = fn(&Frame<'_>, &Unit<'_>) -> Message;
+type Reader = fn(&Frame<'_>, &Unit<'_, '_>) -> Message;
+
+/// Chooses what reads a transaction; else says why nothing does.
+type Choose = fn(&Transaction<'_>) -> Result<Reader, &'static str>;
 
 /// Reads one unit.
 fn one(
-    unit: &Unit<'_>,
+    unit: &Unit<'_, '_>,
     place: &str,
     class: Option<BillClass>,
     context: &Context,
@@ -187,24 +204,38 @@ fn unsound(transaction: &Transaction<'_>, place: String) -> Read {
     }
 }
 
-/// What is read of a transaction: 837, 270 or 278; else why it is not.
-fn kind<'a>(transaction: &Transaction<'a>) -> Result<&'a str, &'static str> {
+/// What reads a transaction that tells or asks for something.
+fn told(transaction: &Transaction<'_>) -> Result<Reader, &'static str> {
     let bht = transaction.segments.get(1);
     match transaction.st(1) {
         "278" if bht.is_some_and(|bht| bht.element(2) == "11") => {
             Err("a 278 with BHT02 11 is the answer to a request, and no request")
         }
-        kind @ ("837" | "270" | "278") => Ok(kind),
+        "837" => Ok(claim::read),
+        "270" => Ok(questions::eligibility),
+        "278" => Ok(questions::review),
         "271" | "277" | "835" | "820" => Err("this transaction is an answer, and no request"),
         "997" | "999" | "824" => Err("an acknowledgement is no request"),
-        "276" => Err("the state of a message is asked for at its own address, by its id"),
+        "276" => Err("how claims stand is asked at an address of its own: /v1/messages/$inquire"),
         "834" => Err("covers are entered by their insurer, and not by an 834"),
         _ => Err("the hub reads no such transaction"),
     }
 }
 
+/// What reads a transaction that asks how claims stand.
+fn asked(transaction: &Transaction<'_>) -> Result<Reader, &'static str> {
+    match transaction.st(1) {
+        "276" => Ok(questions::status),
+        _ => Err("a question about how claims stand is a 276"),
+    }
+}
+
 /// Which kind of bill a unit of an 837 is: as its lines show it, else as its version says.
-fn class(group: &Group<'_>, transaction: &Transaction<'_>, unit: &Unit<'_>) -> Option<BillClass> {
+fn class(
+    group: &Group<'_>,
+    transaction: &Transaction<'_>,
+    unit: &Unit<'_, '_>,
+) -> Option<BillClass> {
     let by_line = unit.own.iter().find_map(|seen| match seen.id() {
         "SV1" => Some(BillClass::Professional),
         "SV2" => Some(BillClass::Institutional),
@@ -232,58 +263,75 @@ fn class(group: &Group<'_>, transaction: &Transaction<'_>, unit: &Unit<'_>) -> O
 /// Cuts a transaction into its units and gives each to `sink`.
 ///
 /// A unit of an 837 starts with a CLM and ends before the next CLM or HL. One of a 270 is the loop of a subscriber or
-/// dependant in which something is asked. One of a 278 is the loop of an event, with the services in it.
-fn split<'a>(segments: &[Segment<'a>], sink: &mut dyn FnMut(Unit<'a>)) {
+/// dependant in which something is asked. One of a 276 starts with each TRN of such a loop. One of a 278 is the loop of an event, with the services in it.
+fn split<'a>(segments: &[Segment<'a>], sink: &mut dyn FnMut(Unit<'_, 'a>)) {
     let kind = segments.first().map_or("", |st| st.element(1));
-    let mut head: Vec<Segment<'a>> = Vec::new();
-    let mut levels: Vec<Vec<Segment<'a>>> = Vec::new();
-    let mut own: Option<Vec<Segment<'a>>> = None;
-    let seen = |segments: &[Segment<'a>]| -> Vec<Seen<'a>> {
-        segments.iter().copied().map(Seen::new).collect()
+    let mut around = Around::default();
+    let mut own: Vec<Seen<'a>> = Vec::new();
+    let mut finish = |around: &Around<'a>, own: &mut Vec<Seen<'a>>| {
+        if !own.is_empty() {
+            sink(around.unit(own));
+            own.clear();
+        }
     };
-    let mut finish =
-        |head: &[Segment<'a>], levels: &[Vec<Segment<'a>>], own: &mut Option<Vec<Segment<'a>>>| {
-            if let Some(own) = own.take() {
-                sink(Unit {
-                    head: seen(head),
-                    loops: levels.iter().map(|level| seen(level)).collect(),
-                    own: seen(&own),
-                });
-            }
-        };
     for segment in segments {
-        match segment.id() {
-            "HL" if own.is_some() && kind == "278" && segment.element(3) == "SS" => {
-                own.iter_mut().for_each(|own| own.push(*segment));
-            }
+        let seen = Seen::new(*segment);
+        match seen.id() {
+            "HL" if !own.is_empty() && kind == "278" && seen.peek(3) == "SS" => own.push(seen),
             "HL" => {
-                finish(&head, &levels, &mut own);
-                let parent = segment.element(2);
-                let is_parent = |level: &Vec<Segment<'a>>| {
-                    level.first().is_some_and(|hl| hl.element(1) == parent)
-                };
-                let kept = levels.iter().rposition(is_parent);
-                levels.truncate(kept.map_or(0, |kept| kept + 1));
-                match kind == "278" && matches!(segment.element(3), "EV" | "SS") {
-                    true => own = Some(vec![*segment]),
-                    false => levels.push(vec![*segment]),
+                finish(&around, &mut own);
+                around.leave(seen.peek(2));
+                match kind == "278" && matches!(seen.peek(3), "EV" | "SS") {
+                    true => own.push(seen),
+                    false => around.levels.push(vec![seen]),
                 }
             }
-            "SE" => finish(&head, &levels, &mut own),
+            "SE" => finish(&around, &mut own),
             "CLM" => {
-                finish(&head, &levels, &mut own);
-                own = Some(vec![*segment]);
+                finish(&around, &mut own);
+                own.push(seen);
+            }
+            "TRN" if kind == "276" => {
+                finish(&around, &mut own);
+                own.push(seen);
             }
             // What stands between the loop's head and its first question names whom it is about.
-            "EQ" if kind == "270" && own.is_none() => own = Some(vec![*segment]),
+            "EQ" if kind == "270" && own.is_empty() => own.push(seen),
             // 4010 asks for a review in the loop of the subscriber or dependant itself.
-            "UM" if kind == "278" && own.is_none() => own = Some(vec![*segment]),
-            _ => match (own.as_mut(), levels.last_mut()) {
-                (Some(own), _) => own.push(*segment),
-                (None, Some(level)) => level.push(*segment),
-                (None, None) => head.push(*segment),
+            "UM" if kind == "278" && own.is_empty() => own.push(seen),
+            _ => match (own.is_empty(), around.levels.last_mut()) {
+                (false, _) => own.push(seen),
+                (true, Some(level)) => level.push(seen),
+                (true, None) => around.head.push(seen),
             },
         }
     }
-    finish(&head, &levels, &mut own);
+    finish(&around, &mut own);
+}
+
+/// What stands around units: each of them reads it anew.
+#[derive(Default)]
+struct Around<'a> {
+    head: Vec<Seen<'a>>,
+    levels: Vec<Vec<Seen<'a>>>,
+}
+
+impl<'a> Around<'a> {
+    fn unit<'u>(&'u self, own: &'u [Seen<'a>]) -> Unit<'u, 'a> {
+        let all = self.head.iter().chain(self.levels.iter().flatten());
+        all.for_each(Seen::reset);
+        Unit {
+            head: &self.head,
+            loops: &self.levels,
+            own,
+        }
+    }
+
+    /// Leaves every loop that is not `parent` or around it.
+    fn leave(&mut self, parent: &str) {
+        let is_parent =
+            |level: &Vec<Seen<'a>>| level.first().is_some_and(|hl| hl.peek(1) == parent);
+        let kept = self.levels.iter().rposition(is_parent);
+        self.levels.truncate(kept.map_or(0, |kept| kept + 1));
+    }
 }

@@ -16,7 +16,7 @@ const OF_PARTY: &[&str] = &["N2", "N3", "N4", "PER", "PRV", "REF", "DMG"];
 pub(super) fn find<'s, 'a>(segments: &'s [Seen<'a>], wanted: &[&str]) -> Option<&'s [Seen<'a>]> {
     named(segments).find(|group| {
         let nm1 = group.first();
-        nm1.is_some_and(|nm1| wanted.contains(&nm1.segment.element(1)))
+        nm1.is_some_and(|nm1| wanted.contains(&nm1.peek(1)))
     })
 }
 
@@ -160,6 +160,6 @@ pub(super) fn cover(sbr: Option<&Seen<'_>>, segments: &[Seen<'_>]) -> CoverageRe
                 .extend(holder.text.is_some().then_some(holder));
         }
     }
-    cover.insurer = find(segments, &["PR"]).and_then(party);
+    cover.insurer = find(segments, &["PR", "IN"]).and_then(party);
     cover
 }

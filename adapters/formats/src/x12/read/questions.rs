@@ -5,9 +5,11 @@ use takmil_domain::code::{Code, Coded};
 use takmil_domain::date::Period;
 use takmil_domain::ids::{Identifier, MessageId};
 use takmil_domain::message::{
-    Body, Cancel, Correlate, Eligibility, Head, Message, Preauthorization, Relation, Supporting,
+    Body, Cancel, Claim, Correlate, Eligibility, Head, Message, Preauthorization, Relation,
+    Supporting,
 };
 use takmil_domain::money::Quantity;
+use takmil_domain::problem::ProblemCode;
 
 use super::bill::{attachment, encounter_class, health_codes, service, told};
 use super::frame::{Frame, Unit, fact, listed, some};
@@ -17,7 +19,7 @@ use crate::x12::codes;
 use crate::x12::token::Seen;
 
 /// What both have in common: who asks whom about whom.
-fn opened(frame: &Frame<'_>, unit: &Unit<'_>, payer: &[&str]) -> Head {
+fn opened(frame: &Frame<'_>, unit: &Unit<'_, '_>, payer: &[&str]) -> Head {
     let mut head = Head::default();
     let mut batch = "";
     for bht in unit.head.iter().filter(|seen| seen.id() == "BHT") {
@@ -27,7 +29,7 @@ fn opened(frame: &Frame<'_>, unit: &Unit<'_>, payer: &[&str]) -> Head {
         head.created = frame.when(bht, 0, 4);
         bht.at(5);
     }
-    let all = || unit.loops.iter().flatten().chain(&unit.own);
+    let all = || unit.loops.iter().flatten().chain(unit.own);
     // The trace of the loop is the question's own number; where there is none, the batch's with the loop's.
     let traces = all().filter(|seen| seen.id() == "TRN" && seen.at(1) == "1");
     head.identifiers = traces
@@ -38,9 +40,14 @@ fn opened(frame: &Frame<'_>, unit: &Unit<'_>, payer: &[&str]) -> Head {
         .collect();
     if head.identifiers.is_empty() && !batch.is_empty() {
         let hl = unit.loops.last().and_then(|level| level.first());
-        let number = hl.map_or("", |hl| hl.segment.element(1));
+        let number = hl.map_or("", |hl| hl.peek(1));
         head.identifiers
             .push(Identifier::new("", format!("{batch}/{number}")));
+    } else if !batch.is_empty() {
+        head.supporting.push(Supporting {
+            identifier: Some(Identifier::new("urn:x12:BHT03", batch)),
+            ..fact("segment", "BHT")
+        });
     }
     let source = find(unit.level(&["20"]), payer).and_then(party);
     head.recipient = source.clone();
@@ -60,7 +67,7 @@ fn opened(frame: &Frame<'_>, unit: &Unit<'_>, payer: &[&str]) -> Head {
 }
 
 /// Reads the loop of a 270 in which something is asked.
-pub(super) fn eligibility(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
+pub(super) fn eligibility(frame: &Frame<'_>, unit: &Unit<'_, '_>) -> Message {
     let mut head = opened(frame, unit, &["PR", "2B", "36", "GP", "P5"]);
     let mut asked = Eligibility {
         purposes: vec!["benefits".to_owned()],
@@ -77,9 +84,9 @@ pub(super) fn eligibility(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
         asked.serviced = frame.period(seen, 2, 3);
     }
     let mut bill = Bill::default();
-    for seen in &unit.own {
+    for seen in unit.own {
         match seen.id() {
-            "EQ" => questions(frame, seen, &mut bill),
+            "EQ" => questions(frame, seen, &mut head, &mut bill),
             "III" => {
                 let category = seen.at(1).to_owned();
                 head.supporting.push(Supporting {
@@ -105,11 +112,64 @@ pub(super) fn eligibility(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
     }
 }
 
+/// Reads a question of a 276 as an example of the claims that it asks about.
+pub(super) fn status(frame: &Frame<'_>, unit: &Unit<'_, '_>) -> Message {
+    let mut head = opened(frame, unit, &["PR"]);
+    // The numbers that `opened` finds are the question's own, and of no claim.
+    head.identifiers.clear();
+    head.provider = named(unit.level(&["19"])).next().and_then(party);
+    let mut bill = Bill::default();
+    for seen in unit.own {
+        match (seen.id(), seen.peek(1)) {
+            ("REF", "EJ") => {
+                seen.at(1);
+                let account = seen.text(2).map(|account| Identifier::new("", account));
+                head.identifiers.extend(account);
+            }
+            ("REF", "D9") => head.identifiers.extend(super::frame::reference(seen)),
+            ("REF", "1K") => head
+                .correlates
+                .extend(seen.text(2).map(|_| earlier(seen, ""))),
+            ("DTP", "472" | "232") => {
+                seen.at(1);
+                bill.period = frame.period(seen, 2, 3).or(bill.period.take());
+            }
+            ("REF" | "AMT", _) => head
+                .supporting
+                .extend(told(frame, seen).unwrap_or_default()),
+            _ => {}
+        }
+    }
+    let persons = &head.member.identifiers;
+    if let Some(trn) = unit.own.first()
+        && head.identifiers.is_empty()
+        && head.correlates.is_empty()
+        && persons.is_empty()
+    {
+        let detail = "neither a claim nor a member is named";
+        frame.fault(trn, 0, ProblemCode::Missing, detail);
+    }
+    Message {
+        head,
+        body: Body::Claim(Claim {
+            interim: false,
+            bill,
+        }),
+    }
+}
+
 /// The services of an EQ. 30 asks for the plan as a whole, and so for none.
-fn questions(frame: &Frame<'_>, eq: &Seen<'_>, bill: &mut Bill) {
+fn questions(frame: &Frame<'_>, eq: &Seen<'_>, head: &mut Head, bill: &mut Bill) {
     let level = listed("1207", eq.at(3));
     let procedure = service(eq, 2);
     let kinds: Vec<&str> = eq.repeats(1).filter(|code| *code != "30").collect();
+    if kinds.is_empty() && procedure.is_none() {
+        head.supporting
+            .extend(level.clone().map(|coded| Supporting {
+                coded: Some(coded),
+                ..fact("EQ", "03")
+            }));
+    }
     let mut push = |item: Coded, modifiers: Vec<Coded>| {
         frame.origin(format!("/eligibility/bill/lines/{}", bill.lines.len()), eq);
         bill.lines.push(Line {
@@ -129,15 +189,15 @@ fn questions(frame: &Frame<'_>, eq: &Seen<'_>, bill: &mut Bill) {
 }
 
 /// Reads the loop of an event of a 278, or takes back what an earlier one asked for.
-pub(super) fn review(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
+pub(super) fn review(frame: &Frame<'_>, unit: &Unit<'_, '_>) -> Message {
     let mut head = opened(frame, unit, &["X3", "PR"]);
     let base = "/preauthorization/bill";
     let mut bill = Bill::default();
     let mut encounter = Encounter::default();
     let mut action = "";
     let mut kind = None;
-    for seen in &unit.own {
-        match (seen.id(), seen.segment.element(1)) {
+    for seen in unit.own {
+        match (seen.id(), seen.peek(1)) {
             ("UM", category) => {
                 bill.kinds.extend(listed("1525", seen.at(1)));
                 action = seen.at(2);
@@ -174,7 +234,7 @@ pub(super) fn review(frame: &Frame<'_>, unit: &Unit<'_>) -> Message {
                 .extend(told(frame, seen).unwrap_or_default()),
         }
     }
-    for group in named(&unit.own) {
+    for group in named(unit.own) {
         let Some(mut who) = party(group) else {
             continue;
         };
@@ -231,7 +291,7 @@ fn line(frame: &Frame<'_>, base: &str, seen: &Seen<'_>, bill: &mut Bill) {
     let revenue = revenue.map(|code| Coded::new(codes::REVENUE, code));
     let named = service(seen, at).or_else(|| Some((revenue.clone()?, Vec::new())));
     let Some((item, modifiers)) = named else {
-        let code = takmil_domain::problem::ProblemCode::Missing;
+        let code = ProblemCode::Missing;
         frame.fault(seen, at, code, "the service has no code");
         return;
     };

@@ -9,6 +9,7 @@ mod faults;
 mod feed;
 mod figures;
 mod health;
+mod inquiry;
 mod insurers;
 mod intake;
 mod local_map;
@@ -57,6 +58,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .merge(intake::routes())
         .merge(messages::routes())
+        .merge(inquiry::routes())
         .merge(explanation::routes())
         .merge(audit::routes())
         .merge(feed::routes())
