@@ -328,7 +328,8 @@ fn content_decides_what_a_body_is_and_the_media_type_settles_the_rest() {
         name(Some("Application/JSON; charset=utf-8"), "{}"),
         Some("native")
     );
-    assert_eq!(name(Some("text/csv"), "a,b"), None);
+    assert_eq!(name(Some("text/csv"), "a,b"), Some("sheet"));
+    assert_eq!(name(Some("text/plain"), "a,b"), None);
     assert_eq!(name(None, ""), None);
 }
 
