@@ -39,9 +39,26 @@ pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
     walked(body, context, MESSAGES)
 }
 
-/// Every bill of a body that an insurer has decided.
+/// Every bill of a body that an insurer has decided; a body may have one resource a line.
 pub(super) fn history(body: &[u8], context: &Context) -> Vec<Record> {
-    walked(body, context, &["ExplanationOfBenefit"])
+    let wanted = &["ExplanationOfBenefit"];
+    let rows = body.split(|byte| *byte == b'\n');
+    let rows: Vec<_> = rows
+        .enumerate()
+        .filter(|(_, row)| !row.trim_ascii().is_empty())
+        .collect();
+    let is_object = |row: &[u8]| serde_json::from_slice::<Map<String, Value>>(row).is_ok();
+    if rows.len() < 2 || !rows.first().is_some_and(|(_, row)| is_object(row)) {
+        return walked(body, context, wanted);
+    }
+    let mut records = Vec::new();
+    for (number, row) in rows {
+        for mut record in walked(row, context, wanted) {
+            record.place.insert_str(0, &format!("/{number}"));
+            records.push(record);
+        }
+    }
+    records
 }
 
 fn walked(body: &[u8], context: &Context, wanted: &'static [&'static str]) -> Vec<Record> {

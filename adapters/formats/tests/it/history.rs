@@ -93,3 +93,39 @@ fn what_was_decided_is_told_line_by_line_as_its_insurer_states_it() {
         .find(|other| other.identifier.value == "F-88");
     assert!(claim.is_some(), "the bill it decides");
 }
+
+#[test]
+fn a_body_of_one_resource_a_line_is_read_line_by_line() {
+    let decided: Value = serde_json::from_slice(&sample()).unwrap();
+    let body = format!(
+        "{decided}\n\n{{\"resourceType\": 1\n{{\"resourceType\": \"Claim\"}}\r\n{decided}\n"
+    );
+    let alone = read(&fhir::HISTORY, &sample(), &context()).unwrap();
+    let alone = alone.messages[0].outcome.as_ref().unwrap();
+    let reading = read(&fhir::HISTORY, body.as_bytes(), &context()).unwrap();
+    let [first, broken, other, last] = &*reading.messages else {
+        panic!("{:?}", reading.messages)
+    };
+    for (line, one) in [(0, first), (4, last)] {
+        assert_eq!(one.place, format!("/{line}"));
+        let message = one.outcome.as_ref().unwrap();
+        assert_eq!(message.body, alone.body);
+        assert_eq!(
+            message.head.unread,
+            [format!("/{line}/item/0/informationSequence")]
+        );
+        let total = one.locate("/claim/bill/lines/0");
+        assert!(total.starts_with(&format!("/{line}/")), "{total}");
+    }
+    for (line, one, code) in [
+        (2, broken, ProblemCode::Malformed),
+        (3, other, ProblemCode::NoMessage),
+    ] {
+        let problems = one.outcome.as_ref().unwrap_err();
+        assert_eq!(problems[0].code, code);
+        let at = &problems[0].pointer;
+        assert!(at.starts_with(&format!("/{line}")), "{at}");
+    }
+    let refused = read(&fhir::FORMAT, body.as_bytes(), &context());
+    assert!(refused.is_err(), "history is never a message");
+}

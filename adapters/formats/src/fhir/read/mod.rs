@@ -29,6 +29,7 @@ mod eligibility;
 mod explanation;
 mod frame;
 mod library;
+mod lines;
 mod links;
 mod medication;
 mod particulars;
@@ -72,6 +73,14 @@ pub(super) fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
 /// # Errors
 /// As [`read`].
 pub(super) fn history(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    if lines::are(body) {
+        return Ok(lines::read(body, |line| decided(line, context)));
+    }
+    decided(body, context)
+}
+
+/// Reads the ExplanationOfBenefits of one resource.
+fn decided(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     let tree = tree(body)?;
     let library = Library::of(&tree);
     let faults = faults(&tree, &library)?;
