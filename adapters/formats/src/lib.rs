@@ -22,6 +22,7 @@ mod encoding;
 pub mod facts;
 pub mod fhir;
 pub mod hl7v2;
+mod lines;
 pub mod native;
 mod parts;
 mod peek;

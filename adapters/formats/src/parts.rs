@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
 use takmil_domain::problem::Problem;
 
-use crate::sheet;
+use crate::{lines, sheet};
 
 /// A part of a body: a body of its own, in the same format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +20,12 @@ pub struct Part<'b> {
 /// # Errors
 /// A problem of a sheet as a whole.
 pub fn parts(body: &[u8]) -> Result<Vec<Part<'_>>, Problem> {
-    if is_json_lines(body) {
-        let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
-        let parts = lines.map(|(line, text)| Part {
-            line,
-            body: text.trim_ascii().into(),
-        });
-        return Ok(parts.filter(|part| !part.body.is_empty()).collect());
+    if lines::are(body) {
+        let part = |(number, line): (usize, _)| Part {
+            line: u64::try_from(number).map_or(u64::MAX, |number| number.saturating_add(1)),
+            body: Cow::Borrowed(line),
+        };
+        return Ok(lines::numbered(body).map(part).collect());
     }
     if (sheet::FORMAT.recognise)(body) {
         let parts = sheet::parts(body)?.into_iter();
@@ -41,14 +39,4 @@ pub fn parts(body: &[u8]) -> Result<Vec<Part<'_>>, Problem> {
         line: 1,
         body: body.into(),
     }])
-}
-
-/// Whether a body is JSON lines: its first line is a whole object, and more follows.
-fn is_json_lines(body: &[u8]) -> bool {
-    let body = body.trim_ascii();
-    let Some(end) = body.iter().position(|byte| *byte == b'\n') else {
-        return false;
-    };
-    let first = body.get(..end).unwrap_or_default();
-    first.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(first).is_ok()
 }

@@ -11,9 +11,11 @@ use crate::{Context, Format, Written, read};
 pub struct Translated {
     /// The message, as that format says it.
     pub written: Written,
-    /// JSON pointers to the parts of the canonical message that are not there any more when it is read again: the format
-    /// has no place for them, or says them otherwise. A part that lacks whole is named once.
+    /// JSON pointers to the parts of the canonical message that are not there any more when it is read again, or are there
+    /// otherwise: the format has no place for them. A part that lacks whole is named once.
     pub unsaid: Vec<String>,
+    /// JSON pointers to the parts of what is read again that the message did not have.
+    pub added: Vec<String>,
 }
 
 /// Says `message` in `format`, and reads it again to tell what the format could not say.
@@ -32,9 +34,11 @@ pub fn write(format: &Format, message: &Message, context: &Context) -> Result<Tr
         _ => return Err(first(Vec::new())),
     };
     let (before, after) = (json(message), json(&again));
-    let mut unsaid = Vec::new();
-    differences(&before, &after, &mut String::new(), &mut unsaid);
-    Ok(Translated { written, unsaid })
+    Ok(Translated {
+        written,
+        unsaid: beyond(&before, &after, true),
+        added: beyond(&after, &before, false),
+    })
 }
 
 /// The first problem of a message that was written and cannot be read: the writer's own error.
@@ -46,35 +50,51 @@ fn first(problems: Vec<Problem>) -> Problem {
     problems.into_iter().next().unwrap_or_else(broken)
 }
 
+/// The message without its pointers into the body that it came from.
 fn json(message: &Message) -> Value {
     // A message is made of text, numbers and lists: it always becomes JSON.
-    serde_json::to_value(message).unwrap_or_default()
+    let mut json = serde_json::to_value(message).unwrap_or_default();
+    if let Value::Object(members) = &mut json {
+        members.remove("unread");
+    }
+    json
 }
 
-/// Lists the pointers of what `before` says and `after` does not.
-fn differences(before: &Value, after: &Value, pointer: &mut String, found: &mut Vec<String>) {
-    let mut below = |step: &str, inner: &Value, other: Option<&Value>, found: &mut Vec<String>| {
-        let length = pointer.len();
-        pointer.push('/');
-        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+/// The pointers of what `one` says and `other` does not; with what both say differently, where that is wanted.
+fn beyond(one: &Value, other: &Value, differing: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    differences(one, other, &mut String::new(), &mut |at, is_there| {
+        if differing || !is_there {
+            found.push(at.to_owned());
+        }
+    });
+    found
+}
+
+/// Tells each place of what `one` says and `other` does not, and whether something else is there.
+fn differences(one: &Value, other: &Value, at: &mut String, tell: &mut dyn FnMut(&str, bool)) {
+    let mut below = |step: &str, inner: &Value, other: Option<&Value>, at: &mut String| {
+        let length = at.len();
+        at.push('/');
+        at.push_str(&step.replace('~', "~0").replace('/', "~1"));
         match other {
-            Some(other) => differences(inner, other, pointer, found),
-            None => found.push(pointer.clone()),
+            Some(other) => differences(inner, other, at, tell),
+            None => tell(at, false),
         }
-        pointer.truncate(length);
+        at.truncate(length);
     };
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            for (key, inner) in before {
-                below(key, inner, after.get(key), found);
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (key, inner) in one {
+                below(key, inner, other.get(key), at);
             }
         }
-        (Value::Array(before), Value::Array(after)) => {
-            for (index, inner) in before.iter().enumerate() {
-                below(&index.to_string(), inner, after.get(index), found);
+        (Value::Array(one), Value::Array(other)) => {
+            for (index, inner) in one.iter().enumerate() {
+                below(&index.to_string(), inner, other.get(index), at);
             }
         }
-        _ if before == after => {}
-        _ => found.push(pointer.clone()),
+        _ if one == other => {}
+        _ => tell(at, true),
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use takmil_domain::code::{Code, Equivalence};
+use takmil_domain::local_map::{LOCAL_MAP, Target};
 use takmil_domain::text;
 
 use super::{BY_SPELLING, Error, Lookup, Source, Tables, systems};
@@ -26,6 +27,19 @@ pub struct Translation {
     pub targets: Vec<Vec<Code>>,
     /// Whether messages are mapped by it. Else it is offered, for a person to choose.
     pub is_applied: bool,
+}
+
+impl Translation {
+    /// What a person judged of a code that no table knows; without a target it has no place in the common scheme.
+    pub fn judged(version: u32, to: Option<&Target>) -> Translation {
+        Translation {
+            map: LOCAL_MAP.to_owned(),
+            version: version.to_string(),
+            equivalence: to.map_or("unmatched", |to| word(to.equivalence)).to_owned(),
+            targets: to.map(|to| vec![vec![to.common()]]).unwrap_or_default(),
+            is_applied: to.is_some(),
+        }
+    }
 }
 
 /// A code that an unknown one may be.

@@ -7,6 +7,7 @@
 
 mod columns;
 mod table;
+mod write;
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ pub const FORMAT: Format = Format {
     recognise: table::recognise,
     read,
     answer: native::FORMAT.answer,
-    write: None,
+    write: Some(write::write),
 };
 
 fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {

@@ -15,6 +15,7 @@ mod native;
 mod pairs;
 mod refusals;
 mod report;
+mod roundtrip;
 mod sepas;
 mod sheet;
 mod uae;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use takmil_domain::message::{Body, Message};
-use takmil_formats::{Reading, parts, read, recognise, sheet};
+use takmil_formats::{Reading, native, parts, read, recognise, sheet, write};
 
 use crate::context;
 
@@ -112,6 +112,62 @@ fn the_parts_of_a_sheet_say_what_the_whole_says_and_where() {
             assert_eq!(format!("/{}", part.line), expected.place);
         }
     }
+}
+
+#[test]
+fn what_rows_say_is_written_as_rows_and_read_again_whole() {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/sheet/");
+    let mut written = 0;
+    for name in [
+        "claims-fes-clinic.csv",
+        "claims-shiraz-clinic.tsv",
+        "claims-with-bad-rows.csv",
+    ] {
+        let body = std::fs::read(format!("{samples}{name}")).unwrap();
+        for message in reading(&body)
+            .messages
+            .into_iter()
+            .filter_map(|one| one.outcome.ok())
+        {
+            let translated = write(&sheet::FORMAT, &message, &context()).unwrap();
+            assert_eq!(
+                (translated.unsaid, translated.added),
+                (vec![], vec![]),
+                "{name}"
+            );
+            written += 1;
+        }
+    }
+    assert_eq!(written, 5);
+}
+
+#[test]
+fn what_rows_cannot_say_of_a_bill_is_told_by_its_place() {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/native/");
+    let told = |name: &str| {
+        let body = std::fs::read(format!("{samples}{name}")).unwrap();
+        let message = read(&native::FORMAT, &body, &context())
+            .unwrap()
+            .messages
+            .remove(0);
+        write(&sheet::FORMAT, &message.outcome.unwrap(), &context())
+    };
+    let dental = told("claim-casablanca-dental.json").unwrap();
+    assert_eq!(
+        dental.unsaid,
+        [
+            "/provider",
+            "/claim/bill/period",
+            "/claim/bill/diagnoses/0/coded/source/display",
+            "/claim/bill/care_team/0/role",
+            "/claim/bill/care_team/0/specialty",
+            "/claim/bill/lines/0/sub_sites",
+            "/claim/bill/payee",
+        ]
+    );
+    assert_eq!(dental.added, [""; 0]);
+    let order = told("prescription-tehran.json").unwrap_err();
+    assert_eq!(order.code.code(), "FMT-KIND");
 }
 
 #[test]

@@ -81,6 +81,7 @@ enum Line<'a> {
         to: &'static str,
         message: Value,
         unsaid: &'a [String],
+        added: &'a [String],
     },
     Problem {
         path: &'a str,
@@ -275,6 +276,7 @@ fn read(
                     to: arguments.to.name,
                     message: body_of(&translated.written),
                     unsaid: &translated.unsaid,
+                    added: &translated.added,
                 }),
                 Err(problem) => tell(Line::Problem {
                     path,

@@ -1,5 +1,7 @@
 //! Insurers' own codes: told by the insurer, said in what it is sent, counted where they lack something.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -110,11 +112,18 @@ async fn what_an_insurer_is_sent_says_its_own_codes_and_what_they_lack_is_counte
         json!([])
     );
 
-    // What has changed since is told in the same words.
-    let changed = hub.get("/v1/messages?updated_after=", &insurer).await.ok();
-    let messages = changed["messages"].as_array().unwrap();
-    let own = messages.iter().find(|own| own["id"] == answer["id"]);
-    assert_eq!(own.unwrap()["document"]["codes"], *codes, "{changed}");
+    // What has changed since is told in the same words, as soon as the log has numbered it.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let changed = hub.get("/v1/messages?updated_after=", &insurer).await.ok();
+        let messages = changed["messages"].as_array().unwrap();
+        if let Some(own) = messages.iter().find(|own| own["id"] == answer["id"]) {
+            assert_eq!(own["document"]["codes"], *codes, "{changed}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{changed}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

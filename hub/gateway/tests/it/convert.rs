@@ -98,6 +98,35 @@ fn the_exit_says_what_went_wrong() {
 }
 
 #[test]
+fn a_message_is_written_in_another_format_with_what_that_cannot_say() {
+    let mut bill = claim("1", "M-1");
+    bill["provider"] = json!({"name": "A clinic"});
+    let output = run(&["convert", "--to", "sheet", "-"], &bill.to_string());
+    assert_eq!(output.status.code(), Some(0));
+    let lines = lines(&output);
+    let [line] = lines.as_slice() else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(
+        (&line["kind"], &line["to"]),
+        (&json!("claim"), &json!("sheet"))
+    );
+    assert!(
+        line["message"].as_str().unwrap().starts_with("bill,kind,"),
+        "{line}"
+    );
+    assert_eq!(line["unsaid"], json!(["/occurred_on", "/provider"]));
+    assert_eq!(line["added"], json!([]));
+    let order = json!({"kind": "cancel", "member": bill["member"], "correlates": [
+        {"relation": "cancels", "identifier": bill["identifiers"][0]}], "cancel": {}});
+    let output = run(&["convert", "--to", "sheet", "-"], &order.to_string());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("FMT-KIND"));
+    let unknown = run(&["convert", "--to", "uae", "-"], "");
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
 fn the_corpus_becomes_messages_with_no_panic() {
     let Ok(corpus) = std::env::var("TAKMIL_CORPUS") else {
         eprintln!(

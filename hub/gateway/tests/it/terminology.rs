@@ -262,6 +262,20 @@ async fn what_a_person_judges_a_code_to_be_counts_from_then_on() {
     assert_eq!(lacks(&provider).await, json!([]));
     assert_eq!(lacks(&other).await[0]["times"], 2);
 
+    // Whoever asks what the code is elsewhere is told so, of its own alone.
+    let told = "/fhir/ConceptMap/$translate?system=our%20codes&code=K7";
+    let translated = hub.get(told, &provider).await.ok();
+    assert_eq!(
+        translated["parameter"][0]["valueBoolean"], true,
+        "{translated}"
+    );
+    let parts = &translated["parameter"][1]["part"];
+    assert_eq!(parts[0]["valueCode"], "wider", "{translated}");
+    assert_eq!(parts[1]["valueCoding"]["code"], "NC100");
+    assert_eq!(parts[2]["valueUri"], "urn:takmil:map:local");
+    let others = hub.get(told, &other).await.ok();
+    assert_eq!(others["parameter"][0]["valueBoolean"], false, "{others}");
+
     // At the console, and that a code has no place: it stays unmapped, and says that somebody has looked.
     let judged = hub.place.json(&[
         "codes",

@@ -76,7 +76,7 @@ async fn a_claim_is_sent_and_asked_about_and_each_is_answered_in_x12() {
     }
 
     let told = send(&hub, PROVIDER, "/v1/messages", QUESTIONS).await;
-    assert!(told.text.contains("ST*271*"), "{}", told.text);
+    assert!(told.text.contains("ST|271|"), "{}", told.text);
     // Each address takes what it is for, and says so in X12.
     let told = send(
         &hub,

@@ -29,7 +29,6 @@ mod eligibility;
 mod explanation;
 mod frame;
 mod library;
-mod lines;
 mod links;
 mod medication;
 mod particulars;
@@ -54,7 +53,7 @@ use self::library::{Form, Library};
 use self::units::{Kind, Unit, units};
 use super::tree::Node;
 use super::{json, r4, xml};
-use crate::{Context, MAX_LINES, MAX_PROBLEMS, Read, Reading};
+use crate::{Context, MAX_LINES, MAX_PROBLEMS, Read, Reading, lines};
 
 /// Reads a body, JSON or XML.
 ///

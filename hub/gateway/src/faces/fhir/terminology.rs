@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use takmil_domain::text;
 use takmil_engine::Error;
 use takmil_mappings::table::{Row, Table};
-use takmil_mappings::{Tables, Translation};
+use takmil_mappings::{Lookup, Tables, Translation};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
+use crate::auth::Identity;
 use crate::code::{Code, Failure};
 use crate::documents;
 use crate::faces::request::Payload;
@@ -132,13 +133,18 @@ async fn validate_in_set_posted(
 /// Says what a code is in other systems, as FHIR's `$translate`.
 ///
 /// Messages are mapped by a map alone that is sure of its target. What a map only offers is told with the equivalence
-/// inexact or relatedto; where codes are needed together, the first is the concept and the others are its products.
+/// inexact or relatedto; where codes are needed together, the first is the concept and the others are its products. What a
+/// person judged of a code that no table knows is told as the map `local`.
 #[utoipa::path(
     get, path = "/fhir/ConceptMap/$translate", tag = "fhir", params(Asked),
     responses((status = 200, description = "Parameters.", content_type = "application/fhir+json")),
 )]
-async fn translate(State(app): State<App>, asked: Asking) -> Result<Answer, Failure> {
-    answered(&app, queried(asked)?, translated).await
+async fn translate(
+    State(app): State<App>,
+    identity: Identity,
+    asked: Asking,
+) -> Result<Answer, Failure> {
+    translation(&app, &identity, queried(asked)?).await
 }
 
 /// Says what a code is in other systems, as FHIR's `$translate`, asked with Parameters.
@@ -147,8 +153,39 @@ async fn translate(State(app): State<App>, asked: Asking) -> Result<Answer, Fail
     request_body(description = "Parameters.", content_type = "application/fhir+json"),
     responses((status = 200, description = "Parameters.", content_type = "application/fhir+json")),
 )]
-async fn translate_posted(State(app): State<App>, payload: Payload) -> Result<Answer, Failure> {
-    answered(&app, posted(&payload)?, translated).await
+async fn translate_posted(
+    State(app): State<App>,
+    identity: Identity,
+    payload: Payload,
+) -> Result<Answer, Failure> {
+    translation(&app, &identity, posted(&payload)?).await
+}
+
+/// What maps say of a code, and what a person judged it to be where no table knows it: of the caller's own code, or of
+/// everybody's.
+async fn translation(app: &App, identity: &Identity, asked: Asked) -> Result<Answer, Failure> {
+    let catalog = app.engine.catalog();
+    let (system, code) = (asked.system.as_deref(), asked.code.as_deref());
+    let judged = system.zip(code).and_then(|(system, code)| {
+        let Lookup::Unmapped(gap) = app.engine.tables().common(system, code) else {
+            return None;
+        };
+        let (system, code) = (
+            gap.system.unwrap_or(system),
+            gap.code.as_deref().unwrap_or(code),
+        );
+        let sender = &identity.participant.id;
+        let (version, judgement) = catalog.local_map().find(sender, system, code)?;
+        Some(Translation::judged(version, judgement.to.as_ref()))
+    });
+    let judged = judged.filter(|told| match (&asked.targetsystem, told.targets.first()) {
+        (Some(into), Some(codes)) => codes.iter().all(|code| code.system == *into),
+        _ => true,
+    });
+    answered(app, asked, move |tables, _, asked| {
+        translated(tables, judged, asked)
+    })
+    .await
 }
 
 /// Lists the codes of a system that hold some words, page by page, as FHIR's `$expand`.
@@ -174,7 +211,7 @@ async fn expand_posted(State(app): State<App>, payload: Payload) -> Result<Answe
 async fn answered(
     app: &App,
     asked: Asked,
-    answer: fn(&Tables, &str, &Asked) -> Result<Value, Failure>,
+    answer: impl FnOnce(&Tables, &str, &Asked) -> Result<Value, Failure> + Send + 'static,
 ) -> Result<Answer, Failure> {
     let tables = app.engine.tables().clone();
     let today = app.engine.now().day().to_string();
@@ -317,12 +354,17 @@ fn verdict(result: bool, display: Option<&str>) -> Vec<Value> {
     [result].into_iter().chain(display).collect()
 }
 
-fn translated(tables: &Tables, _: &str, asked: &Asked) -> Result<Value, Failure> {
+fn translated(
+    tables: &Tables,
+    judged: Option<Translation>,
+    asked: &Asked,
+) -> Result<Value, Failure> {
     let missing = || Failure::new(Code::Parameter, "no system is named");
     let system = asked.system.as_deref().ok_or_else(missing)?;
     let into = asked.targetsystem.as_deref();
     let said = tables.translate(system, asked.code()?, into);
-    let said = said.map_err(Failure::internal)?;
+    let mut said = said.map_err(Failure::internal)?;
+    said.extend(judged);
     let wanted = |told: &&Translation| match &asked.url {
         Some(url) => url.strip_prefix(MAP) == Some(told.map.as_str()),
         None => true,

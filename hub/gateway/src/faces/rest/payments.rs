@@ -238,7 +238,9 @@ async fn list_payments(
 #[utoipa::path(
     get, path = "/v1/payments/{id}", tag = "settlement",
     params(("id" = String, Path, description = "The payment.")),
-    responses((status = 200, description = "The payment.", body = ref("#/components/schemas/payment"))),
+    responses((status = 200, description = "The payment.", content(
+        (Value = "application/json"), ("application/fhir+json"), ("application/fhir+xml"), ("application/edi-x12"),
+    ))),
 )]
 async fn find_payment(
     State(app): State<App>,
