@@ -6,6 +6,8 @@
 //! order, links that lead somewhere, amounts that can be real) is checked here, once, after reading. No
 //! format may guess what a sender did not say.
 
+use std::io::{self, BufRead};
+
 use takmil_domain::check::check;
 use takmil_domain::date::Date;
 use takmil_domain::message::Message;
@@ -98,6 +100,21 @@ pub struct Reading {
     pub unread: Vec<String>,
 }
 
+impl Reading {
+    /// Changes every place that leads into the body: what was read is a part of a larger one.
+    pub(crate) fn relocate(&mut self, change: impl Fn(&mut String)) {
+        self.unread.iter_mut().for_each(&change);
+        for read in &mut self.messages {
+            change(&mut read.place);
+            read.origins.iter_mut().for_each(|(_, from)| change(from));
+            match &mut read.outcome {
+                Ok(message) => message.head.unread.iter_mut().for_each(&change),
+                Err(problems) => problems.iter_mut().for_each(|one| change(&mut one.pointer)),
+            }
+        }
+    }
+}
+
 /// One message of a body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Read {
@@ -174,6 +191,29 @@ pub fn read(format: &Format, body: &[u8], context: &Context) -> Result<Reading, 
         read.examine(context);
     }
     Ok(reading)
+}
+
+/// Reads a body of any size as it comes, and gives the messages of each part of it to `sink`: X12 claim by claim, JSON line
+/// by line. No more of it is held than the largest message. Places count from the start of the whole; what holds the whole
+/// together is told at its end.
+///
+/// # Errors
+/// Those of the source and of `sink`.
+pub fn stream(
+    format: &Format,
+    source: &mut dyn BufRead,
+    context: &Context,
+    sink: &mut dyn FnMut(Reading) -> io::Result<()>,
+) -> io::Result<()> {
+    if format.name == x12::FORMAT.name {
+        return x12::stream::read(source, context, sink);
+    }
+    lines::stream(source, |line| read(format, line, context), sink)
+}
+
+/// Whether a body that is too large to be read at once, of which this is the start, can be read as it comes.
+pub fn is_stream(format: &Format, start: &[u8]) -> bool {
+    format.name == x12::FORMAT.name || lines::begin(start)
 }
 
 /// Refuses a body that is too large.

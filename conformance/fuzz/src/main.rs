@@ -8,12 +8,14 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use takmil_domain::answer::Answer;
 use takmil_domain::date::{Date, Instant};
 use takmil_domain::ids::MessageId;
 use takmil_domain::life::State;
 use takmil_domain::message::Message;
 use takmil_domain::money::Currency;
+use takmil_domain::text::normalise;
 use takmil_formats::{
     Answered, Context, FORMATS, Fault, Format, Outcome, Reply, native, read, recognise,
 };
@@ -51,17 +53,37 @@ fuzz_target!(|body: &[u8]| {
     answer(format, body, &outcomes);
 });
 
-/// What was taken is the same when it is read from its canonical form.
+/// What was taken is the same, but for the spelling of its texts, when it is read from its canonical form. That leaves
+/// nothing to be agreed on.
 fn is_kept(message: &Message) {
+    let as_it_stands = Context {
+        default_currency: None,
+        ..*CONTEXT
+    };
     let written = native::write(message);
-    let again = read(&native::FORMAT, &written, &CONTEXT);
+    let again = read(&native::FORMAT, &written, &as_it_stands);
     let again = again.map(|reading| reading.messages.into_iter().map(|own| own.outcome));
     let again: Option<Vec<_>> = again.ok().map(Iterator::collect);
     assert!(
-        matches!(again.as_deref(), Some([Ok(again)]) if again == message),
+        matches!(again.as_deref(), Some([Ok(again)]) if spelt(again) == spelt(message)),
         "not kept: {} became {again:?}",
         String::from_utf8_lossy(&written),
     );
+}
+
+/// The message with its texts in one spelling, without spaces: native messages are respelt where they are read.
+fn spelt(message: &Message) -> Value {
+    fn respell(value: &mut Value) {
+        match value {
+            Value::String(text) => *text = normalise(text).replace(' ', ""),
+            Value::Array(items) => items.iter_mut().for_each(respell),
+            Value::Object(members) => members.values_mut().for_each(respell),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(message).expect("a message is JSON");
+    respell(&mut value);
+    value
 }
 
 fn answer(

@@ -10,6 +10,7 @@ mod codes;
 mod envelope;
 mod read;
 mod remittance;
+pub(crate) mod stream;
 mod structure;
 mod token;
 

@@ -18,6 +18,7 @@ mod report;
 mod roundtrip;
 mod sepas;
 mod sheet;
+mod stream;
 mod uae;
 mod x12;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{DirEntry, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,10 +15,11 @@ use takmil_domain::message::{Kind, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_formats::facts::{Measured, UNNAMED, measure};
 use takmil_formats::{
-    Context, FORMATS, Format, HISTORIES, MAX_BODY_BYTES, Written, native, recognise,
+    Context, FORMATS, Format, HISTORIES, MAX_BODY_BYTES, Reading, Written, is_stream, native,
+    recognise, stream,
 };
 
-use self::report::{Report, Source, folder};
+use self::report::{Named, Report, folder};
 use super::{Exit, Fatal};
 
 mod report;
@@ -91,14 +92,34 @@ enum Line<'a> {
 }
 
 /// What one file came to.
+#[derive(Default)]
 struct Converted {
     index: usize,
     lines: Vec<u8>,
     refused: usize,
     /// What its messages came to, where that is asked for.
     measured: Vec<Measured>,
+    /// A file that is converted when its turn to be printed comes.
+    large: Option<Large>,
     /// Why the file could not be read at all.
     unreadable: Option<io::Error>,
+}
+
+impl Converted {
+    fn tell(&mut self, line: &Line<'_>) {
+        self.refused += usize::from(matches!(line, Line::Problem { .. }));
+        // Writing to a Vec cannot fail, and every part of a line is JSON.
+        if serde_json::to_writer(&mut self.lines, line).is_ok() {
+            self.lines.push(b'\n');
+        }
+    }
+}
+
+/// A file that is larger than a body may be, and is read as it comes.
+struct Large {
+    format: &'static Format,
+    /// All of it, where it cannot be opened again.
+    begun: Option<Source>,
 }
 
 /// Converts everything the arguments name, and prints it in that order.
@@ -134,15 +155,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
             });
         }
         drop(done);
-        print(&finished, &files, arguments.report)
+        print(&finished, &files, arguments, &context)
     })
 }
 
 /// Every file at or under `path`, in the order of their names.
-fn gather(root: &Path, path: &Path, files: &mut Vec<Source>) -> Result<(), Fatal> {
+fn gather(root: &Path, path: &Path, files: &mut Vec<Named>) -> Result<(), Fatal> {
     let cannot = |error: io::Error| format!("{} cannot be read: {error}", path.display());
     if path.as_os_str() == "-" || !path.metadata().map_err(cannot)?.is_dir() {
-        files.push(Source {
+        files.push(Named {
             root: root.to_owned(),
             path: path.to_owned(),
         });
@@ -163,19 +184,17 @@ fn gather(root: &Path, path: &Path, files: &mut Vec<Source>) -> Result<(), Fatal
 fn convert(index: usize, path: &Path, arguments: &Arguments, context: &Context) -> Converted {
     let mut converted = Converted {
         index,
-        lines: Vec::new(),
-        refused: 0,
-        measured: Vec::new(),
-        unreadable: None,
+        ..Converted::default()
     };
-    match bytes(path) {
-        Ok(body) if arguments.report => {
+    match bytes(path, arguments) {
+        Ok(Found::Body(body)) if arguments.report => {
             let measured = measured(&body, arguments.from, context);
             let refused = measured.iter().filter(|one| one.outcome.is_err());
             converted.refused = refused.count();
             converted.measured = measured;
         }
-        Ok(body) => read(
+        Ok(Found::Large(large)) => converted.large = Some(large),
+        Ok(Found::Body(body)) => read(
             &path.to_string_lossy(),
             &body,
             arguments,
@@ -243,33 +262,38 @@ fn read(
             takmil_formats::read(format, bytes, context),
         ),
     };
-    let mut tell = |line: Line<'_>| {
-        converted.refused += usize::from(matches!(line, Line::Problem { .. }));
-        // Writing to a Vec cannot fail, and every part of a line is JSON.
-        if serde_json::to_writer(&mut converted.lines, &line).is_ok() {
-            converted.lines.push(b'\n');
-        }
-    };
-    let (format, messages) = match reading {
-        (format, Ok(reading)) => (format, reading.messages),
-        (format, Err(problem)) => {
-            return tell(Line::Problem {
-                path,
-                format,
-                problem: &problem,
-            });
-        }
-    };
-    for message in &messages {
+    let (format, reading) = reading;
+    match reading {
+        Ok(reading) => told(path, format, reading, arguments, context, converted),
+        Err(problem) => converted.tell(&Line::Problem {
+            path,
+            format,
+            problem: &problem,
+        }),
+    }
+}
+
+/// Puts the messages of a body, or of a part of one, into lines.
+fn told(
+    path: &str,
+    format: Option<&'static str>,
+    reading: Reading,
+    arguments: &Arguments,
+    context: &Context,
+    converted: &mut Converted,
+) {
+    for message in &reading.messages {
         match &message.outcome {
-            Ok(message) if arguments.to.name == native::FORMAT.name => tell(Line::Message {
-                path,
-                format,
-                kind: message.kind(),
-                message,
-            }),
+            Ok(message) if arguments.to.name == native::FORMAT.name => {
+                converted.tell(&Line::Message {
+                    path,
+                    format,
+                    kind: message.kind(),
+                    message,
+                })
+            }
             Ok(message) => match takmil_formats::write(arguments.to, message, context) {
-                Ok(translated) => tell(Line::Translated {
+                Ok(translated) => converted.tell(&Line::Translated {
                     path,
                     format,
                     kind: message.kind(),
@@ -278,7 +302,7 @@ fn read(
                     unsaid: &translated.unsaid,
                     added: &translated.added,
                 }),
-                Err(problem) => tell(Line::Problem {
+                Err(problem) => converted.tell(&Line::Problem {
                     path,
                     format,
                     problem: &problem,
@@ -286,7 +310,7 @@ fn read(
             },
             // One line a message: its first problem.
             Err(problems) => problems.iter().take(1).for_each(|problem| {
-                tell(Line::Problem {
+                converted.tell(&Line::Problem {
                     path,
                     format,
                     problem,
@@ -294,6 +318,36 @@ fn read(
             }),
         }
     }
+}
+
+/// Converts a file that is too large to be held, as it comes. Says how much of it was refused.
+fn pour(
+    path: &Path,
+    large: Large,
+    arguments: &Arguments,
+    context: &Context,
+    out: &mut dyn Write,
+) -> io::Result<usize> {
+    let name = path.to_string_lossy();
+    let mut refused = 0;
+    let mut sink = |reading: Reading| {
+        let mut converted = Converted::default();
+        let format = Some(large.format.name);
+        told(&name, format, reading, arguments, context, &mut converted);
+        refused += converted.refused;
+        out.write_all(&converted.lines)
+    };
+    let source = match large.begun {
+        Some(source) => source,
+        None => opened(path)?.0,
+    };
+    stream(
+        large.format,
+        &mut BufReader::new(source),
+        context,
+        &mut sink,
+    )?;
+    Ok(refused)
 }
 
 /// What was written, for a line of JSON: JSON as it is, any other format as one string.
@@ -308,36 +362,68 @@ enum Body {
     BrokenGzip,
 }
 
-/// Reads a file, unpacked where it is gzip by its first bytes. No more than a body may have, and one byte:
-/// whoever reads it then says that it is too large.
-fn bytes(path: &Path) -> io::Result<Body> {
+/// A file, held or not.
+enum Found {
+    Body(Body),
+    Large(Large),
+}
+
+/// Where a file's bytes come from, unpacked.
+type Source = Box<dyn Read + Send>;
+
+/// Reads a file, as far as a body may reach and one byte more: whoever reads it then says that it is too large, unless its
+/// format is one that can be read as it comes.
+fn bytes(path: &Path, arguments: &Arguments) -> io::Result<Found> {
     let most = u64::try_from(MAX_BODY_BYTES)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
-    let mut source: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(io::stdin().lock()),
+    let (mut source, packed) = opened(path)?;
+    let mut body = Vec::new();
+    match source.by_ref().take(most).read_to_end(&mut body) {
+        Ok(_) => {}
+        Err(_) if packed => return Ok(Found::Body(Body::BrokenGzip)),
+        Err(error) => return Err(error),
+    }
+    let is_large = body.len() > MAX_BODY_BYTES && !arguments.report;
+    let format = arguments.from.or_else(|| recognise(None, &body));
+    let format = format.filter(|format| is_large && is_stream(format, &body));
+    let Some(format) = format else {
+        return Ok(Found::Body(Body::Plain(body)));
+    };
+    let is_read_once = path.as_os_str() == "-";
+    let begun = || -> Source { Box::new(io::Cursor::new(body).chain(source)) };
+    Ok(Found::Large(Large {
+        format,
+        begun: is_read_once.then(begun),
+    }))
+}
+
+/// A file's bytes, unpacked where they are gzip by their first ones; the second says so.
+fn opened(path: &Path) -> io::Result<(Source, bool)> {
+    let mut source: Source = match path.as_os_str() == "-" {
+        true => Box::new(io::stdin()),
         false => Box::new(File::open(path)?),
     };
     let mut start = Vec::new();
     source.by_ref().take(2).read_to_end(&mut start)?;
     let packed = start == GZIP;
     let whole = io::Cursor::new(start).chain(source);
-    let mut body = Vec::new();
-    if !packed {
-        whole.take(most).read_to_end(&mut body)?;
-        return Ok(Body::Plain(body));
-    }
-    match MultiGzDecoder::new(whole).take(most).read_to_end(&mut body) {
-        Ok(_) => Ok(Body::Plain(body)),
-        Err(_) => Ok(Body::BrokenGzip),
-    }
+    Ok(match packed {
+        true => (Box::new(MultiGzDecoder::new(whole)), true),
+        false => (Box::new(whole), false),
+    })
 }
 
 /// The first bytes of every gzip stream.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Prints what comes, in the order of the files, and says how it ended.
-fn print(finished: &Receiver<Converted>, files: &[Source], reports: bool) -> Result<Exit, Fatal> {
+fn print(
+    finished: &Receiver<Converted>,
+    files: &[Named],
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Exit, Fatal> {
     let progress = ProgressBar::new(u64::try_from(files.len()).unwrap_or(u64::MAX));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut early = BTreeMap::new();
@@ -349,10 +435,17 @@ fn print(finished: &Receiver<Converted>, files: &[Source], reports: bool) -> Res
             out.write_all(&converted.lines)?;
             refused += converted.refused;
             let source = files.get(turn);
-            if let Some(Source { root, path }) = source.filter(|_| reports) {
+            if let Some(Named { root, path }) = source.filter(|_| arguments.report) {
                 report.add(&folder(root, path), &converted.measured);
             }
-            if let (Some(error), Some(Source { path, .. })) = (converted.unreadable, source) {
+            let mut unread = converted.unreadable;
+            if let (Some(large), Some(Named { path, .. })) = (converted.large, source) {
+                match pour(path, large, arguments, context, &mut out) {
+                    Ok(count) => refused += count,
+                    Err(error) => unread = Some(error),
+                }
+            }
+            if let (Some(error), Some(Named { path, .. })) = (unread, source) {
                 progress
                     .suspend(|| eprintln!("takmil: {} cannot be read: {error}", path.display()));
                 unreadable += 1;
@@ -362,7 +455,7 @@ fn print(finished: &Receiver<Converted>, files: &[Source], reports: bool) -> Res
         }
     }
     progress.finish_and_clear();
-    if reports {
+    if arguments.report {
         write!(out, "{report}")?;
     }
     out.flush()?;

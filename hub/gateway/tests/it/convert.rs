@@ -97,6 +97,48 @@ fn the_exit_says_what_went_wrong() {
     check(&["convert", "-", "--from", "native"], 1);
 }
 
+/// What is larger than a body may be is read as it comes, from a file, packed or not, and from standard input.
+#[test]
+fn a_file_of_any_size_is_read_as_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = "../../adapters/formats/samples/x12/claims-houston-professional.x12";
+    let sample = std::fs::read_to_string(sample).unwrap();
+    let at_once = run(&["convert", "-"], &sample);
+    let told = |output: &std::process::Output| -> Vec<Value> {
+        let mut told = lines(output);
+        for line in &mut told {
+            line.as_object_mut().unwrap().remove("path");
+        }
+        told
+    };
+    let expected = told(&at_once);
+    assert!(expected.iter().any(|line| line.get("message").is_some()));
+    // Blanks between segments mean nothing, however many they are.
+    let (first, rest) = sample.split_once("GS*").unwrap();
+    let large = format!("{first}{}GS*{rest}", " ".repeat(17 * 1024 * 1024));
+    let plain = folder.path().join("large.x12");
+    std::fs::write(&plain, &large).unwrap();
+    let gzip = folder.path().join("large.x12.gz");
+    std::fs::write(&gzip, packed(&large)).unwrap();
+    for path in [&plain, &gzip] {
+        let output = run(&["convert", path.to_str().unwrap()], "");
+        assert_eq!(output.status.code(), at_once.status.code());
+        assert_eq!(told(&output), expected);
+    }
+    assert_eq!(told(&run(&["convert", "-"], &large)), expected);
+    let message = claim("3", "M-1").to_string();
+    let many = [&*message, &*message].join(&"\n".repeat(17 * 1024 * 1024));
+    let output = run(&["convert", "-"], &many);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(lines(&output).len(), 2);
+    // No list is read so: it is refused as any body is.
+    let list = folder.path().join("list.json");
+    let blanks = " ".repeat(17 * 1024 * 1024);
+    std::fs::write(&list, format!("[{message}{blanks}]")).unwrap();
+    let output = run(&["convert", list.to_str().unwrap()], "");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 #[test]
 fn a_message_is_written_in_another_format_with_what_that_cannot_say() {
     let mut bill = claim("1", "M-1");

@@ -41,17 +41,13 @@ pub(super) fn read(c: Cursor) -> Message {
             ..Supporting::default()
         });
     }
-    let bill = c.items("item").next().is_some().then(|| bill(c));
-    sweep(c, "CoverageEligibilityRequest", &mut head.supporting);
+    let purposes = c.items("purpose").filter_map(Cursor::as_str);
     let asked = Eligibility {
-        purposes: c
-            .items("purpose")
-            .filter_map(Cursor::as_str)
-            .map(Into::into)
-            .collect(),
+        purposes: purposes.map(Into::into).collect(),
         serviced,
-        bill,
+        bill: c.items("item").next().is_some().then(|| bill(c)),
     };
+    sweep(c, "CoverageEligibilityRequest", &mut head.supporting);
     Message {
         head,
         body: Body::Eligibility(asked),

@@ -91,7 +91,7 @@ fn percent(share: Share) -> String {
 
 /// A file, and the path among the arguments that it was found under.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct Named {
     /// The argument.
     pub(super) root: PathBuf,
     /// The file.
