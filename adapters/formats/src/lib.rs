@@ -79,7 +79,7 @@ pub struct Format {
     /// that is the whole body, a collection for a body that is one. Never fails.
     pub answer: fn(&Reply<'_>) -> Written,
     /// Says a message in this format; `None` of a kind that it has no message for. A format without it is only read.
-    pub write: Option<fn(&Message) -> Option<Written>>,
+    pub write: Option<fn(&Message, &Context) -> Option<Written>>,
 }
 
 /// What a reader must know that the body does not say.

@@ -24,7 +24,7 @@ pub struct Translated {
 /// [`ProblemCode::WrongKind`]: the format, or the hub in it, says no such message.
 pub fn write(format: &Format, message: &Message, context: &Context) -> Result<Translated, Problem> {
     let kind = message.kind().as_str();
-    let written = format.write.and_then(|write| write(message));
+    let written = format.write.and_then(|write| write(message, context));
     let written = written.ok_or_else(|| {
         let detail = format!("{} has no message for a {kind}", format.name);
         Problem::new(ProblemCode::WrongKind, "", detail)
@@ -33,6 +33,14 @@ pub fn write(format: &Format, message: &Message, context: &Context) -> Result<Tr
         [one] => one.outcome.clone().map_err(first)?,
         _ => return Err(first(Vec::new())),
     };
+    if again.kind() != message.kind() {
+        let detail = format!(
+            "in {} this {kind} would be a {}",
+            format.name,
+            again.kind().as_str()
+        );
+        return Err(Problem::new(ProblemCode::WrongKind, "", detail));
+    }
     let (before, after) = (json(message), json(&again));
     Ok(Translated {
         written,

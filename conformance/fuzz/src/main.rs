@@ -47,6 +47,10 @@ fuzz_target!(|body: &[u8]| {
     for own in reading.messages {
         if let Ok(message) = &own.outcome {
             is_kept(message);
+            for writable in FORMATS.iter().filter(|format| format.write.is_some()) {
+                // What it cannot say it tells.
+                let _ = takmil_formats::write(writable, message, &CONTEXT);
+            }
         }
         outcomes.push((own.place, own.outcome));
     }

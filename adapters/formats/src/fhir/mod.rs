@@ -2,11 +2,13 @@
 
 #[cfg(test)]
 mod corpus;
+mod datatypes;
 mod json;
 mod r4;
 mod read;
 mod render;
 mod tree;
+mod write;
 mod xml;
 
 use std::borrow::Cow;
@@ -29,7 +31,7 @@ pub const FORMAT: Format = Format {
     recognise,
     read: read::read,
     answer: render::answer,
-    write: None,
+    write: Some(write::write),
 };
 
 /// What insurers decided earlier, as ExplanationOfBenefit: history, never a message to be decided again.
@@ -58,6 +60,24 @@ pub const ELEMENT: &str = "urn:fhir:element";
 /// The system of categories that are the URL of an extension, with `#` before the name of each part of a
 /// complex one.
 pub const EXTENSION: &str = "urn:fhir:extension";
+
+/// HL7's extension of an element that has to be there and has no value.
+pub const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+
+/// The hub's own extensions of a line, for money that R4 has no element for: what is asked for it and the price of one (of
+/// a MedicationDispense, whose first one may have the total too), what the base insurer paid, what the state pays, what
+/// the member has paid. Each holds a Money.
+pub const AMOUNTS: [&str; 6] = [
+    "urn:takmil:fhir:billed",
+    "urn:takmil:fhir:unit-price",
+    "urn:takmil:fhir:base-paid",
+    "urn:takmil:fhir:subsidy",
+    "urn:takmil:fhir:paid-by-member",
+    "urn:takmil:fhir:total",
+];
+
+/// The same of who says what the base insurer paid: a string.
+pub const BASE_CONFIRMATION: &str = "urn:takmil:fhir:base-confirmation";
 
 /// HL7's system of request priorities, which R4 writes as bare codes.
 pub const PRIORITY: &str = "http://hl7.org/fhir/request-priority";

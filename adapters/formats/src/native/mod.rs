@@ -41,7 +41,7 @@ pub fn write(message: &Message) -> Vec<u8> {
     serde_json::to_vec(message).expect("a message is JSON")
 }
 
-fn written(message: &Message) -> Option<Written> {
+fn written(message: &Message, _: &Context) -> Option<Written> {
     let bytes = write(message);
     let media_type = "application/json";
     Some(Written { media_type, bytes })

@@ -9,10 +9,10 @@ use takmil_domain::money::{Amount, Currency};
 
 use super::columns::{Belongs, COLUMNS, Cell, Column, KEY};
 use super::{FORMAT, KINDS, pointer};
-use crate::Written;
+use crate::{Context, Written};
 
 /// The rows of a message; `None` of a kind that is no bill, of one without lines or without a number of its own.
-pub(super) fn write(message: &Message) -> Option<Written> {
+pub(super) fn write(message: &Message, context: &Context) -> Option<Written> {
     let (_, root) = KINDS
         .iter()
         .find(|(kind, _)| *kind == message.kind().as_str())?;
@@ -33,7 +33,7 @@ pub(super) fn write(message: &Message) -> Option<Written> {
     let rows = lines.iter().enumerate().map(|(row, line)| {
         let of = |(column, place): &(&Column, usize)| {
             let value = value(column, *place, (&whole, bill, line), row == 0)?;
-            cell(column.cell, value, message.head.currency)
+            cell(column.cell, value, message.head.currency, context.today)
         };
         let cells = columns.iter().map(of);
         cells.map(Option::unwrap_or_default).collect::<Vec<_>>()
@@ -106,7 +106,7 @@ fn numbered<'v>(bill: &'v Value, name: &str, seq: &Value) -> Option<&'v Value> {
 }
 
 /// A value as its cell has it.
-fn cell(cell: Cell, value: &Value, currency: Option<Currency>) -> Option<String> {
+fn cell(cell: Cell, value: &Value, currency: Option<Currency>, today: Date) -> Option<String> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     match cell {
         Cell::Kind | Cell::Text | Cell::Count | Cell::Date => Some(match value {
@@ -116,7 +116,7 @@ fn cell(cell: Cell, value: &Value, currency: Option<Currency>) -> Option<String>
         Cell::Amount => {
             let amount = Amount::new(value.as_i64()?)?;
             // As the currency is now.
-            let exponent = currency?.exponent(Date::from_ymd(9999, 12, 31)?);
+            let exponent = currency?.exponent(today);
             Some(amount.to_decimal(exponent))
         }
         Cell::Code => Some(format!("{}|{}", text("system")?, text("code")?)),

@@ -1,6 +1,6 @@
 //! The bill that a Claim makes: diagnoses, procedures, who treated, and the lines with their details.
 
-use takmil_domain::bill::{Accident, Bill, BillClass, Diagnosis, Encounter, Line, Payee};
+use takmil_domain::bill::{Accident, BasePaid, Bill, BillClass, Diagnosis, Encounter, Line, Payee};
 use takmil_domain::date::Period;
 use takmil_domain::party::Party;
 
@@ -13,6 +13,7 @@ use super::parties::{cast, party_at, place};
 use super::values::{
     concept_at, concepts, moment, money, money_at, period, quantity, span, unit_code, when,
 };
+use crate::fhir::{AMOUNTS, BASE_CONFIRMATION};
 
 /// Reads what a Claim bills; `base` is where in the message the bill stands.
 pub(super) fn bill(c: Cursor, base: &str) -> Bill {
@@ -163,6 +164,7 @@ fn lines<'a>(
             .and_then(Cursor::as_str)
             .map(Into::into);
         line.cancelled = taken_back(item);
+        told_beside(item, &mut line);
         item.items("encounter")
             .for_each(|reference| visit(reference, stay));
         let inner = match structure {
@@ -206,6 +208,21 @@ pub(super) fn priced(c: Cursor, canonical: &str) -> Line {
         unit_price: money_at(c, "unitPrice"),
         ..Line::default()
     }
+}
+
+/// Money of a line that the hub's own extensions tell.
+pub(super) fn told_beside(c: Cursor, line: &mut Line) {
+    let [billed, price, base, subsidy, by_member, _] = AMOUNTS;
+    let amount = |url: &str| c.extension(url).and_then(Cursor::value).and_then(money);
+    line.billed = line.billed.or_else(|| amount(billed));
+    line.unit_price = line.unit_price.or_else(|| amount(price));
+    let said_by = || c.extension(BASE_CONFIRMATION)?.value()?.as_str();
+    line.base = amount(base).map(|paid| BasePaid {
+        paid,
+        confirmation: said_by().map(Into::into),
+    });
+    line.subsidy = amount(subsidy);
+    line.paid_by_member = line.paid_by_member.or_else(|| amount(by_member));
 }
 
 /// The numbers of a list that names parts of the bill.

@@ -7,6 +7,7 @@ use takmil_domain::money::Amount;
 use takmil_domain::prescription::{Dispense, DispenseLine, Product, Substitution};
 use takmil_domain::text::digits;
 
+use super::bill::told_beside;
 use super::claim::plain;
 use super::cursor::Cursor;
 use super::dosage::dosages;
@@ -17,8 +18,9 @@ use super::particulars::sweep;
 use super::parties::{cast, member, party_at};
 use super::prescription::{notes, numbers};
 use super::values::{
-    concept, concept_at, concepts, identifiers, moment, money_at, quantity, unit_code, when,
+    concept, concept_at, concepts, identifiers, moment, money, money_at, quantity, unit_code, when,
 };
+use crate::fhir::AMOUNTS;
 
 /// The system of the numbers of Germany's orders.
 const ORDER_NUMBER: &str = "/GEM_ERP_NS_PrescriptionId";
@@ -78,6 +80,8 @@ fn opening(c: Cursor, head: &mut Head, whole: &mut Dispense) {
     if let Some(day) = day.and_then(|when| when.first_day()) {
         c.reader.day.set(day);
     }
+    let total = c.extension(AMOUNTS[5]).and_then(Cursor::value);
+    whole.total = total.and_then(money);
 }
 
 /// The lines of one dispensing: those of its invoice, else the one that it is itself.
@@ -149,6 +153,7 @@ fn plain_line(c: Cursor, said: DispenseLine) -> DispenseLine {
     line.unit = amount.and_then(|c| c.text("unit")).map(Into::into);
     line.unit_code = amount.and_then(unit_code);
     line.days_supply = c.get("daysSupply").and_then(days);
+    told_beside(c, &mut line);
     DispenseLine {
         line,
         product,

@@ -6,7 +6,7 @@ use takmil_domain::bill::{Bill, Diagnosis};
 use takmil_domain::message::{Body, Eligibility, Message, Supporting};
 use takmil_domain::party::Party;
 
-use super::bill::{numbers, priced};
+use super::bill::{numbers, priced, told_beside};
 use super::claim::request;
 use super::clinical::diagnosis;
 use super::cursor::Cursor;
@@ -64,6 +64,7 @@ fn bill(c: Cursor) -> Bill {
         item.origin(at.clone());
         let mut line = priced(item, &at);
         line.seq = ordinal(index);
+        told_beside(item, &mut line);
         line.supporting = numbers(item, "supportingInfoSequence");
         line.place = item.get("facility").and_then(whereabouts);
         for reference in item.items("provider") {

@@ -20,7 +20,7 @@ use super::values::{
     unit_code,
 };
 use crate::fhir::r4::{self, Primitive, Structure, Type};
-use crate::fhir::{ELEMENT, EXTENSION};
+use crate::fhir::{ABSENT, ELEMENT, EXTENSION};
 
 /// How long the URL of an extension may be that becomes a category, with those of the extensions around
 /// it: each part of a complex extension is told with all of it.
@@ -181,6 +181,10 @@ fn extension(c: Cursor, outer: &str, trail: &Trail<'_>, parts: &mut Vec<Supporti
     let Some(url) = c.node.text("url") else {
         return;
     };
+    if url == ABSENT {
+        // It says that nothing is there, and so does the message.
+        return c.understood();
+    }
     let url = if outer.is_empty() {
         url.to_owned()
     } else {

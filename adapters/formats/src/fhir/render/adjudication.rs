@@ -11,7 +11,7 @@ use takmil_domain::life::State;
 use takmil_domain::money::Amount;
 use takmil_domain::reason::Reason;
 
-use super::datatypes::{self, Money, Object, concept};
+use crate::fhir::datatypes::{self, Money, Object, concept};
 use crate::fhir::tree::Node;
 
 /// HL7's example set of adjudication categories.

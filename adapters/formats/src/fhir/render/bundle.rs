@@ -11,8 +11,8 @@
 
 use takmil_domain::date::Instant;
 
-use super::datatypes::{Object, primitive, words};
 use super::outcome;
+use crate::fhir::datatypes::{Object, primitive, words};
 use crate::fhir::r4::Primitive;
 use crate::fhir::tree::Node;
 use crate::{Cause, Outcome, Reply};

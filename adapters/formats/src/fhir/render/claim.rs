@@ -10,10 +10,10 @@ use takmil_domain::message::{Kind, Message, Supporting};
 use takmil_domain::reason::Reason;
 
 use super::adjudication::{Notes, Review, items, totals, withdrawn};
-use super::datatypes::{Object, coded, concept, days, reason, words};
 use super::head;
 use crate::Answered;
 use crate::fhir::ELEMENT;
+use crate::fhir::datatypes::{Object, coded, concept, days, reason, words};
 use crate::fhir::tree::Node;
 
 /// HL7's types of claim.

@@ -15,11 +15,11 @@ use takmil_domain::reason::Reason;
 
 use super::adjudication::Category;
 use super::claim::error;
-use super::datatypes::{
-    Money, Object, coded, concept, date, date_time, days, insurer, reason, reference, words,
-};
 use super::head;
 use crate::Answered;
+use crate::fhir::datatypes::{
+    Money, Object, coded, concept, date, date_time, days, insurer, reason, reference, words,
+};
 use crate::fhir::tree::Node;
 
 /// What may be asked; R4 knows no other purpose.

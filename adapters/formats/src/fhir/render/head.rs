@@ -9,8 +9,8 @@ use takmil_domain::money::Currency;
 use takmil_domain::party::Party;
 use takmil_domain::reason::Reason;
 
-use super::datatypes::{Money, Object, described, participant, reference, words};
 use crate::Answered;
+use crate::fhir::datatypes::{Money, Object, described, participant, reference, words};
 use crate::fhir::tree::Node;
 
 /// The extension that says who decided: hub, insurer, stand_in or person.

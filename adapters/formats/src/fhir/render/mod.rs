@@ -17,7 +17,6 @@
 mod adjudication;
 mod bundle;
 mod claim;
-mod datatypes;
 mod eligibility;
 mod head;
 mod outcome;

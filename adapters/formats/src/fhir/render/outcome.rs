@@ -4,8 +4,8 @@ use takmil_domain::clinical::Level;
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::reason::Reason;
 
-use super::datatypes::{FINDINGS, Object, REASONS, words};
 use super::head;
+use crate::fhir::datatypes::{FINDINGS, Object, REASONS, words};
 use crate::fhir::r4;
 use crate::fhir::tree::Node;
 use crate::{Answered, Cause, Fault};

@@ -7,8 +7,8 @@ use takmil_domain::money::Amount;
 use takmil_domain::settlement::state::PaymentState;
 use takmil_domain::settlement::{Due, Payment};
 
-use super::datatypes::{Money, Object, concept, participant, words};
 use crate::MESSAGE_SYSTEM;
+use crate::fhir::datatypes::{Money, Object, concept, participant, words};
 use crate::fhir::tree::Node;
 
 /// What the base insurer pays of a claim or line.

@@ -24,8 +24,8 @@ use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::reason::Reason;
 
 use super::adjudication::{Notes, Review, items};
-use super::datatypes::{Money, reference};
 use super::{answer, composed};
+use crate::fhir::datatypes::{Money, reference};
 use crate::fhir::tree::Node;
 use crate::fhir::{REFERENCE, json, r4, xml};
 use crate::{Answered, Cause, Fault, Outcome, Reply};

@@ -62,6 +62,21 @@ impl Object {
         let items = (!items.is_empty()).then_some(Node::Array(items));
         self.maybe(key, items)
     }
+
+    /// The object, if anything is in it.
+    pub(super) fn filled(self) -> Option<Self> {
+        (!self.0.is_empty()).then_some(self)
+    }
+
+    /// Whether it is a resource of which nothing but the type is told.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self.0.as_slice(), [(key, _)] if key == "resourceType")
+    }
+
+    /// Whether it has a member of that name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(own, _)| own == key)
+    }
 }
 
 impl From<Object> for Node<'static> {
@@ -192,7 +207,7 @@ pub(super) fn coded(coded: &Coded) -> Option<Node<'static>> {
     filled(concept)
 }
 
-fn coding(coding: &Coding) -> Option<Node<'static>> {
+pub(super) fn coding(coding: &Coding) -> Option<Node<'static>> {
     let code = coding.code.split_whitespace().collect::<Vec<_>>().join(" ");
     let parts = Object::new()
         .maybe("system", primitive(Primitive::Uri, &coding.system))
@@ -281,5 +296,5 @@ pub(super) fn described(text: impl Into<Node<'static>>) -> Node<'static> {
 }
 
 fn filled(object: Object) -> Option<Node<'static>> {
-    (!object.0.is_empty()).then(|| object.into())
+    object.filled().map(Node::from)
 }
