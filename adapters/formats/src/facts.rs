@@ -17,6 +17,7 @@ pub use tally::{Measured, Share, Shares, UNNAMED, measure};
 
 mod fhir;
 mod hl7v2;
+mod ncpdp;
 mod sepas;
 mod tally;
 mod uae;
@@ -88,6 +89,7 @@ const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::uae::FORMAT.name, uae::records),
     (crate::x12::FORMAT.name, x12::records),
     (crate::sepas::FORMAT.name, sepas::records),
+    (crate::ncpdp::FORMAT.name, ncpdp::records),
 ];
 
 /// The records of a body in `format`; `None` where nobody wrote an extractor for it.

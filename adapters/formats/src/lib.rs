@@ -20,12 +20,14 @@ pub use takmil_domain::check::{MAX_LINES, MAX_PROBLEMS};
 pub use write::{Translated, write};
 
 mod answer;
+mod cursor;
 mod encoding;
 pub mod facts;
 pub mod fhir;
 pub mod hl7v2;
 mod lines;
 pub mod native;
+pub mod ncpdp;
 mod parts;
 mod peek;
 pub mod sepas;
@@ -52,6 +54,7 @@ pub const FORMATS: &[Format] = &[
     fhir::FORMAT,
     hl7v2::FORMAT,
     sepas::FORMAT,
+    ncpdp::FORMAT,
     uae::FORMAT,
     x12::FORMAT,
     sheet::FORMAT,

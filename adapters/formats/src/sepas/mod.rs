@@ -33,7 +33,6 @@
 //! scripts is refused: one of them is a slip.
 
 mod answer;
-mod cursor;
 mod prescription;
 mod read;
 mod values;

@@ -8,8 +8,8 @@ use takmil_domain::party::Party;
 use takmil_domain::prescription::{Dosage, Measure, Prescription, PrescriptionLine};
 use takmil_domain::problem::ProblemCode;
 
-use super::cursor::{Part, Reader};
 use super::values::{from_to, particular};
+use crate::cursor::{Part, Reader};
 
 impl<'n> Reader<'n> {
     pub(super) fn prescription(&self, composition: &Part<'n>, head: &mut Head) -> Prescription {

@@ -12,9 +12,9 @@ use takmil_domain::party::{CoverageReference, Party, Sex};
 use takmil_domain::problem::ProblemCode;
 use takmil_domain::text::normalise;
 
-use super::cursor::{Part, Reader};
 use super::values::{from_to, particular};
 use super::{ADMISSION, BILL, DOCUMENTS, PRESCRIPTION};
+use crate::cursor::{Part, Reader};
 use crate::native::tree::Node;
 use crate::{MESSAGE_SYSTEM, Read};
 

@@ -8,7 +8,7 @@ use takmil_domain::money::{Amount, AmountError, Quantity};
 use takmil_domain::party::Party;
 use takmil_domain::problem::ProblemCode;
 
-use super::cursor::{Part, Reader};
+use crate::cursor::{Part, Reader};
 
 /// Terminologies that the hub knows, by what the layout calls them.
 const TERMINOLOGIES: &[(&str, &str)] = &[

@@ -161,6 +161,7 @@ fn every_sample_is_answered_as_before() {
     check_samples("hl7v2", 5, &[("hl7", "application/hl7-v2")]);
     check_samples("uae", 5, &[("xml", "application/xml")]);
     check_samples("sepas", 6, &[("json", "application/json")]);
+    check_samples("ncpdp", 5, &[("json", "application/json")]);
 }
 
 const CLAIM: &str = r#"{"kind":"claim","claim":{"bill":{"lines":[]}}}"#;

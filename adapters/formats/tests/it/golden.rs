@@ -86,6 +86,11 @@ fn every_sample_of_irans_health_record_is_read_as_before() {
 }
 
 #[test]
+fn every_pharmacys_transaction_is_read_as_before() {
+    check_samples("ncpdp", 3, &crate::context());
+}
+
+#[test]
 fn every_x12_sample_is_read_as_before() {
     let context = Context {
         default_currency: Currency::parse("USD"),

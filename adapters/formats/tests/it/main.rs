@@ -12,6 +12,7 @@ mod golden;
 mod history;
 mod hl7v2;
 mod native;
+mod ncpdp;
 mod pairs;
 mod refusals;
 mod report;

@@ -30,6 +30,7 @@ mod messages;
 mod neighbours;
 mod participants;
 mod partners;
+mod pharmacies;
 mod preauthorisations;
 mod published;
 mod refusals;

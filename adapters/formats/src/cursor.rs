@@ -11,25 +11,25 @@ use crate::{MAX_LINES, MAX_PROBLEMS};
 
 /// A part of a document and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Part<'n> {
+pub(crate) struct Part<'n> {
     node: &'n Node<'n>,
     /// Its JSON pointer.
-    pub(super) place: String,
+    pub(crate) place: String,
 }
 
 impl<'n> Part<'n> {
-    pub(super) fn new(node: &'n Node<'n>, place: String) -> Self {
+    pub(crate) fn new(node: &'n Node<'n>, place: String) -> Self {
         Self { node, place }
     }
 
     /// The pointer of a member, whether it is there or not.
-    pub(super) fn place_of(&self, key: &str) -> String {
+    pub(crate) fn place_of(&self, key: &str) -> String {
         let key = key.replace('~', "~0").replace('/', "~1");
         format!("{}/{key}", self.place)
     }
 
     /// A member that says something.
-    pub(super) fn member(&self, key: &str) -> Option<Part<'n>> {
+    pub(crate) fn member(&self, key: &str) -> Option<Part<'n>> {
         let Node::Object(members) = self.node else {
             return None;
         };
@@ -38,12 +38,12 @@ impl<'n> Part<'n> {
         is_said.then(|| Part::new(node, self.place_of(key)))
     }
 
-    pub(super) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         matches!(self.node, Node::Object(_))
     }
 
     /// What it says, where it is text.
-    pub(super) fn text(&self) -> Option<&'n str> {
+    pub(crate) fn text(&self) -> Option<&'n str> {
         match self.node {
             Node::Text(text) => Some(text),
             _ => None,
@@ -53,7 +53,7 @@ impl<'n> Part<'n> {
 
 /// Reads the parts of one document.
 #[derive(Default)]
-pub(super) struct Reader<'n> {
+pub(crate) struct Reader<'n> {
     /// The parts that were understood, by where they lie in memory; the tree stands still while it is read.
     known: RefCell<HashSet<*const Node<'n>>>,
     problems: RefCell<Vec<Problem>>,
@@ -61,7 +61,7 @@ pub(super) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    pub(super) fn problem(&self, code: ProblemCode, place: impl Into<String>, what: &str) {
+    pub(crate) fn problem(&self, code: ProblemCode, place: impl Into<String>, what: &str) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_PROBLEMS {
             problems.push(Problem::new(code, place, what));
@@ -78,22 +78,22 @@ impl<'n> Reader<'n> {
     }
 
     /// Whether so much is wrong that nothing more would be told.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.problems.borrow().len() >= MAX_PROBLEMS
     }
 
     /// Notes which place of the body a part of the message was read from.
-    pub(super) fn origin(&self, canonical: impl Into<String>, place: impl Into<String>) {
+    pub(crate) fn origin(&self, canonical: impl Into<String>, place: impl Into<String>) {
         let pair = (canonical.into(), place.into());
         self.origins.borrow_mut().push(pair);
     }
 
-    pub(super) fn finish(self) -> (Vec<Problem>, Vec<(String, String)>) {
+    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<(String, String)>) {
         (self.problems.into_inner(), self.origins.into_inner())
     }
 
     /// Marks a part as understood.
-    pub(super) fn know(&self, part: &Part<'n>) {
+    pub(crate) fn know(&self, part: &Part<'n>) {
         self.known.borrow_mut().insert(part.node);
     }
 
@@ -103,7 +103,7 @@ impl<'n> Reader<'n> {
     }
 
     /// A member that is an object.
-    pub(super) fn object(&self, at: &Part<'n>, key: &str) -> Option<Part<'n>> {
+    pub(crate) fn object(&self, at: &Part<'n>, key: &str) -> Option<Part<'n>> {
         let part = at.member(key)?;
         if !part.is_object() {
             self.wrong_type(&part, "expected an object");
@@ -114,7 +114,7 @@ impl<'n> Reader<'n> {
     }
 
     /// A member that must be there and is an object.
-    pub(super) fn required(&self, at: &Part<'n>, key: &str) -> Option<Part<'n>> {
+    pub(crate) fn required(&self, at: &Part<'n>, key: &str) -> Option<Part<'n>> {
         if at.member(key).is_none() {
             self.missing(at, key);
         }
@@ -122,7 +122,7 @@ impl<'n> Reader<'n> {
     }
 
     /// Tells that a member says nothing, unless it is known to be wrong.
-    pub(super) fn missing(&self, at: &Part<'n>, key: &str) {
+    pub(crate) fn missing(&self, at: &Part<'n>, key: &str) {
         let place = at.place_of(key);
         if !self.told(&place) {
             let what = format!("{key} is required");
@@ -131,7 +131,7 @@ impl<'n> Reader<'n> {
     }
 
     /// The objects of a member that is a list.
-    pub(super) fn objects(&self, at: &Part<'n>, key: &str) -> Vec<Part<'n>> {
+    pub(crate) fn objects(&self, at: &Part<'n>, key: &str) -> Vec<Part<'n>> {
         let Some(list) = at.member(key) else {
             return Vec::new();
         };
@@ -159,11 +159,11 @@ impl<'n> Reader<'n> {
     }
 
     /// A member that is text or a number, as it was written; `None` where it is blank.
-    pub(super) fn words(&self, at: &Part<'n>, key: &str) -> Option<String> {
+    pub(crate) fn words(&self, at: &Part<'n>, key: &str) -> Option<String> {
         self.own_words(&at.member(key)?)
     }
 
-    pub(super) fn own_words(&self, part: &Part<'n>) -> Option<String> {
+    pub(crate) fn own_words(&self, part: &Part<'n>) -> Option<String> {
         let text = match part.node {
             Node::Text(text) => text.trim().to_owned(),
             Node::Number(number) => number.to_string(),
@@ -178,11 +178,11 @@ impl<'n> Reader<'n> {
 
     /// A member that is a code, a number or an identifier, in one spelling. `code` is what is told where it mixes
     /// digits of two scripts.
-    pub(super) fn plain(&self, at: &Part<'n>, key: &str, code: ProblemCode) -> Option<String> {
+    pub(crate) fn plain(&self, at: &Part<'n>, key: &str, code: ProblemCode) -> Option<String> {
         self.own_plain(&at.member(key)?, code)
     }
 
-    pub(super) fn own_plain(&self, part: &Part<'n>, code: ProblemCode) -> Option<String> {
+    pub(crate) fn own_plain(&self, part: &Part<'n>, code: ProblemCode) -> Option<String> {
         let text = self.own_words(part)?;
         if mixes_digits(&text) {
             let what = "digits of two scripts are mixed in one value";
@@ -194,7 +194,7 @@ impl<'n> Reader<'n> {
     }
 
     /// Lists the places of what was not understood; a part of which nothing was is named once.
-    pub(super) fn unread(&self, part: &Part<'n>, found: &mut Vec<String>) {
+    pub(crate) fn unread(&self, part: &Part<'n>, found: &mut Vec<String>) {
         let is_known = |node: &Node<'n>| {
             let address: *const Node<'n> = node;
             self.known.borrow().contains(&address)

@@ -1,0 +1,73 @@
+//! A pharmacy's transactions in JSON, with the names of the fields of NCPDP's Telecommunication Standard D.0: claims
+//! (B1), reversals (B2) and questions about cover (E1) in; paid, rejected or waiting, with reject codes, out.
+//!
+//! D.0 itself is no JSON; pharmacies' programs write its fields as members, in sections or without. A body is one
+//! transaction or a list of them, and each says what it is by `transaction_code`. [`fields`] lists the members that are
+//! understood, the sections in which they are looked for, their D.0 field and the code by which a bad one is rejected.
+//! The same field may stand in several sections as long as it says the same.
+//!
+//! | transaction | kind | the drug |
+//! |---|---|---|
+//! | B1 | claim of one line | NDC; what is asked is the gross amount due, else the sum of cost and fees |
+//! | B2 | cancel | by `claim_id`, else by prescription number, fill and day |
+//! | E1 | eligibility | |
+//!
+//! Amounts are in the currency agreed with the sender, in US dollars where none was.
+
+mod answer;
+mod fields;
+mod read;
+mod write;
+
+use takmil_domain::problem::{Problem, ProblemCode};
+
+use crate::native::json;
+use crate::native::tree::Node;
+use crate::{Context, Format, Read, Reading, peek};
+
+/// Pharmacies' transactions.
+pub const FORMAT: Format = Format {
+    name: "ncpdp",
+    media_types: &["application/vnd.ncpdp+json"],
+    recognise,
+    read,
+    answer: answer::write,
+    write: Some(write::write),
+};
+
+/// How many transactions one body may hold.
+const MAX_MESSAGES: usize = 10_000;
+
+/// How much of a body is looked at.
+const WINDOW: usize = 64 * 1024;
+
+fn recognise(body: &[u8]) -> bool {
+    let others = peek::keys(body, ["kind", "resourceType"]);
+    let window = body.get(..WINDOW).unwrap_or(body);
+    let name = b"\"transaction_code\"";
+    let looks_like_json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    looks_like_json && others == [false, false] && window.windows(name.len()).any(|own| own == name)
+}
+
+fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
+    let root = json::parse(body)?;
+    let messages: Vec<Read> = match &root {
+        Node::Object(_) => vec![read::one(&root, String::new(), context)],
+        Node::List(items) if items.len() > MAX_MESSAGES => {
+            let detail = format!("a body holds at most {MAX_MESSAGES} transactions");
+            return Err(Problem::new(ProblemCode::TooLarge, "", detail));
+        }
+        Node::List(items) if !items.is_empty() => {
+            let places = (0..).map(|index: usize| format!("/{index}"));
+            let each = items.iter().zip(places);
+            each.map(|(item, place)| read::one(item, place, context))
+                .collect()
+        }
+        _ => {
+            let detail = "expected a transaction, or a list of transactions";
+            return Err(Problem::new(ProblemCode::NoMessage, "", detail));
+        }
+    };
+    let unread = Vec::new();
+    Ok(Reading { messages, unread })
+}
