@@ -13,6 +13,7 @@ use takmil_store::{SettledMessage, Store, StoreError};
 
 use crate::basis::MissingDocument;
 use crate::catalog::{self, Catalog};
+use crate::normalise::normalise;
 use crate::record::Record;
 
 /// How many messages are read at once.
@@ -67,13 +68,15 @@ pub enum ExtractError {
 }
 
 /// Makes an extract of what the store holds. What is done goes to `write` as it comes, with the number of messages so far.
-/// `tables` are those that the clinical rules go by; `secret` is fresh random bits, which are kept nowhere.
+/// `tables` are those that the clinical rules go by; `secret` is fresh random bits, which are kept nowhere. With `codes`,
+/// codes that nobody knew when they came are what these tables, and what persons have judged since, say of them.
 ///
 /// # Errors
 /// [`ExtractError`]; an error of `write` ends it.
 pub async fn extract(
     store: &Store,
     tables: &Tables,
+    codes: Option<&takmil_mappings::Tables>,
     wanted: &Wanted,
     secret: &[u8; 32],
     mut write: impl FnMut(Vec<u8>, u64) -> io::Result<()>,
@@ -90,7 +93,7 @@ pub async fn extract(
         let page = store.settled(insurer, (after, before), PAGE).await?;
         extracted.erased += page.erased;
         for message in &page.messages {
-            push(&mut writer, message, &catalog, tables)?;
+            push(&mut writer, message, &catalog, tables, codes)?;
         }
         if let Some(most) = wanted.most.filter(|most| writer.messages() > *most) {
             return Err(ExtractError::Full(most));
@@ -113,9 +116,13 @@ fn push(
     settled: &SettledMessage,
     catalog: &Catalog,
     tables: &Tables,
+    codes: Option<&takmil_mappings::Tables>,
 ) -> Result<(), ExtractError> {
     let unreadable = |_| ExtractError::Unreadable(settled.id);
-    let message: Message = serde_json::from_slice(&settled.canonical).map_err(unreadable)?;
+    let mut message: Message = serde_json::from_slice(&settled.canonical).map_err(unreadable)?;
+    if let Some(codes) = codes {
+        normalise(&mut message, codes, &settled.sender, catalog.local_map());
+    }
     let record: Record = serde_json::from_str(&settled.answer).map_err(unreadable)?;
     let (Some(decision), Some(bill)) = (&record.answer.decision, message.bill()) else {
         return Ok(());

@@ -93,6 +93,9 @@ struct Extract {
     /// Only messages of which this insurer owes a share.
     #[arg(long, value_name = "ID", value_parser = participant)]
     insurer: Option<ParticipantId>,
+    /// Reads codes that nobody knew when they came by what the tables say now, and what persons have judged since.
+    #[arg(long)]
+    codes_anew: bool,
     /// The file to write, which must not exist.
     #[arg(value_name = "OUT")]
     out: PathBuf,
@@ -223,7 +226,8 @@ async fn extracted(wanted: Extract, json: bool) -> Result<Exit, Fatal> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let config = wanted.config.load()?;
-    let tables = clinical::tables(&tables(config.tables.named())?)?;
+    let codes = tables(config.tables.named())?;
+    let tables = clinical::tables(&codes)?;
     let store = open_store(&config).await?;
     let file: File = options.open(&wanted.out).map_err(cannot)?;
     let mut out = BufWriter::new(file);
@@ -238,6 +242,7 @@ async fn extracted(wanted: Extract, json: bool) -> Result<Exit, Fatal> {
     let done = extract(
         &store,
         &tables,
+        wanted.codes_anew.then_some(&codes),
         &period,
         &rand::random(),
         |ready, messages| {

@@ -507,3 +507,57 @@ async fn changed_clinical_terms_refuse_and_allow_what_they_would_have() {
     assert_eq!((*before > 0, *after), (true, 0));
     assert!(reasons.starts_with("+[[1,\"BEN-CLINICAL\"]]"), "{reasons}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_judges_a_code_to_be_is_applied_to_history_where_that_is_asked_for() {
+    let mut hub = Hub::start("");
+    let key = hub.place.key(PROVIDER);
+    let mut message = claim("1", "MA-2004");
+    message["claim"]["bill"]["lines"][0]["item"] =
+        json!({"source": {"system": "urn:clinic:own", "code": "C-77"}, "text": "Consultation"});
+    let answer = hub
+        .send(Method::POST, "/v1/claims", &key, &message)
+        .await
+        .ok();
+    assert_eq!(
+        answer["unmapped"].as_array().map(Vec::len),
+        Some(1),
+        "{answer:#}"
+    );
+    hub.stop();
+    let place = &hub.place;
+    place.json(&[
+        "codes",
+        "judge",
+        "urn:clinic:own",
+        "C-77",
+        "--to",
+        "urn:takmil:synthetic:services",
+        "NC100",
+    ]);
+    let after = |name: &str, more: &[&str]| {
+        let extract = place.path(name);
+        let extract = extract.to_str().unwrap();
+        place.json(&[&EXTRACT[..], more, &[extract]].concat());
+        let file = place.path("same.json");
+        std::fs::write(&file, plan("ma-mutuelle-360").to_string()).unwrap();
+        let told = run(
+            &[
+                "simulate",
+                "--history",
+                extract,
+                "--plan",
+                file.to_str().unwrap(),
+                "--baseline",
+                "recorded",
+                "--json",
+            ],
+            "",
+        );
+        let told = lines(&told.stdout);
+        told[0]["member"]["after"].as_i64().unwrap()
+    };
+    // The member paid all of it, as long as nobody knew what it was.
+    assert_eq!(after("as-it-came.extract", &[]), 15_000);
+    assert!(after("anew.extract", &["--codes-anew"]) < 15_000);
+}

@@ -235,7 +235,7 @@ impl Run {
             progress(&lines, messages, 0)
         };
         let tables = app.engine.clinical();
-        match extract(&app.store, tables, &self.wanted, &secret, write).await {
+        match extract(&app.store, tables, None, &self.wanted, &secret, write).await {
             Ok(_) => {}
             // Nobody listens any more.
             Err(ExtractError::Write(_)) => return,
