@@ -96,6 +96,46 @@ impl Engine {
         })
     }
 
+    /// The latest message of a sender that bears one of the identifiers: its own, or the hub's.
+    ///
+    /// # Errors
+    /// If the database cannot serve.
+    pub async fn named(
+        &self,
+        sender: &ParticipantId,
+        identifiers: &[Identifier],
+    ) -> Result<Option<MessageId>, Error> {
+        let by_hub = identifiers.iter().find_map(|own| {
+            let is_of_hub = own.system == MESSAGE_SYSTEM || own.system.is_empty();
+            MessageId::parse(&own.value).filter(|_| is_of_hub)
+        });
+        if by_hub.is_some() {
+            return Ok(by_hub);
+        }
+        let own = identifiers.iter().filter(|own| own.system != REFERENCE);
+        let own: Vec<Identifier> = own.cloned().collect();
+        let found = self.inner.store.messages_named(sender, &own).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The insurers' numbers of what they have asked about a message and nobody has replied to.
+    ///
+    /// # Errors
+    /// If the sender has sent no such message, or the database cannot serve or holds what cannot be read.
+    pub async fn open_questions(
+        &self,
+        sender: &ParticipantId,
+        message: MessageId,
+    ) -> Result<Vec<String>, Error> {
+        let store = &self.inner.store;
+        let scope = Scope::Provider(sender.clone());
+        let kind = store.envelope(&scope, message).await?.kind;
+        let kept = read(store.exchanges(sender, kind, &[message]).await?)?;
+        let notes = kept.into_iter().flat_map(|kept| kept.found.answer.notes);
+        let open = notes.filter(|note| note.asks && note.reply.is_none());
+        Ok(open.map(|note| note.reference).collect())
+    }
+
     /// The latest requests of a sender for members, and whether there are more.
     async fn of_members(
         &self,

@@ -101,6 +101,7 @@ const OPERATIONS: &[Operation] = &[
         "/fhir/CoverageEligibilityRequest/$submit",
         Systems(PROVIDERS),
     ),
+    row("POST", "/fhir/Communication", Systems(PROVIDERS)),
     row("POST", "/fhir/$process-message", Systems(PROVIDERS)),
     // What codes are, and what they are called elsewhere.
     row("GET", "/fhir/CodeSystem/$lookup", People(ALL)),

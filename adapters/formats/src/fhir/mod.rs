@@ -13,7 +13,8 @@ mod xml;
 
 use std::borrow::Cow;
 
-use takmil_domain::message::Message;
+use takmil_domain::ids::Identifier;
+use takmil_domain::message::{Attachment, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::settlement::{Due, Payment};
 
@@ -97,6 +98,28 @@ pub fn inquiry(body: &[u8], context: &Context) -> Result<Message, Vec<Problem>> 
         return Err(vec![Problem::new(ProblemCode::Missing, place, detail)]);
     }
     read.outcome
+}
+
+/// A reply to what an insurer has asked about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What it is about, by the sender's or the hub's identifiers of the message.
+    pub about: Vec<Identifier>,
+    /// The insurer's number of the question, where it is told.
+    pub question: Option<String>,
+    /// What is said.
+    pub text: String,
+    /// Documents that go with it, by reference.
+    pub attachments: Vec<Attachment>,
+}
+
+/// Reads a Communication that replies to an insurer's question.
+///
+/// # Errors
+/// Everything that is wrong with the body, with pointers into it.
+pub fn communication(body: &[u8], context: &Context) -> Result<Said, Vec<Problem>> {
+    crate::fits(body).map_err(|problem| vec![problem])?;
+    read::communication::read(body, context)
 }
 
 /// Whether an example names requests, or whose they are, so that others than its sender understand it.

@@ -169,3 +169,92 @@ async fn an_insurer_asks_and_the_provider_replies() {
     let decision = &way().await["answer"]["decision"];
     assert_eq!(decision["valid_until"], json!("2026-03-31"));
 }
+
+#[tokio::test]
+async fn a_question_is_told_and_replied_to_in_fhir() {
+    let hub = Hub::start("");
+    let (provider, insurer) = (hub.place.key(PROVIDER), hub.place.key(INSURER));
+    let mut request = claim("W-9", "MA-2001");
+    request["kind"] = json!("preauthorization");
+    request["preauthorization"] = json!({"bill": bill("NS110", 700_000)});
+    request.as_object_mut().unwrap().remove("claim");
+    let asked = hub
+        .send(Method::POST, "/v1/preauthorizations", &provider, &request)
+        .await
+        .ok();
+    let id = asked["id"].as_str().unwrap();
+    let number = json!({"system": "urn:test:claim", "value": "W-9"});
+    let bearer = format!("Bearer {provider}");
+    let fhir = async |path: &str, body: Value| {
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/fhir+json"),
+        ];
+        hub.raw(Method::POST, path, &headers, body.to_string())
+            .await
+    };
+    let mut reply = json!({
+        "resourceType": "Communication",
+        "status": "completed",
+        "about": [{"identifier": number}],
+        "payload": [
+            {"contentString": "The left."},
+            {"contentAttachment": {"contentType": "application/pdf", "url": "https://files.example/1", "title": "Report"}},
+        ],
+    });
+    let early = fhir("/fhir/Communication", reply.clone()).await;
+    assert_eq!(early.status.as_u16(), 422, "{}", early.text);
+    assert!(early.text.contains("no insurer waits"), "{}", early.text);
+
+    let question =
+        json!({"message": id, "reference": "Q-1", "verdict": "ask", "note": "Which side?"});
+    hub.send(Method::POST, "/v1/decisions", &insurer, &question)
+        .await
+        .ok();
+    let example = json!({
+        "resourceType": "Claim", "status": "active", "use": "preauthorization", "identifier": [number],
+        "type": {"coding": [{"code": "professional"}]}, "priority": {"text": "normal"}, "created": "2026-03-02",
+        "patient": {"display": "?"}, "provider": {"display": "?"},
+        "insurance": [{"sequence": 1, "focal": true, "coverage": {"display": "?"}}],
+    });
+    let told = fhir("/fhir/Claim/$inquire", example).await;
+    let told: Value = serde_json::from_str(&told.text).unwrap();
+    let response = &told["entry"][0]["resource"];
+    assert_eq!(
+        response["communicationRequest"][0]["reference"], "#question-1",
+        "{told:#}"
+    );
+    let asked = &response["contained"][0];
+    assert_eq!(asked["payload"][0]["contentString"], "Which side?");
+    assert_eq!(asked["identifier"][0]["value"], "Q-1");
+
+    reply["basedOn"] = json!([{"identifier": asked["identifier"][0]}]);
+    let taken = fhir("/fhir/Communication", reply.clone()).await;
+    assert_eq!(taken.status.as_u16(), 201, "{}", taken.text);
+    assert_eq!(taken.header("location"), format!("/v1/messages/{id}"));
+    let shown = hub.get(&format!("/v1/messages/{id}"), &provider).await.ok();
+    let said = &shown["answer"]["notes"][0]["reply"];
+    assert_eq!(said["text"], "The left.");
+    assert_eq!(said["attachments"][0]["place"], "https://files.example/1");
+    // Again it has no further effect; of what nobody sent there is nothing to say, and documents go by reference.
+    assert_eq!(
+        fhir("/fhir/Communication", reply.clone())
+            .await
+            .status
+            .as_u16(),
+        201
+    );
+    reply["payload"][1]["contentAttachment"] = json!({"data": "SGVsbG8="});
+    let inline = fhir("/fhir/Communication", reply.clone()).await;
+    assert_eq!(inline.status.as_u16(), 422, "{}", inline.text);
+    assert!(inline.text.contains("payload[1]"), "{}", inline.text);
+    reply["payload"] = json!([{"contentString": "?"}]);
+    reply["about"][0]["identifier"]["value"] = json!("W-10");
+    let nothing = fhir("/fhir/Communication", reply).await;
+    assert_eq!(nothing.status.as_u16(), 404, "{}", nothing.text);
+    assert!(
+        nothing.text.contains("OperationOutcome"),
+        "{}",
+        nothing.text
+    );
+}

@@ -22,6 +22,7 @@ mod cancel;
 mod certification;
 mod claim;
 mod clinical;
+pub(super) mod communication;
 mod cursor;
 mod dispense;
 mod dosage;

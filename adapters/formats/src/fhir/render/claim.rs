@@ -3,8 +3,9 @@
 //! A line that insurers refuse is decided like any other: it says so in the reason of their adjudication.
 //! `error` is for a message on which nothing could be decided, and then, as R4 wants it, nothing else is told.
 
-use takmil_domain::answer::Answer;
+use takmil_domain::answer::{Answer, Note};
 use takmil_domain::bill::{Bill, BillClass};
+use takmil_domain::ids::Identifier;
 use takmil_domain::life::State;
 use takmil_domain::message::{Kind, Message, Supporting};
 use takmil_domain::reason::Reason;
@@ -13,7 +14,9 @@ use super::adjudication::{Notes, Review, items, totals, withdrawn};
 use super::head;
 use crate::Answered;
 use crate::fhir::ELEMENT;
-use crate::fhir::datatypes::{Object, coded, concept, days, reason, words};
+use crate::fhir::datatypes::{
+    Object, PARTICIPANTS, coded, concept, days, identifier, participant, reason, words,
+};
 use crate::fhir::tree::Node;
 
 /// HL7's types of claim.
@@ -49,7 +52,12 @@ pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
     for reason in remarks {
         notes.number(reason);
     }
+    let asked: Vec<(usize, &Note)> = (1..).zip(questions(answer)).collect();
+    let contained = asked
+        .iter()
+        .map(|(at, note)| request_of(*at, note, message));
     head::opened("ClaimResponse", answer)
+        .list("contained", contained)
         .put("type", kind(message))
         .put("use", purpose(message))
         .put("patient", head::patient(&message.head))
@@ -79,10 +87,54 @@ pub(super) fn response(answered: &Answered<'_>) -> Node<'static> {
             notes
                 .told()
                 .chain(findings(answer))
-                .chain(exclusions(answer)),
+                .chain(exclusions(answer))
+                .chain(said(answer)),
+        )
+        .list(
+            "communicationRequest",
+            asked.iter().map(|(at, _)| {
+                Object::new()
+                    .put("reference", format!("#question-{at}"))
+                    .into()
+            }),
         )
         .list("error", errors.into_iter().map(error))
         .into()
+}
+
+/// What insurers have asked and nobody has replied to.
+fn questions(answer: &Answer) -> impl Iterator<Item = &Note> {
+    answer
+        .notes
+        .iter()
+        .filter(|note| note.asks && note.reply.is_none())
+}
+
+/// A question, under the insurer's own number of it: a reply is a Communication that is based on it.
+fn request_of(at: usize, note: &Note, message: &Message) -> Node<'static> {
+    let number = Identifier::new(
+        format!("{PARTICIPANTS}:{}", note.insurer),
+        note.reference.clone(),
+    );
+    let said = words(&note.text).map(|text| Object::new().put("contentString", text).into());
+    Object::resource("CommunicationRequest")
+        .put("id", format!("question-{at}"))
+        .list("identifier", identifier(&number))
+        .put("status", "active")
+        .put("subject", head::patient(&message.head))
+        .list("payload", said)
+        .put("authoredOn", note.at.to_string())
+        .put("sender", participant(note.insurer.as_str()))
+        .into()
+}
+
+/// What insurers have said in words.
+fn said(answer: &Answer) -> impl Iterator<Item = Node<'static>> {
+    let told = answer.notes.iter().filter(|note| !note.asks);
+    told.filter_map(|note| {
+        let text = words(&format!("{}: {}", note.insurer, note.text))?;
+        Some(Object::new().put("type", "print").put("text", text).into())
+    })
 }
 
 /// How far the message has come, in R4's words.

@@ -36,18 +36,20 @@ pub(super) fn statement(base: &str) -> Value {
     })
 }
 
-/// The resources that have operations of their own: `/fhir/{type}/${operation}`.
+/// The resources that have operations of their own (`/fhir/{type}/${operation}`), or are taken as they are (`/fhir/{type}`).
 fn resources(routed: &[&str]) -> Vec<Value> {
     let mut operations: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for path in routed {
-        let step = path.strip_prefix("/fhir/");
-        if let Some((resource, name)) = step.and_then(|step| step.split_once("/$")) {
+    let mut created = Vec::new();
+    for step in routed.iter().filter_map(|path| path.strip_prefix("/fhir/")) {
+        if let Some((resource, name)) = step.split_once("/$") {
             let one = operation(&format!("{resource}-{name}"), name);
             operations.entry(resource).or_default().push(one);
+        } else if step.starts_with(|first: char| first.is_ascii_uppercase()) {
+            created.push(json!({"type": step, "interaction": [{"code": "create"}]}));
         }
     }
     let of_type = |(resource, operations)| json!({"type": resource, "operation": operations});
-    operations.into_iter().map(of_type).collect()
+    operations.into_iter().map(of_type).chain(created).collect()
 }
 
 /// The operations of the whole server: `/fhir/${operation}`.

@@ -1,6 +1,7 @@
 //! The FHIR face: the operations of the standard under their own names. Bodies are JSON or XML; every answer,
 //! failures included, is FHIR.
 
+mod communication;
 mod inquiry;
 mod metadata;
 mod terminology;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(submit_claim))
         .merge(inquiry::routes())
+        .merge(communication::routes())
         .routes(routes!(submit_eligibility))
         .routes(routes!(process_message))
         .merge(terminology::routes())
