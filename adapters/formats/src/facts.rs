@@ -18,6 +18,7 @@ pub use tally::{Measured, Share, Shares, UNNAMED, measure};
 mod fhir;
 mod hl7v2;
 mod ncpdp;
+mod rows;
 mod sepas;
 mod tally;
 mod uae;
@@ -90,6 +91,7 @@ const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::x12::FORMAT.name, x12::records),
     (crate::sepas::FORMAT.name, sepas::records),
     (crate::ncpdp::FORMAT.name, ncpdp::records),
+    (crate::rows::HISTORY.name, rows::records),
 ];
 
 /// The records of a body in `format`; `None` where nobody wrote an extractor for it.

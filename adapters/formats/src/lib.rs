@@ -30,6 +30,7 @@ pub mod native;
 pub mod ncpdp;
 mod parts;
 mod peek;
+pub mod rows;
 pub mod sepas;
 pub mod sheet;
 pub mod uae;
@@ -62,7 +63,7 @@ pub const FORMATS: &[Format] = &[
 
 /// The formats of history: bills with what their insurers decided of them, read for rehearsals and reports. They are
 /// no messages: what stands in one of these alone is never taken from a sender.
-pub const HISTORIES: &[Format] = &[fhir::HISTORY];
+pub const HISTORIES: &[Format] = &[fhir::HISTORY, rows::HISTORY];
 
 /// A wire format.
 #[derive(Debug, Clone, Copy)]

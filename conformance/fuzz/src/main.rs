@@ -17,12 +17,13 @@ use takmil_domain::message::Message;
 use takmil_domain::money::Currency;
 use takmil_domain::text::normalise;
 use takmil_formats::{
-    Answered, Context, FORMATS, Fault, Format, Outcome, Reply, native, read, recognise,
+    Answered, Context, FORMATS, Fault, Format, HISTORIES, Outcome, Reply, native, read, recognise,
 };
 
 static FORMAT: LazyLock<Option<&'static Format>> = LazyLock::new(|| {
     let name = std::env::var("TAKMIL_FUZZ_FORMAT").ok()?;
-    let found = FORMATS.iter().find(|format| format.name == name);
+    let mut known = FORMATS.iter().chain(HISTORIES);
+    let found = known.find(|format| format.name == name);
     assert!(found.is_some(), "there is no format {name}");
     found
 });

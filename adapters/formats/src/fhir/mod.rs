@@ -18,7 +18,7 @@ use takmil_domain::message::{Attachment, Message};
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::settlement::{Due, Payment};
 
-use crate::{Context, Format, Reply, Written, peek};
+use crate::{Context, Format, Reply, Written, peek, rows};
 
 /// FHIR R4, either syntax.
 pub const FORMAT: Format = Format {
@@ -152,7 +152,10 @@ pub fn found(reply: &Reply<'_>, is_cut: bool) -> Written {
 const WINDOW: usize = 64 * 1024;
 
 fn recognise(body: &[u8]) -> bool {
-    peek::keys(body, ["resourceType"]) == [true] || is_fhir_xml(body)
+    match peek::keys(body, ["resourceType"]) {
+        [true] => !rows::is_warehouse(body),
+        [false] => is_fhir_xml(body),
+    }
 }
 
 /// Whether a body is XML whose first element is in FHIR's namespace, as far as its start shows.

@@ -21,7 +21,7 @@ use crate::{Context, Format, MAX_LINES, Read, Reading, native};
 use columns::{Belongs, Cell, KEY};
 use table::{Sheet, Title};
 
-pub(crate) use table::parts;
+pub(crate) use table::{line, parts};
 
 /// Rows of a spreadsheet.
 pub const FORMAT: Format = Format {

@@ -146,16 +146,7 @@ impl Sheet {
                 let detail = "the rows cannot be parted into cells";
                 Problem::new(ProblemCode::Malformed, "", detail)
             })?;
-            let line = record.position().map_or(0, |position| {
-                // Empty lines before a row are no rows, and count as lines.
-                let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-                let before = text.get(at..).unwrap_or_default().chars();
-                let before = before.take_while(|letter| matches!(letter, '\r' | '\n'));
-                let empty = before.filter(|letter| *letter == '\n').count();
-                position
-                    .line()
-                    .saturating_add(u64::try_from(empty).unwrap_or(0))
-            });
+            let line = line(&text, &record);
             if rows.is_empty() || record.iter().any(|cell| !cell.trim().is_empty()) {
                 rows.push((line, record));
             }
@@ -256,6 +247,19 @@ impl Sheet {
     pub(super) fn place(&self, row: usize, title: &Title) -> String {
         format!("/{}/{}", self.number(row), title.column.title)
     }
+}
+
+/// The line on which a row begins, from 1. Empty lines before a row are no rows, and count as lines.
+pub(crate) fn line(text: &str, row: &StringRecord) -> u64 {
+    row.position().map_or(0, |position| {
+        let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        let before = text.get(at..).unwrap_or_default().chars();
+        let before = before.take_while(|letter| matches!(letter, '\r' | '\n'));
+        let empty = before.filter(|letter| *letter == '\n').count();
+        position
+            .line()
+            .saturating_add(u64::try_from(empty).unwrap_or(0))
+    })
 }
 
 /// Each bill of a sheet as a sheet of its own, whose rows keep their numbers, with the number of its first row.

@@ -8,7 +8,7 @@ mod answer;
 mod denial;
 mod prescription;
 mod read;
-mod xml;
+pub(crate) mod xml;
 
 use crate::{Context, Format, Read, Reading, encoding};
 use takmil_domain::problem::{Problem, ProblemCode};

@@ -14,13 +14,13 @@ const MAX_ELEMENTS: usize = 1_000_000;
 
 /// An element with what it holds.
 #[derive(Debug)]
-pub(super) struct Element {
+pub(crate) struct Element {
     /// Its name without a prefix.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it stands: `/Claim.Submission/Claim[2]/Net`.
-    pub(super) place: String,
+    pub(crate) place: String,
     /// The line it starts in, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     text: String,
     children: Vec<Element>,
     /// How many children of a numbered name it has so far.
@@ -30,30 +30,30 @@ pub(super) struct Element {
 
 impl Element {
     /// Its children of a name.
-    pub(super) fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Element> {
+    pub(crate) fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Element> {
         let named = self.children.iter().filter(move |child| child.name == name);
         named.inspect(|child| child.is_read.set(true))
     }
 
     /// Its first child of a name.
-    pub(super) fn child(&self, name: &str) -> Option<&Element> {
+    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
         let child = self.children.iter().find(|child| child.name == name)?;
         child.is_read.set(true);
         Some(child)
     }
 
     /// Its text, where there is some.
-    pub(super) fn said(&self) -> Option<&str> {
+    pub(crate) fn said(&self) -> Option<&str> {
         Some(self.text.trim()).filter(|text| !text.is_empty())
     }
 
     /// The text of its first child of a name.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.child(name)?.said()
     }
 
     /// Where a child stands, or would.
-    pub(super) fn place_of(&self, name: &str) -> String {
+    pub(crate) fn place_of(&self, name: &str) -> String {
         let child = self.children.iter().find(|child| child.name == name);
         child.map_or_else(
             || format!("{}/{name}", self.place),
@@ -62,7 +62,7 @@ impl Element {
     }
 
     /// The places of what is in it and was not read, children of the name `but` aside.
-    pub(super) fn unread(&self, but: Option<&str>, places: &mut Vec<String>) {
+    pub(crate) fn unread(&self, but: Option<&str>, places: &mut Vec<String>) {
         for child in self
             .children
             .iter()
@@ -79,7 +79,7 @@ impl Element {
     }
 
     /// All its children, without taking them as read.
-    pub(super) fn children(&self) -> impl Iterator<Item = &Element> {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Element> {
         self.children.iter()
     }
 
@@ -93,7 +93,7 @@ impl Element {
 }
 
 /// A problem with an element, or with its parent where it is missing: with the line.
-pub(super) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) -> Problem {
+pub(crate) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) -> Problem {
     match at.children.iter().find(|own| own.name == child) {
         Some(child) => child.problem(code, what),
         None => Problem {
@@ -107,7 +107,7 @@ pub(super) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) 
 ///
 /// # Errors
 /// The first thing that is wrong, with its place and line.
-pub(super) fn parse(text: &str) -> Result<Element, Problem> {
+pub(crate) fn parse(text: &str) -> Result<Element, Problem> {
     let mut tree = Tree {
         text,
         open: Vec::new(),

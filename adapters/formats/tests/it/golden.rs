@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use takmil_domain::money::Currency;
 use takmil_domain::problem::Problem;
-use takmil_formats::{Context, Read, Reading, read, recognise};
+use takmil_formats::{Context, HISTORIES, Read, Reading, read, recognise};
 
 /// What a body was read as.
 fn shown(result: &Result<Reading, Problem>) -> Value {
@@ -35,11 +35,17 @@ fn samples(folder: &Path) -> Vec<PathBuf> {
 fn check_samples(format: &str, least: usize, context: &Context) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let bless = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let samples = samples(&folder.join(format));
+    let history = HISTORIES.iter().find(|own| own.name == format);
+    let folder = folder.join(format);
+    let samples = samples(&match history {
+        Some(_) => folder.join("history"),
+        None => folder,
+    });
     assert!(samples.len() >= least, "samples are missing");
     for path in samples {
         let body = std::fs::read(&path).unwrap();
-        let known = recognise(None, &body).unwrap();
+        let known = recognise(None, &body).or(history).unwrap();
+        assert!((known.recognise)(&body), "{}", path.display());
         assert_eq!(known.name, format, "{}", path.display());
         let result = read(known, &body, context);
         let text = format!(
@@ -97,4 +103,9 @@ fn every_x12_sample_is_read_as_before() {
         ..crate::context()
     };
     check_samples("x12", 2, &context);
+}
+
+#[test]
+fn every_table_of_the_past_is_read_as_before() {
+    check_samples("rows", 4, &crate::context());
 }

@@ -17,6 +17,7 @@ mod pairs;
 mod refusals;
 mod report;
 mod roundtrip;
+mod rows;
 mod sepas;
 mod sheet;
 mod stream;

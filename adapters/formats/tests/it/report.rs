@@ -21,7 +21,7 @@ struct Row {
     lost: Vec<String>,
 }
 
-fn unpacked(path: &Path) -> Vec<u8> {
+pub(crate) fn unpacked(path: &Path) -> Vec<u8> {
     let stored = std::fs::read(path).unwrap();
     if path.extension().is_none_or(|end| end != "gz") {
         return stored;

@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
     /// Files, folders (with all they hold), `.gz` files, or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The wire format; recognised by content where it is not named. What insurers decided earlier is read where its
-    /// format is named alone: it is history, and no message.
+    /// The wire format; recognised by content where it is not named. What insurers decided earlier is history and no
+    /// message: in a form that messages have too, it is read where its format is named alone.
     #[arg(long, value_name = "FORMAT", value_parser = named)]
     from: Option<&'static Format>,
     /// The format to write. What that format cannot say is told beside the message, by its place in the native one.
@@ -222,11 +222,17 @@ fn both(format: &Format, bytes: &[u8], context: &Context) -> Vec<Measured> {
     measured
 }
 
+/// The format of a body: as it is named, else of the messages in it, else of the history that it is.
+fn known(named: Option<&'static Format>, bytes: &[u8]) -> Option<&'static Format> {
+    let history = || HISTORIES.iter().find(|own| (own.recognise)(bytes));
+    named.or_else(|| recognise(None, bytes)).or_else(history)
+}
+
 /// What the messages of a body came to.
 fn measured(body: &Body, from: Option<&'static Format>, context: &Context) -> Vec<Measured> {
     let code = match body {
         Body::BrokenGzip => ProblemCode::Malformed,
-        Body::Plain(bytes) => match from.or_else(|| recognise(None, bytes)) {
+        Body::Plain(bytes) => match known(from, bytes) {
             Some(format) => return both(format, bytes, context),
             None => ProblemCode::UnknownFormat,
         },
@@ -243,7 +249,7 @@ fn read(
 ) {
     let whole = |problem| (None, Err(problem));
     let format = match body {
-        Body::Plain(bytes) => arguments.from.or_else(|| recognise(None, bytes)),
+        Body::Plain(bytes) => known(arguments.from, bytes),
         Body::BrokenGzip => None,
     };
     let reading = match (body, format) {

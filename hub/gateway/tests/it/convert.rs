@@ -237,3 +237,39 @@ fn a_report_counts_each_folder_and_kind_and_what_their_messages_say() {
         "{table}"
     );
 }
+
+#[test]
+fn tables_of_the_past_are_recognised_as_history_and_refused_by_line_and_column() {
+    let samples = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../adapters/formats/samples/rows/history"
+    );
+    let file = |name: &str| format!("{samples}/{name}");
+    let (text, elements) = (
+        file("carrier-public-use.csv"),
+        file("inpatient-partner.xml"),
+    );
+    let (claims, warehouse) = (
+        file("outpatient-claims-file.csv"),
+        file("professional-warehouse.json"),
+    );
+    let all = ["convert", &text, &elements, &claims, &warehouse];
+    let output = run(&all, "");
+    assert_eq!(output.status.code(), Some(1));
+    let found = lines(&output);
+    assert!(found.iter().all(|line| line["format"] == json!("rows")));
+    let wrong: Vec<&Value> = found.iter().map(|line| &line["problem"]).collect();
+    let wrong: Vec<&&Value> = wrong.iter().filter(|problem| !problem.is_null()).collect();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert_eq!(wrong[0]["pointer"], json!("/5/CLM_FROM_DT"));
+    assert_eq!(found.len(), 7);
+    let named = run(&["convert", "--from", "rows", &claims], "");
+    assert_eq!(named.status.code(), Some(0));
+    let alone: Vec<Value> = found
+        .into_iter()
+        .filter(|line| line["path"] == json!(claims))
+        .collect();
+    assert_eq!(lines(&named), alone);
+    let table = run(&["convert", "--report", &claims], "");
+    assert!(String::from_utf8_lossy(&table.stdout).contains("100.00"));
+}
