@@ -15,9 +15,11 @@ use crate::{Context, Format};
 
 pub use tally::{Measured, Share, Shares, UNNAMED, measure};
 
+mod en13606;
 mod fhir;
 mod hl7v2;
 mod ncpdp;
+mod openehr;
 mod rows;
 mod sepas;
 mod tally;
@@ -92,6 +94,8 @@ const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::sepas::FORMAT.name, sepas::records),
     (crate::ncpdp::FORMAT.name, ncpdp::records),
     (crate::rows::HISTORY.name, rows::records),
+    (crate::openehr::FORMAT.name, openehr::records),
+    (crate::en13606::FORMAT.name, en13606::records),
 ];
 
 /// The records of a body in `format`; `None` where nobody wrote an extractor for it.

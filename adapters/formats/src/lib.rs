@@ -21,6 +21,7 @@ pub use write::{Translated, write};
 
 mod answer;
 mod cursor;
+pub mod en13606;
 mod encoding;
 pub mod facts;
 pub mod fhir;
@@ -28,6 +29,7 @@ pub mod hl7v2;
 mod lines;
 pub mod native;
 pub mod ncpdp;
+pub mod openehr;
 mod parts;
 mod peek;
 pub mod rows;
@@ -36,6 +38,7 @@ pub mod sheet;
 pub mod uae;
 mod write;
 pub mod x12;
+mod xml;
 
 /// The largest body that is read, 16 MiB: a claim of [`MAX_LINES`] lines with a kilobyte or more for
 /// each. Anything larger is an attachment, which goes by reference.
@@ -58,6 +61,8 @@ pub const FORMATS: &[Format] = &[
     ncpdp::FORMAT,
     uae::FORMAT,
     x12::FORMAT,
+    openehr::FORMAT,
+    en13606::FORMAT,
     sheet::FORMAT,
 ];
 

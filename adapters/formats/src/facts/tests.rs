@@ -115,6 +115,19 @@ fn everything_that_our_samples_say_is_found_and_said() {
             2,
         ),
         (&crate::uae::FORMAT, "uae/claims-dubai.xml", "Claim", 2),
+        (
+            &crate::openehr::FORMAT,
+            "openehr/prescription-braga-clinic.json",
+            "order",
+            1,
+        ),
+        (
+            &crate::openehr::FORMAT,
+            "openehr/prescription-flat.json",
+            "order",
+            2,
+        ),
+        (&crate::en13606::FORMAT, "en13606/orders-lund.xml", "lko", 1),
     ];
     for (format, path, name, lines) in samples {
         let path = format!("{}/samples/{path}", env!("CARGO_MANIFEST_DIR"));
@@ -150,6 +163,8 @@ fn what_cannot_be_walked_has_no_records() {
         &crate::x12::FORMAT,
         &crate::hl7v2::FORMAT,
         &crate::uae::FORMAT,
+        &crate::openehr::FORMAT,
+        &crate::en13606::FORMAT,
     ] {
         for body in [
             "",

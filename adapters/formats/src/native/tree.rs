@@ -27,6 +27,36 @@ pub(crate) enum Node<'a> {
 /// A key and its value.
 pub(crate) type Member<'a> = (Cow<'a, str>, Node<'a>);
 
+impl<'a> Node<'a> {
+    /// What stands at the end of a path of members.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Node<'a>> {
+        path.iter().try_fold(self, |node, step| match node {
+            Node::Object(members) => members
+                .iter()
+                .find_map(|(key, inner)| (key == step).then_some(inner)),
+            _ => None,
+        })
+    }
+
+    /// The text, where it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A text, a number or a truth value, in words.
+    pub(crate) fn scalar(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Node::Text(text) => Some(Cow::Borrowed(text)),
+            Node::Number(number) => Some(Cow::Owned(number.to_string())),
+            Node::Bool(yes) => Some(Cow::Borrowed(if *yes { "true" } else { "false" })),
+            _ => None,
+        }
+    }
+}
+
 impl<'de> IntoDeserializer<'de> for Node<'de> {
     type Deserializer = Self;
 

@@ -9,7 +9,7 @@ use takmil_domain::problem::{Problem, ProblemCode};
 
 use super::columns::{self, LINE_STARTS, OF_LINES, Role};
 use super::dialect::Dialect;
-use crate::uae::xml;
+use crate::xml;
 use crate::{encoding, sheet};
 
 /// How many columns a table may have. The widest of the past have 300.
@@ -248,7 +248,7 @@ pub(super) fn parse(body: &[u8], dialect: Dialect) -> Result<Table, Problem> {
 /// What is wrong with the whole of it.
 pub(super) fn parse_xml(body: &[u8], dialect: Dialect) -> Result<Table, Problem> {
     let text = encoding::decode(body, encoding::declared_in_xml(body))?;
-    let root = xml::parse(&text)?;
+    let root = xml::parse(&text, |_| false)?;
     let mut titles: Vec<String> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
     for cell in root.children().flat_map(xml::Element::children) {

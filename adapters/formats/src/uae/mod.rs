@@ -8,11 +8,10 @@ mod answer;
 mod denial;
 mod prescription;
 mod read;
-pub(crate) mod xml;
 
+use crate::xml::{self, Element};
 use crate::{Context, Format, Read, Reading, encoding};
 use takmil_domain::problem::{Problem, ProblemCode};
-use xml::Element;
 
 pub use answer::remittance;
 
@@ -35,9 +34,6 @@ pub const EMIRATES_ID: &str = "urn:ae:emirates-id";
 
 /// How many messages one body may hold.
 const MAX_MESSAGES: usize = 10_000;
-
-/// How much of a body is looked at: comments and declarations may stand before the first element.
-const WINDOW: usize = 64 * 1024;
 
 /// The documents of the layouts: root, what of it is a message, and for those that are none, why.
 const DOCUMENTS: &[(&str, Result<&str, &str>)] = &[
@@ -63,35 +59,13 @@ const DOCUMENTS: &[(&str, Result<&str, &str>)] = &[
 ];
 
 fn recognise(body: &[u8]) -> bool {
-    let skipped = |byte: &u8| {
-        matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff | 0xfe) || byte.is_ascii_whitespace()
-    };
-    let mut window = body.get(..WINDOW).unwrap_or(body).to_vec();
-    let start = window
-        .iter()
-        .position(|byte| !skipped(byte))
-        .unwrap_or(window.len());
-    window.drain(..start);
-    // In UTF-16 every other byte is zero for the letters that matter here.
-    window.retain(|byte| *byte != 0);
-    let text = String::from_utf8_lossy(&window);
-    if !text.starts_with('<') {
-        return false;
-    }
-    let mut tags = text.split('<').skip(1);
-    let root = tags
-        .find(|tag| !tag.starts_with(['?', '!']))
-        .unwrap_or_default();
-    let name = root
-        .split([' ', '\t', '\r', '\n', '>', '/'])
-        .next()
-        .unwrap_or_default();
-    let name = name.rsplit(':').next().unwrap_or_default();
-    DOCUMENTS.iter().any(|(own, _)| *own == name)
+    let root = xml::root(body);
+    root.is_some_and(|root| DOCUMENTS.iter().any(|(own, _)| *own == root))
 }
 
 fn parse(body: &[u8]) -> Result<Element, Problem> {
-    xml::parse(&encoding::decode(body, encoding::declared_in_xml(body))?)
+    let text = encoding::decode(body, encoding::declared_in_xml(body))?;
+    xml::parse(&text, is_repeated)
 }
 
 fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
@@ -141,4 +115,20 @@ fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
     // What stands within a message is told with it.
     root.unread(Some(item), &mut unread);
     Ok(Reading { messages, unread })
+}
+
+/// Elements of which the layouts allow several beside each other.
+fn is_repeated(name: &str) -> bool {
+    matches!(
+        name,
+        "Claim"
+            | "Authorization"
+            | "Prescription"
+            | "Encounter"
+            | "Diagnosis"
+            | "Activity"
+            | "Observation"
+            | "DxInfo"
+            | "Resubmission"
+    )
 }

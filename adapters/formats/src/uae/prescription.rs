@@ -9,7 +9,7 @@ use takmil_domain::prescription::{Dosage, Measure, Prescription, PrescriptionLin
 use takmil_domain::problem::ProblemCode;
 
 use super::read::{Reader, particular, party};
-use super::xml::Element;
+use crate::xml::Element;
 
 impl Reader<'_> {
     pub(super) fn prescription(&self, head: &mut Head) -> Body {

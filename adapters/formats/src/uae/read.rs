@@ -14,7 +14,7 @@ use takmil_domain::party::{CoverageClass, CoverageReference, Party};
 use takmil_domain::problem::{Problem, ProblemCode};
 
 use super::EMIRATES_ID;
-use super::xml::{self, Element};
+use crate::xml::{self, Element};
 use crate::{Context, Read};
 
 /// Numbers of the Emirates' id that say why there is none: they are nobody's.

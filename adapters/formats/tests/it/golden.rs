@@ -109,3 +109,13 @@ fn every_x12_sample_is_read_as_before() {
 fn every_table_of_the_past_is_read_as_before() {
     check_samples("rows", 4, &crate::context());
 }
+
+#[test]
+fn every_composition_is_read_as_before() {
+    check_samples("openehr", 5, &crate::context());
+}
+
+#[test]
+fn every_extract_of_a_record_is_read_as_before() {
+    check_samples("en13606", 3, &crate::context());
+}

@@ -13,6 +13,7 @@ mod history;
 mod hl7v2;
 mod native;
 mod ncpdp;
+mod openehr;
 mod pairs;
 mod refusals;
 mod report;

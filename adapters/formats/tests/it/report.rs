@@ -8,7 +8,7 @@ use std::path::Path;
 use takmil_domain::money::Currency;
 use takmil_domain::problem::ProblemCode;
 use takmil_formats::facts::{FactKind, Shares, measure};
-use takmil_formats::{Context, Format, fhir, hl7v2, read, uae, x12};
+use takmil_formats::{Context, Format, en13606, fhir, hl7v2, openehr, read, uae, x12};
 
 use crate::context;
 
@@ -38,6 +38,8 @@ fn format(kind: &str) -> Option<&'static Format> {
     match syntax {
         "x12" => Some(&x12::FORMAT),
         "hl7v2" => Some(&hl7v2::FORMAT),
+        "openehr" => Some(&openehr::FORMAT),
+        "en13606" => Some(&en13606::FORMAT),
         "xml" if matches!(name, "Claim.Submission" | "Prior.Request" | "eRx.Request") => {
             Some(&uae::FORMAT)
         }

@@ -1,8 +1,9 @@
-//! The little of XML that the Emirates' layouts use: elements with text, by name and place. Document types, processing
-//! instructions and entities beyond XML's five are refused, so that a body reaches nothing outside and cannot swell.
+//! The little of XML that layouts of data use: elements with attributes and text, by name and place. Document types,
+//! processing instructions and entities beyond XML's five are refused, so that a body reaches nothing outside and cannot
+//! swell.
 
-use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -11,6 +12,12 @@ use crate::MAX_DEPTH;
 
 /// How many elements a body may have: ten thousand claims of a hundred elements each.
 const MAX_ELEMENTS: usize = 1_000_000;
+
+/// How many attributes an element may have: each is compared with those before it.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// How much of a body is looked at: comments and declarations may stand before the first element.
+const WINDOW: usize = 64 * 1024;
 
 /// An element with what it holds.
 #[derive(Debug)]
@@ -22,6 +29,9 @@ pub(crate) struct Element {
     /// The line it starts in, from 1.
     pub(crate) line: usize,
     text: String,
+    /// Its attributes by their names without a prefix, but for those that name namespaces and schemas, or say why
+    /// nothing is said.
+    attributes: Vec<(String, String)>,
     children: Vec<Element>,
     /// How many children of a numbered name it has so far.
     counts: BTreeMap<String, usize>,
@@ -42,9 +52,32 @@ impl Element {
         Some(child)
     }
 
+    /// The same, without taking it as read.
+    pub(crate) fn peek(&self, name: &str) -> Option<&Element> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
     /// Its text, where there is some.
     pub(crate) fn said(&self) -> Option<&str> {
         Some(self.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// An attribute that says something.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        let named = self.attributes.iter().find(|(own, _)| own == name);
+        let value = named.map(|(_, value)| value.trim());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// Takes it for read, whatever becomes of what it holds.
+    pub(crate) fn know(&self) {
+        self.is_read.set(true);
+    }
+
+    /// Takes it for read with all that it holds.
+    pub(crate) fn know_all(&self) {
+        self.is_read.set(true);
+        self.children.iter().for_each(Element::know_all);
     }
 
     /// The text of its first child of a name.
@@ -70,7 +103,11 @@ impl Element {
         {
             match child.is_read.get() {
                 true => child.unread(None, places),
-                false if child.said().is_some() || !child.children.is_empty() => {
+                false
+                    if child.said().is_some()
+                        || !child.children.is_empty()
+                        || !child.attributes.is_empty() =>
+                {
                     places.push(child.place.clone());
                 }
                 false => {}
@@ -92,6 +129,24 @@ impl Element {
     }
 }
 
+/// The name of a body's first element, without a prefix, where the body looks like XML. A cheap look, that judges nothing.
+pub(crate) fn root(body: &[u8]) -> Option<String> {
+    let skipped = |byte: &u8| {
+        matches!(byte, 0 | 0xef | 0xbb | 0xbf | 0xff | 0xfe) || byte.is_ascii_whitespace()
+    };
+    let mut window = body.get(..WINDOW).unwrap_or(body).to_vec();
+    let start = window.iter().position(|byte| !skipped(byte));
+    window.drain(..start.unwrap_or(window.len()));
+    // In UTF-16 every other byte is zero for the letters that matter here.
+    window.retain(|byte| *byte != 0);
+    let text = String::from_utf8_lossy(&window);
+    let tags = text.strip_prefix('<')?;
+    let mut tags = tags.split('<');
+    let root = tags.find(|tag| !tag.starts_with(['?', '!']))?;
+    let name = root.split([' ', '\t', '\r', '\n', '>', '/']).next()?;
+    name.rsplit(':').next().map(str::to_owned)
+}
+
 /// A problem with an element, or with its parent where it is missing: with the line.
 pub(crate) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) -> Problem {
     match at.children.iter().find(|own| own.name == child) {
@@ -103,13 +158,14 @@ pub(crate) fn problem(at: &Element, child: &str, code: ProblemCode, what: &str) 
     }
 }
 
-/// Reads a whole body.
+/// Reads a whole body, in which elements of some names may stand several times: those are numbered in places.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place and line.
-pub(crate) fn parse(text: &str) -> Result<Element, Problem> {
+pub(crate) fn parse(text: &str, is_repeated: fn(&str) -> bool) -> Result<Element, Problem> {
     let mut tree = Tree {
         text,
+        is_repeated,
         open: Vec::new(),
         root: None,
         count: 0,
@@ -153,6 +209,7 @@ pub(crate) fn parse(text: &str) -> Result<Element, Problem> {
 /// What has been read so far.
 struct Tree<'t> {
     text: &'t str,
+    is_repeated: fn(&str) -> bool,
     open: Vec<Element>,
     root: Option<Element>,
     count: usize,
@@ -201,7 +258,7 @@ impl Tree<'_> {
             None => format!("/{name}"),
             Some(parent) => {
                 // Only what may stand several times is numbered.
-                match is_repeated(name) {
+                match (self.is_repeated)(name) {
                     true => {
                         let count = parent.counts.entry(name.to_owned()).or_default();
                         *count = count.saturating_add(1);
@@ -211,8 +268,10 @@ impl Tree<'_> {
                 }
             }
         };
+        let attributes = self.attributes(start)?;
         self.open.push(Element {
             name: name.to_owned(),
+            attributes,
             place,
             line: self.line,
             text: String::new(),
@@ -221,6 +280,38 @@ impl Tree<'_> {
             is_read: Cell::new(false),
         });
         Ok(())
+    }
+
+    fn attributes(&self, start: &BytesStart<'_>) -> Result<Vec<(String, String)>, Problem> {
+        let mut found = Vec::new();
+        for (count, attribute) in start.attributes().enumerate() {
+            if count >= MAX_ATTRIBUTES {
+                let what = format!("an element has at most {MAX_ATTRIBUTES} attributes");
+                return Err(self.refuse(ProblemCode::TooLarge, &what));
+            }
+            let broken = "an attribute is not well-formed, or stands twice";
+            let own = attribute.map_err(|_| self.malformed(broken))?;
+            let name: &str = own.key.as_ref();
+            if name == "xmlns" || name.starts_with("xmlns:") || name.ends_with("chemaLocation") {
+                continue;
+            }
+            let value = own.normalized_value(XmlVersion::Explicit1_0);
+            let value = value.map_err(|_| self.malformed(broken))?;
+            if value
+                .chars()
+                .any(|letter| letter.is_control() && letter != '\n')
+            {
+                let what = "text holds a control character";
+                return Err(self.refuse(ProblemCode::ControlCharacter, what));
+            }
+            let local = own.key.local_name();
+            let local: &str = local.as_ref();
+            if local == "nullFlavor" {
+                continue;
+            }
+            found.push((local.to_owned(), value.into_owned()));
+        }
+        Ok(found)
     }
 
     fn end(&mut self) {
@@ -272,20 +363,4 @@ impl Tree<'_> {
             None => Err(self.malformed("an entity is not one of XML's five")),
         }
     }
-}
-
-/// Elements of which the layouts allow several beside each other.
-fn is_repeated(name: &str) -> bool {
-    matches!(
-        name,
-        "Claim"
-            | "Authorization"
-            | "Prescription"
-            | "Encounter"
-            | "Diagnosis"
-            | "Activity"
-            | "Observation"
-            | "DxInfo"
-            | "Resubmission"
-    )
 }
