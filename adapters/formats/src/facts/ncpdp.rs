@@ -13,6 +13,7 @@ const MONEY: &[&str] = &["_submitted", "_charge", "_due", "_amount", "_amount_pa
 /// Members that are identifiers, with their systems.
 const IDENTIFIERS: &[(&str, &str)] = &[
     ("claim_id", "urn:ncpdp:claim"),
+    ("pa_id", "urn:ncpdp:prior-authorization"),
     ("member_id", "urn:ncpdp:member"),
     ("cardholder_id", "urn:ncpdp:cardholder"),
     ("prescription_number", "urn:ncpdp:prescription"),
@@ -29,6 +30,19 @@ const CODES: &[(&str, &str)] = &[
     ("diagnosis_code", "http://hl7.org/fhir/sid/icd-10-cm"),
 ];
 
+/// Sections whose members are a transaction's own.
+const SECTIONS: [&str; 9] = [
+    "member",
+    "patient",
+    "rx_plan",
+    "prescriber",
+    "prescription",
+    "medication",
+    "pharmacy",
+    "claim",
+    "primary_claim",
+];
+
 /// Every transaction of a body.
 pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
@@ -42,12 +56,24 @@ pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
     };
     let record = |(place, value): (String, &Value)| {
         let transaction = value.as_object()?;
-        let claim = transaction.get("claim").and_then(Value::as_object);
+        let request = transaction.get("pa_request").and_then(Value::as_object);
+        let transaction = request.unwrap_or(transaction);
+        let claim = transaction
+            .get("claim")
+            .or_else(|| transaction.get("primary_claim"));
+        let claim = claim.and_then(Value::as_object);
         let named = claim.and_then(|own| own.get("transaction_code"));
-        let named = named.or_else(|| transaction.get("transaction_code"))?;
-        let name = named.as_str()?.to_owned();
+        let named = named.or_else(|| transaction.get("transaction_code"));
+        let is_request =
+            transaction.contains_key("pa_id") && transaction.contains_key("medication");
+        let name = match named.and_then(Value::as_str) {
+            Some(name) => name,
+            None if is_request => "PA",
+            None => claim.filter(|own| own.contains_key("ndc")).map(|_| "B1")?,
+        };
+        let name = name.to_owned();
         let mut facts = Vec::new();
-        if name == "B1" {
+        if matches!(name.as_str(), "B1" | "PA") {
             facts.push(Fact::new(FactKind::Line, ""));
         }
         let day = claim.and_then(|own| own.get("service_date")?.as_str());
@@ -57,11 +83,21 @@ pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
         // A reversal names what was billed only to say which claim it is about.
         if name != "B2" {
             collect(transaction, exponent, &mut facts);
-            for section in ["member", "patient", "prescription", "pharmacy", "claim"] {
+            for section in SECTIONS {
                 let section = transaction.get(section).and_then(Value::as_object);
                 section
                     .into_iter()
                     .for_each(|own| collect(own, exponent, &mut facts));
+            }
+            let diagnoses = transaction.get("diagnosis").and_then(Value::as_object);
+            let primary = diagnoses.and_then(|own| own.get("primary"));
+            let secondary = diagnoses.and_then(|own| own.get("secondary")?.as_array());
+            for own in primary.into_iter().chain(secondary.into_iter().flatten()) {
+                let code = own.get("code").and_then(Value::as_str);
+                facts.extend(code.map(|code| {
+                    let text = format!("http://hl7.org/fhir/sid/icd-10-cm|{code}");
+                    Fact::new(FactKind::Code, text)
+                }));
             }
         }
         Some(Record { place, name, facts })

@@ -67,6 +67,12 @@ fn rejected_field(fault: &Fault<'_>) -> &'static str {
     match (fault.cause, field) {
         (Cause::Body(_), Some(field)) => field.reject,
         (Cause::Body(ProblemCode::WrongKind), None) => fields::TRANSACTION.reject,
+        // A syntax error.
+        (Cause::Body(ProblemCode::NotText | ProblemCode::Malformed), None) => "R8",
+        (Cause::Duplicate, _) => "83",
+        (Cause::Credentials | Cause::Forbidden, _) => "50",
+        (Cause::Timeout, _) => "95",
+        (Cause::Throttled | Cause::Busy, _) => "92",
         _ => PROCESSING_ERROR,
     }
 }
@@ -168,7 +174,10 @@ fn reject_codes(kind: Kind, answer: &Answer) -> Vec<Value> {
     reasons.dedup();
     let codes = reasons.iter().map(|reason| {
         json!({
-            "reject_code": reject_code(*reason),
+            "reject_code": match reason {
+                Reason::ClinicallyRefused if is_early(answer) => "79",
+                reason => reject_code(*reason),
+            },
             "reason": reason.code(),
             "message": reason.meaning(),
         })
@@ -176,16 +185,25 @@ fn reject_codes(kind: Kind, answer: &Answer) -> Vec<Value> {
     codes.collect()
 }
 
-/// D.0's code for a reason.
+/// Whether what speaks against it is that it is refilled too soon.
+fn is_early(answer: &Answer) -> bool {
+    let mut refusals = answer
+        .findings
+        .iter()
+        .filter(|own| own.level == Level::Refusal);
+    refusals.any(|own| own.rule == ClinicalRule::Refill)
+}
+
+/// D.0's code for a reason that refuses; its own words for it are fewer than the hub's.
 fn reject_code(reason: Reason) -> &'static str {
     match reason {
         Reason::MemberUnknown | Reason::MemberAmbiguous => "52",
         Reason::NoCover | Reason::CoverDenied => "65",
-        Reason::CoverInactive | Reason::CoverSuspended => "69",
-        Reason::AgedOut | Reason::AgeOutside => "60",
+        Reason::CoverInactive | Reason::CoverSuspended => "600",
+        Reason::AgedOut => "66",
+        Reason::AgeOutside => "60",
         Reason::SexOutside => "61",
-        Reason::Waiting => "67",
-        Reason::NoBenefit | Reason::Excluded | Reason::CareOutside => "70",
+        Reason::NoBenefit | Reason::Excluded | Reason::CareOutside | Reason::Waiting => "70",
         Reason::DiagnosisOutside => "80",
         Reason::ClinicallyRefused => "88",
         Reason::OutsideNetwork => "40",
@@ -194,7 +212,7 @@ fn reject_code(reason: Reason) -> &'static str {
         Reason::NoPrice => "DU",
         Reason::NothingToCancel => "84",
         Reason::NotCancellable => "87",
-        Reason::InsurerRefused => "85",
+        Reason::InsurerRefused | Reason::CurrencyDiffers => "85",
         _ => PROCESSING_ERROR,
     }
 }
@@ -250,4 +268,16 @@ fn messages(answer: &Answer) -> Vec<Value> {
     let mut all: Vec<Value> = reasons.chain(notes).collect();
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_that_refuses_has_a_reject_code_of_its_own() {
+        for reason in Reason::ALL.iter().filter(|own| own.refuses()) {
+            assert_ne!(reject_code(*reason), PROCESSING_ERROR, "{reason:?}");
+        }
+    }
 }

@@ -5,7 +5,8 @@ use takmil_domain::code::{Coded, Coding};
 use takmil_domain::date::{Date, Period, When};
 use takmil_domain::ids::Identifier;
 use takmil_domain::message::{
-    Body, Cancel, Claim, Correlate, Eligibility, Head, Message, Relation, Supporting,
+    Body, Cancel, Claim, Correlate, Eligibility, Head, Message, Preauthorization, Relation,
+    Supporting,
 };
 use takmil_domain::money::{Amount, AmountError, Currency, Quantity};
 use takmil_domain::party::{CoverageClass, CoverageReference, Party, Sex};
@@ -26,6 +27,8 @@ pub(super) const CLAIM: &str = "urn:ncpdp:claim";
 pub(super) const PRESCRIPTION: &str = "urn:ncpdp:prescription";
 /// The system of a hand-over: prescription, fill and day, which D.0 knows a claim by.
 pub(super) const FILL: &str = "urn:ncpdp:fill";
+/// The system of the number of a request for leave.
+pub(super) const REQUEST: &str = "urn:ncpdp:prior-authorization";
 /// The systems of the member's number and the card's.
 pub(super) const MEMBER: &str = "urn:ncpdp:member";
 /// See [`MEMBER`].
@@ -47,9 +50,15 @@ pub(super) const PRESCRIBER: &str = "prescriber";
 
 /// Reads one transaction.
 pub(super) fn one<'n>(node: &'n Node<'n>, place: String, context: &Context) -> Read {
+    let root = Part::new(node, place.clone());
+    let reader = Reader::default();
+    // A request for leave may stand in a section of its own, beside the answer to it.
+    let request = root.member("pa_request").filter(Part::is_object);
+    request.iter().for_each(|request| reader.know(request));
     let transaction = Transaction {
-        root: Part::new(node, place.clone()),
-        reader: Reader::default(),
+        root: request.unwrap_or_else(|| root.clone()),
+        whole: root,
+        reader,
         currency: context.default_currency.or(Currency::parse("USD")),
         today: context.today,
     };
@@ -67,6 +76,7 @@ pub(super) fn one<'n>(node: &'n Node<'n>, place: String, context: &Context) -> R
 }
 
 struct Transaction<'n> {
+    whole: Part<'n>,
     root: Part<'n>,
     reader: Reader<'n>,
     currency: Option<Currency>,
@@ -82,14 +92,23 @@ impl<'n> Transaction<'n> {
             return None;
         }
         self.reader.origin("", self.root.place.as_str());
+        let is_request =
+            self.text(fields::REQUEST).is_some() && self.root.member("medication").is_some();
+        let is_claim = || self.section("claim").is_some() && self.text(fields::DRUG).is_some();
         let code = self.text(fields::TRANSACTION);
-        let Some(code) = code else {
-            self.missing(fields::TRANSACTION);
-            return None;
+        let code = match code {
+            None if is_request => "PA".to_owned(),
+            None if is_claim() => "B1".to_owned(),
+            Some(code) => code,
+            None => {
+                self.missing(fields::TRANSACTION);
+                return None;
+            }
         };
         let mut head = self.head();
         let body = match code.as_str() {
             "B1" => self.claim(&mut head),
+            "PA" => self.request(&mut head),
             "B2" => self.reversal(&mut head),
             "E1" => self.question(&mut head),
             _ => {
@@ -102,7 +121,7 @@ impl<'n> Transaction<'n> {
                 return None;
             }
         };
-        self.reader.unread(&self.root, &mut head.unread);
+        self.reader.unread(&self.whole, &mut head.unread);
         Some(Message { head, body })
     }
 
@@ -216,12 +235,36 @@ impl<'n> Transaction<'n> {
                 coded: None,
             });
         }
+        head.currency = self.currency;
+        Body::Claim(Claim {
+            bill: self.bill(head.occurred_on, "/claim"),
+            ..Claim::default()
+        })
+    }
+
+    /// A request for leave to hand out a drug.
+    fn request(&self, head: &mut Head) -> Body {
+        if let Some(number) = self.text(fields::REQUEST) {
+            head.identifiers.push(Identifier::new(REQUEST, number));
+        }
+        let urgency = self.root.member("urgency");
+        let urgency = urgency.and_then(|own| self.reader.own_words(&own));
+        head.priority = urgency.map(Coded::words);
+        Body::Preauthorization(Preauthorization {
+            bill: self.bill(head.occurred_on, "/preauthorization"),
+        })
+    }
+
+    fn bill(&self, day: Option<Date>, base: &str) -> Bill {
         let mut bill = Bill {
             class: Some(BillClass::Pharmacy),
             ..Bill::default()
         };
-        let mut line = self.line(head.occurred_on);
-        if let Some(number) = self.text(fields::PRESCRIBER) {
+        let mut line = self.line(day, base);
+        let prescriber = self
+            .text(fields::PRESCRIBER)
+            .or_else(|| self.text(fields::PRESCRIBER_NPI));
+        if let Some(number) = prescriber {
             bill.care_team.push(Party {
                 seq: Some(1),
                 identifiers: vec![Identifier::new(NPI, number)],
@@ -230,33 +273,54 @@ impl<'n> Transaction<'n> {
             });
             line.practitioners.push(1);
         }
-        if let Some(code) = self.text(fields::DIAGNOSIS) {
+        let plain = self.text(fields::DIAGNOSIS).map(|code| (code, None));
+        for (seq, (code, display)) in (1..).zip(plain.into_iter().chain(self.diagnoses())) {
+            let coding = Coding {
+                system: ICD_10.to_owned(),
+                code,
+                display,
+                ..Coding::default()
+            };
             bill.diagnoses.push(Diagnosis {
-                seq: Some(1),
-                coded: Coded::new(ICD_10, code),
+                seq: Some(seq),
+                coded: Coded {
+                    source: Some(coding),
+                    ..Coded::default()
+                },
                 roles: Vec::new(),
                 present_on_admission: None,
                 when: None,
                 recorded: None,
                 group: None,
             });
-            line.diagnoses.push(1);
+            line.diagnoses.push(seq);
         }
-        head.currency = self.currency;
         bill.lines.push(line);
-        Body::Claim(Claim {
-            bill,
-            ..Claim::default()
-        })
+        bill
     }
 
-    fn line(&self, day: Option<Date>) -> Line {
+    /// Diagnoses that stand in a section of their own, the principal one first.
+    fn diagnoses(&self) -> Vec<(String, Option<String>)> {
+        let Some(section) = self.root.member("diagnosis").filter(Part::is_object) else {
+            return Vec::new();
+        };
+        self.reader.know(&section);
+        let principal = self.reader.object(&section, "primary");
+        let others = self.reader.objects(&section, "secondary");
+        let told = principal.into_iter().chain(others).filter_map(|own| {
+            let code = self.reader.plain(&own, "code", ProblemCode::BadValue)?;
+            Some((code, self.reader.words(&own, "description")))
+        });
+        told.collect()
+    }
+
+    fn line(&self, day: Option<Date>, base: &str) -> Line {
         let drug = self.text(fields::DRUG);
         if drug.is_none() {
             self.missing(fields::DRUG);
         }
         let place = |canonical: &str, field: Field| {
-            let at = format!("/claim/bill/lines/0/{canonical}");
+            let at = format!("{base}/bill/lines/0/{canonical}");
             self.reader.origin(at, self.place(field));
         };
         place("item", fields::DRUG);
@@ -393,17 +457,23 @@ impl<'n> Transaction<'n> {
         Coded::new(format!("{CODES}{}", field.id), code)
     }
 
+    /// A section of the transaction, by its usual name or another one.
+    fn section(&self, name: &str) -> Option<Part<'n>> {
+        let other = match name {
+            "" => return Some(self.root.clone()),
+            "claim" => "primary_claim",
+            "pharmacy" => "specialty_pharmacy",
+            _ => name,
+        };
+        let mut found = [name, other].into_iter();
+        let found = found.find_map(|name| self.root.member(name).filter(Part::is_object))?;
+        self.reader.know(&found);
+        Some(found)
+    }
+
     /// Every member that a field stands in.
     fn found(&self, field: Field) -> Vec<(Part<'n>, &'static str)> {
-        let section = |name: &&'static str| match *name {
-            "" => Some(self.root.clone()),
-            name => {
-                let section = self.root.member(name).filter(Part::is_object)?;
-                self.reader.know(&section);
-                Some(section)
-            }
-        };
-        let sections = field.sections.iter().filter_map(section);
+        let sections = field.sections.iter().filter_map(|name| self.section(name));
         let members = sections.flat_map(|section| {
             let names = field.names.iter();
             names.map(move |name| (section.clone(), *name))

@@ -175,6 +175,5 @@ fn transactions_of_others_are_read_whole() {
             assert_eq!(measured.lost, vec![], "{}", path.display());
         }
     }
-    // Two are stories of a drug, in which transactions are told under names of their own.
-    assert_eq!((taken, refused.len()), (8, 2), "{refused:#?}");
+    assert_eq!((taken, refused.len()), (23, 0), "{refused:#?}");
 }
