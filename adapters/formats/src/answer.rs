@@ -2,6 +2,7 @@
 //! into the sender's own form. It decides nothing and knows no HTTP.
 
 use serde::Serialize;
+use serde_json::Value;
 use takmil_domain::answer::Answer;
 use takmil_domain::message::Message;
 use takmil_domain::problem::{Problem, ProblemCode};
@@ -39,6 +40,20 @@ pub struct Answered<'a> {
     pub answer: &'a Answer,
     /// The answer as JSON, where it is written already.
     pub json: Option<&'a str>,
+}
+
+impl Reply<'_> {
+    /// The answer as JSON: what `told` makes of the message that is the whole body, else a list of that.
+    pub(crate) fn json(&self, told: impl Fn(&Outcome<'_>) -> Value) -> Written {
+        let value = match self.outcomes {
+            [one] if one.place.is_empty() => told(one),
+            outcomes => Value::Array(outcomes.iter().map(told).collect()),
+        };
+        Written {
+            media_type: "application/json",
+            bytes: value.to_string().into_bytes(),
+        }
+    }
 }
 
 /// One thing that was wrong. Its JSON is that of a [`Problem`].
@@ -122,7 +137,7 @@ pub struct Written {
 /// to stand in a JSON document, it is one string of it.
 pub(crate) fn written(reply: &Reply<'_>, media_type: &'static str, text: String) -> Written {
     let bytes = match reply.body.trim_ascii_start().first() {
-        Some(b'{' | b'[') => serde_json::Value::String(text).to_string().into_bytes(),
+        Some(b'{' | b'[') => Value::String(text).to_string().into_bytes(),
         _ => text.into_bytes(),
     };
     Written { media_type, bytes }

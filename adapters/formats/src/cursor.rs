@@ -6,8 +6,41 @@ use std::collections::HashSet;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::text::normalise;
 
+use crate::native::json;
 use crate::native::tree::Node;
-use crate::{MAX_LINES, MAX_PROBLEMS};
+use crate::{MAX_LINES, MAX_PROBLEMS, Read, Reading};
+
+/// How many documents one body may hold.
+const MAX_DOCUMENTS: usize = 10_000;
+
+/// Reads a body that is one JSON document or a list of them, each by `one` with its place.
+///
+/// # Errors
+/// The body is no JSON, holds nothing, or too much.
+pub(crate) fn documents(
+    body: &[u8],
+    one: impl for<'n> Fn(&'n Node<'n>, String) -> Read,
+) -> Result<Reading, Problem> {
+    let root = json::parse(body)?;
+    let messages: Vec<Read> = match &root {
+        Node::Object(_) => vec![one(&root, String::new())],
+        Node::List(items) if items.len() > MAX_DOCUMENTS => {
+            let detail = format!("a body holds at most {MAX_DOCUMENTS} documents");
+            return Err(Problem::new(ProblemCode::TooLarge, "", detail));
+        }
+        Node::List(items) if !items.is_empty() => {
+            let places = (0..).map(|index: usize| format!("/{index}"));
+            let each = items.iter().zip(places);
+            each.map(|(item, place)| one(item, place)).collect()
+        }
+        _ => {
+            let detail = "expected a document, or a list of documents";
+            return Err(Problem::new(ProblemCode::NoMessage, "", detail));
+        }
+    };
+    let unread = Vec::new();
+    Ok(Reading { messages, unread })
+}
 
 /// A part of a document and where it stands.
 #[derive(Debug, Clone)]

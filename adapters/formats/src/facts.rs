@@ -98,6 +98,18 @@ const EXTRACTORS: &[(&str, Extractor)] = &[
     (crate::en13606::FORMAT.name, en13606::records),
 ];
 
+/// The documents of a body of JSON that is one or a list of them, with their places.
+fn documents(body: &[u8]) -> Vec<(String, Value)> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    match serde_json::from_slice(body).unwrap_or_default() {
+        Value::Array(items) => {
+            let places = (0..items.len()).map(|index| format!("/{index}"));
+            places.zip(items).collect()
+        }
+        whole => vec![(String::new(), whole)],
+    }
+}
+
 /// The records of a body in `format`; `None` where nobody wrote an extractor for it.
 pub fn records(format: &Format, body: &[u8], context: &Context) -> Option<Vec<Record>> {
     let found = EXTRACTORS.iter().find(|(name, _)| *name == format.name);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use takmil_domain::date::Date;
 use takmil_domain::money::{Amount, Currency};
 
-use super::{Fact, FactKind, Record};
+use super::{Fact, FactKind, Record, documents};
 use crate::Context;
 
 /// Members that hold money, by their ends.
@@ -45,16 +45,7 @@ const SECTIONS: [&str; 9] = [
 
 /// Every transaction of a body.
 pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let root: Value = serde_json::from_slice(body).unwrap_or_default();
-    let bodies: Vec<(String, &Value)> = match &root {
-        Value::Array(items) => {
-            let places = (0..items.len()).map(|index| format!("/{index}"));
-            places.zip(items).collect()
-        }
-        whole => vec![(String::new(), whole)],
-    };
-    let record = |(place, value): (String, &Value)| {
+    let record = |(place, value): (String, Value)| {
         let transaction = value.as_object()?;
         let request = transaction.get("pa_request").and_then(Value::as_object);
         let transaction = request.unwrap_or(transaction);
@@ -102,7 +93,7 @@ pub(super) fn records(body: &[u8], context: &Context) -> Vec<Record> {
         }
         Some(Record { place, name, facts })
     };
-    bodies.into_iter().filter_map(record).collect()
+    documents(body).into_iter().filter_map(record).collect()
 }
 
 fn collect(members: &Map<String, Value>, exponent: u32, facts: &mut Vec<Fact>) {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use takmil_domain::date::When;
 
-use super::{Fact, FactKind, Record, pair};
+use super::{Fact, FactKind, Record, documents, pair};
 use crate::Context;
 
 /// Of how many entries the paths are looked at in one FLAT composition: each is held against every path.
@@ -12,28 +12,20 @@ const MAX_ENTRIES: usize = 1_000;
 
 /// Every entry of a body that is an order or a dispensing, as one record of its composition for each of the two.
 pub(super) fn records(body: &[u8], _: &Context) -> Vec<Record> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let root: Value = serde_json::from_slice(body).unwrap_or_default();
-    let bodies: Vec<(String, &Value)> = match &root {
-        Value::Array(items) => {
-            let places = (0..items.len()).map(|index| format!("/{index}"));
-            places.zip(items).collect()
-        }
-        whole => vec![(String::new(), whole)],
-    };
-    let all = bodies
-        .into_iter()
-        .flat_map(|(place, value)| match value.get("composition") {
-            Some(inner) => {
-                let mut all = composition(inner, &format!("{place}/composition"));
-                let subject = value.pointer("/ehr_status/subject").map(party);
-                if let (Some(first), Some(subject)) = (all.first_mut(), subject) {
-                    first.facts.extend(subject);
+    let all =
+        documents(body)
+            .into_iter()
+            .flat_map(|(place, value)| match value.get("composition") {
+                Some(inner) => {
+                    let mut all = composition(inner, &format!("{place}/composition"));
+                    let subject = value.pointer("/ehr_status/subject").map(party);
+                    if let (Some(first), Some(subject)) = (all.first_mut(), subject) {
+                        first.facts.extend(subject);
+                    }
+                    all
                 }
-                all
-            }
-            None => composition(value, &place),
-        });
+                None => composition(&value, &place),
+            });
     all.collect()
 }
 

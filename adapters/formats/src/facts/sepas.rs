@@ -5,7 +5,7 @@ use takmil_domain::date::{Calendar, Date};
 use takmil_domain::money::Amount;
 use takmil_domain::text::{digits, normalise};
 
-use super::{Fact, FactKind, Record};
+use super::{Fact, FactKind, Record, documents};
 use crate::Context;
 
 /// The members of which each item is a line.
@@ -16,16 +16,7 @@ const MONEY: &[&str] = &["Charge", "Contribution", "Costs"];
 
 /// Every document of a body.
 pub(super) fn records(body: &[u8], _: &Context) -> Vec<Record> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let root: Value = serde_json::from_slice(body).unwrap_or_default();
-    let bodies: Vec<(String, &Value)> = match &root {
-        Value::Array(items) => {
-            let places = (0..items.len()).map(|index| format!("/{index}"));
-            places.zip(items).collect()
-        }
-        whole => vec![(String::new(), whole)],
-    };
-    let record = |(place, value): (String, &Value)| {
+    let record = |(place, value): (String, Value)| {
         let (name, document) = value
             .as_object()?
             .iter()
@@ -35,7 +26,7 @@ pub(super) fn records(body: &[u8], _: &Context) -> Vec<Record> {
         let name = name.clone();
         Some(Record { place, name, facts })
     };
-    bodies.into_iter().filter_map(record).collect()
+    documents(body).into_iter().filter_map(record).collect()
 }
 
 fn walk(value: &Value, key: &str, facts: &mut Vec<Fact>) {

@@ -22,25 +22,17 @@ use takmil_domain::reason::Reason;
 
 use super::fields;
 use super::read::CLAIM;
-use crate::{Answered, Cause, Fault, Outcome, Reply, Written};
+use crate::{Answered, Cause, Fault, Reply, Written};
 
 /// D.0: the processor could not work on it.
 const PROCESSING_ERROR: &str = "99";
 
 /// Writes a reply: one response for a body that is one transaction, else a list of them.
 pub(super) fn write(reply: &Reply<'_>) -> Written {
-    let told = |outcome: &Outcome<'_>| match outcome.result {
+    reply.json(|outcome| match outcome.result {
         Ok(answered) => answer(&answered),
         Err(faults) => refusal(faults),
-    };
-    let value = match reply.outcomes {
-        [one] if one.place.is_empty() => told(one),
-        outcomes => Value::Array(outcomes.iter().map(told).collect()),
-    };
-    Written {
-        media_type: "application/json",
-        bytes: value.to_string().into_bytes(),
-    }
+    })
 }
 
 fn refusal(faults: &[Fault<'_>]) -> Value {

@@ -21,11 +21,10 @@ mod fields;
 mod read;
 mod write;
 
-use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::problem::Problem;
 
-use crate::native::json;
-use crate::native::tree::Node;
-use crate::{Context, Format, Read, Reading, peek};
+use crate::cursor::documents;
+use crate::{Context, Format, Reading, peek};
 
 /// Pharmacies' transactions.
 pub const FORMAT: Format = Format {
@@ -36,9 +35,6 @@ pub const FORMAT: Format = Format {
     answer: answer::write,
     write: Some(write::write),
 };
-
-/// How many transactions one body may hold.
-const MAX_MESSAGES: usize = 10_000;
 
 /// How much of a body is looked at.
 const WINDOW: usize = 64 * 1024;
@@ -70,24 +66,5 @@ fn names_a_drug(body: &[u8]) -> bool {
 }
 
 fn read(body: &[u8], context: &Context) -> Result<Reading, Problem> {
-    let root = json::parse(body)?;
-    let messages: Vec<Read> = match &root {
-        Node::Object(_) => vec![read::one(&root, String::new(), context)],
-        Node::List(items) if items.len() > MAX_MESSAGES => {
-            let detail = format!("a body holds at most {MAX_MESSAGES} transactions");
-            return Err(Problem::new(ProblemCode::TooLarge, "", detail));
-        }
-        Node::List(items) if !items.is_empty() => {
-            let places = (0..).map(|index: usize| format!("/{index}"));
-            let each = items.iter().zip(places);
-            each.map(|(item, place)| read::one(item, place, context))
-                .collect()
-        }
-        _ => {
-            let detail = "expected a transaction, or a list of transactions";
-            return Err(Problem::new(ProblemCode::NoMessage, "", detail));
-        }
-    };
-    let unread = Vec::new();
-    Ok(Reading { messages, unread })
+    documents(body, |node, place| read::one(node, place, context))
 }

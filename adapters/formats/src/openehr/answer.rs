@@ -4,31 +4,21 @@
 
 use serde_json::{Value, json};
 
-use crate::{Answered, Fault, Outcome, Reply, Written};
+use crate::{Answered, Fault, Reply, Written};
 
 /// Writes a reply.
 pub(super) fn write(reply: &Reply<'_>) -> Written {
-    let told = |outcome: &Outcome<'_>| match outcome.result {
-        Ok(answered) => taken(&answered),
-        Err(faults) => refused(faults),
-    };
-    let value = match reply.outcomes {
-        [one] if one.place.is_empty() => told(one),
-        outcomes => {
-            let placed = |outcome: &Outcome<'_>| {
-                let mut value = told(outcome);
-                if let Value::Object(members) = &mut value {
-                    members.insert("place".to_owned(), json!(outcome.place));
-                }
-                value
-            };
-            Value::Array(outcomes.iter().map(placed).collect())
+    reply.json(|outcome| {
+        let mut value = match outcome.result {
+            Ok(answered) => taken(&answered),
+            Err(faults) => refused(faults),
+        };
+        let members = value.as_object_mut().filter(|_| !outcome.place.is_empty());
+        if let Some(members) = members {
+            members.insert("place".to_owned(), json!(outcome.place));
         }
-    };
-    Written {
-        media_type: "application/json",
-        bytes: value.to_string().into_bytes(),
-    }
+        value
+    })
 }
 
 fn taken(answered: &Answered<'_>) -> Value {

@@ -20,25 +20,17 @@ use takmil_domain::message::{Body, Kind, Message};
 use takmil_domain::money::{Amount, Currency};
 
 use super::values::terminology_of;
-use crate::{Answered, Fault, Outcome, Reply, Written};
+use crate::{Answered, Fault, Reply, Written};
 
 /// How far Tehran's clocks are ahead of UTC, in milliseconds: three hours and a half all year since 2022.
 const TEHRAN: u64 = 12_600_000;
 
 /// Writes a reply: one document for a body that is one, else a list of them, in the order of the body's.
 pub(super) fn write(reply: &Reply<'_>) -> Written {
-    let told = |outcome: &Outcome<'_>| match outcome.result {
+    reply.json(|outcome| match outcome.result {
         Ok(answered) => answer(&answered),
         Err(faults) => refusal(faults),
-    };
-    let value = match reply.outcomes {
-        [one] if one.place.is_empty() => told(one),
-        outcomes => Value::Array(outcomes.iter().map(told).collect()),
-    };
-    Written {
-        media_type: "application/json",
-        bytes: value.to_string().into_bytes(),
-    }
+    })
 }
 
 fn named(name: &str, content: Map<String, Value>) -> Value {

@@ -37,11 +37,10 @@ mod prescription;
 mod read;
 mod values;
 
-use takmil_domain::problem::{Problem, ProblemCode};
+use takmil_domain::problem::Problem;
 
-use crate::native::json;
-use crate::native::tree::Node;
-use crate::{Context, Format, Read, Reading, peek};
+use crate::cursor::documents;
+use crate::{Context, Format, Reading, peek};
 
 /// Documents of the national health record.
 pub const FORMAT: Format = Format {
@@ -63,31 +62,10 @@ const PRESCRIPTION: &str = "MedicationPrescriptionsMessageVO";
 /// The documents that are messages.
 const DOCUMENTS: [&str; 3] = [ADMISSION, BILL, PRESCRIPTION];
 
-/// How many documents one body may hold.
-const MAX_MESSAGES: usize = 10_000;
-
 fn recognise(body: &[u8]) -> bool {
     peek::keys(body, DOCUMENTS).contains(&true)
 }
 
 fn read(body: &[u8], _: &Context) -> Result<Reading, Problem> {
-    let root = json::parse(body)?;
-    let messages: Vec<Read> = match &root {
-        Node::Object(_) => vec![read::one(&root, String::new())],
-        Node::List(items) if items.len() > MAX_MESSAGES => {
-            let detail = format!("a body holds at most {MAX_MESSAGES} documents");
-            return Err(Problem::new(ProblemCode::TooLarge, "", detail));
-        }
-        Node::List(items) if !items.is_empty() => {
-            let places = (0..).map(|index: usize| format!("/{index}"));
-            let each = items.iter().zip(places);
-            each.map(|(item, place)| read::one(item, place)).collect()
-        }
-        _ => {
-            let detail = "expected a document, or a list of documents";
-            return Err(Problem::new(ProblemCode::NoMessage, "", detail));
-        }
-    };
-    let unread = Vec::new();
-    Ok(Reading { messages, unread })
+    documents(body, read::one)
 }
