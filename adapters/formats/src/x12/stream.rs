@@ -16,7 +16,7 @@ use super::{FORMAT, group_place, interchange_place, transaction_place};
 use crate::{Context, MAX_BODY_BYTES, Read, Reading};
 
 /// How long a part may grow before it is cut at the next claim.
-const CUT: usize = 1024 * 1024;
+const CUT: usize = 128 * 1024;
 
 /// How much is asked of the source at a time.
 const BLOCK: usize = 256 * 1024;
