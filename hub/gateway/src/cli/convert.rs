@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use takmil_domain::message::{Kind, Message};
+use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_formats::facts::{Measured, UNNAMED, measure};
 use takmil_formats::{
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     /// The format to write. What that format cannot say is told beside the message, by its place in the native one.
     #[arg(long, value_name = "FORMAT", default_value = "native", value_parser = written)]
     to: &'static Format,
+    /// The currency of messages that name none, as it is agreed with their sender: USD.
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
     /// Print a table instead: for each folder and kind how many messages were read, and how much of the amounts,
     /// codes, dates, identifiers and lines in the files their messages say.
     #[arg(long)]
@@ -53,6 +57,10 @@ fn named(name: &str) -> Result<&'static Format, String> {
     };
     let found = known().find(|format| format.name == name);
     found.ok_or_else(|| format!("expected one of: {}", names()))
+}
+
+fn currency(code: &str) -> Result<Currency, &'static str> {
+    Currency::parse(code).ok_or("the hub does not count in this currency")
 }
 
 fn written(name: &str) -> Result<&'static Format, String> {
@@ -129,7 +137,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         gather(path, path, &mut files)?;
     }
     let context = Context {
-        default_currency: None,
+        default_currency: arguments.currency,
         today: crate::clock::now().day(),
     };
     let next = AtomicUsize::new(0);

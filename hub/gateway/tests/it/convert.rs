@@ -93,8 +93,19 @@ fn the_exit_says_what_went_wrong() {
     check(&["convert"], 2);
     check(&["convert", "-", "--from", "morse"], 2);
     check(&["convert", "-", "--to", "morse"], 2);
+    check(&["convert", "-", "--currency", "MORSE"], 2);
     check(&["convert", "/nowhere/at/all"], 3);
     check(&["convert", "-", "--from", "native"], 1);
+}
+
+#[test]
+fn amounts_are_of_the_currency_that_is_agreed_where_the_message_names_none() {
+    let mut bill = claim("3", "M-1");
+    bill.as_object_mut().unwrap().remove("currency");
+    let refused = run(&["convert", "-"], &bill.to_string());
+    assert_eq!(lines(&refused)[0]["problem"]["code"], "VAL-CURRENCY");
+    let told = run(&["convert", "-", "--currency", "MAD"], &bill.to_string());
+    assert_eq!(lines(&told)[0]["message"]["currency"], "MAD");
 }
 
 /// What is larger than a body may be is read as it comes, from a file, packed or not, and from standard input.
