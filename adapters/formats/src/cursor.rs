@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+use takmil_domain::message::Message;
 use takmil_domain::problem::{Problem, ProblemCode};
 use takmil_domain::text::normalise;
 
@@ -121,8 +122,14 @@ impl<'n> Reader<'n> {
         self.origins.borrow_mut().push(pair);
     }
 
-    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<(String, String)>) {
-        (self.problems.into_inner(), self.origins.into_inner())
+    /// What the document at `place` comes to: the message, if there is one and nothing was wrong.
+    pub(crate) fn finish(self, place: String, message: Option<Message>) -> Read {
+        let problems = self.problems.into_inner();
+        Read {
+            place,
+            outcome: message.filter(|_| problems.is_empty()).ok_or(problems),
+            origins: self.origins.into_inner(),
+        }
     }
 
     /// Marks a part as understood.

@@ -63,16 +63,7 @@ pub(super) fn one<'n>(node: &'n Node<'n>, place: String, context: &Context) -> R
         today: context.today,
     };
     let message = transaction.message();
-    let (problems, origins) = transaction.reader.finish();
-    let outcome = match message {
-        Some(message) if problems.is_empty() => Ok(message),
-        _ => Err(problems),
-    };
-    Read {
-        place,
-        outcome,
-        origins,
-    }
+    transaction.reader.finish(place, message)
 }
 
 struct Transaction<'n> {
@@ -315,6 +306,9 @@ impl<'n> Transaction<'n> {
     }
 
     fn line(&self, day: Option<Date>, base: &str) -> Line {
+        let on = day.unwrap_or(self.today);
+        let exponent = self.currency.map_or(2, |own| own.exponent(on));
+        let amount = |field: Field| self.amount(field, exponent);
         let drug = self.text(fields::DRUG);
         if drug.is_none() {
             self.missing(fields::DRUG);
@@ -328,10 +322,10 @@ impl<'n> Transaction<'n> {
         place("billed", fields::GROSS);
         place("base", fields::OTHER_PAID);
         let parts = [fields::COST, fields::FEE, fields::INCENTIVE, fields::TAX];
-        let parts = parts.map(|field| (field, self.amount(field)));
+        let parts = parts.map(|field| (field, amount(field)));
         let sum = parts.iter().filter_map(|(_, amount)| *amount);
         let has_parts = parts.iter().any(|(_, amount)| amount.is_some());
-        let gross = self.amount(fields::GROSS);
+        let gross = amount(fields::GROSS);
         let told = |(field, amount): (Field, Option<Amount>)| {
             Some(Supporting {
                 amount: Some(amount?),
@@ -339,7 +333,7 @@ impl<'n> Transaction<'n> {
             })
         };
         let mut particulars: Vec<Supporting> = parts.iter().copied().filter_map(told).collect();
-        let usual = self.amount(fields::USUAL);
+        let usual = amount(fields::USUAL);
         particulars.extend(told((fields::USUAL, usual)));
         let daw = self.text(fields::DAW);
         let substitution_refused = daw.as_deref().map(|code| code == "1");
@@ -396,11 +390,11 @@ impl<'n> Transaction<'n> {
             quantity: self.quantity(fields::QUANTITY),
             unit: self.text(fields::UNIT),
             billed: gross.or_else(|| has_parts.then(|| sum.sum())),
-            base: self.amount(fields::OTHER_PAID).map(|paid| BasePaid {
+            base: amount(fields::OTHER_PAID).map(|paid| BasePaid {
                 paid,
                 confirmation: None,
             }),
-            paid_by_member: self.amount(fields::PATIENT_PAID),
+            paid_by_member: amount(fields::PATIENT_PAID),
             authorisation: self.text(fields::LEAVE),
             substitution_refused,
             days_supply: self.count(fields::DAYS),
@@ -582,12 +576,8 @@ impl<'n> Transaction<'n> {
         quantity
     }
 
-    fn amount(&self, field: Field) -> Option<Amount> {
+    fn amount(&self, field: Field, exponent: u32) -> Option<Amount> {
         let text = self.text(field)?;
-        let day = self.day(fields::DATE).and_then(|when| when.day());
-        let exponent = self
-            .currency
-            .map_or(2, |currency| currency.exponent(day.unwrap_or(self.today)));
         match Amount::from_decimal(&text, exponent) {
             Ok((amount, false)) => return Some(amount),
             Ok((_, true)) => self.bad(

@@ -64,11 +64,7 @@ pub(super) fn write(message: &Message, _: &Context) -> Option<Written> {
     let mut composition = json!({
         "_type": "COMPOSITION",
         "name": text(name),
-        "archetype_details": {
-            "_type": "ARCHETYPED",
-            "archetype_id": { "_type": "ARCHETYPE_ID", "value": archetype },
-            "rm_version": "1.0.4",
-        },
+        "archetype_details": details(archetype),
         "archetype_node_id": archetype,
         "language": phrase("ISO_639-1", "en"),
         "territory": phrase("ISO_3166-1", "ZZ"),
@@ -409,11 +405,7 @@ fn entry(kind: &str, archetype: &str, name: &str, head: &Head) -> Value {
     json!({
         "_type": kind,
         "name": text(name),
-        "archetype_details": {
-            "_type": "ARCHETYPED",
-            "archetype_id": { "_type": "ARCHETYPE_ID", "value": archetype },
-            "rm_version": "1.0.4",
-        },
+        "archetype_details": details(archetype),
         "archetype_node_id": archetype,
         "language": phrase("ISO_639-1", "en"),
         "encoding": phrase("IANA_character-sets", "UTF-8"),
@@ -526,6 +518,15 @@ fn cluster(node: &str, name: &str, items: Vec<Value>) -> Option<Value> {
 
 fn tree(node: &str, items: Vec<Value>) -> Value {
     json!({ "_type": "ITEM_TREE", "name": text("Tree"), "archetype_node_id": node, "items": items })
+}
+
+/// The archetype that a node is of.
+fn details(archetype: &str) -> Value {
+    json!({
+        "_type": "ARCHETYPED",
+        "archetype_id": { "_type": "ARCHETYPE_ID", "value": archetype },
+        "rm_version": "1.0.4",
+    })
 }
 
 fn put(value: &mut Value, key: &str, inner: Value) {

@@ -208,43 +208,20 @@ impl Building {
                 self.parts.practitioner(party(role, at.number(system)));
             }
             Role::Kind => self.kind(at),
-            Role::From | Role::Thru => {
+            Role::From | Role::Thru | Role::Admitted | Role::Discharged => {
                 let Some(when) = self.when(at) else { return };
-                let end = if role == Role::From { "start" } else { "end" };
-                self.origins
-                    .push((format!("/bill/period/{end}"), at.place()));
-                let period = self.bill.period.get_or_insert_default();
-                once(
-                    if role == Role::From {
-                        &mut period.start
-                    } else {
-                        &mut period.end
-                    },
-                    when,
-                    at,
-                    &mut self.head.unread,
-                );
-            }
-            Role::Admitted | Role::Discharged => {
-                let Some(when) = self.when(at) else { return };
-                let end = if role == Role::Admitted {
-                    "start"
-                } else {
-                    "end"
+                let (of, period) = match role {
+                    Role::From | Role::Thru => ("bill", &mut self.bill.period),
+                    _ => ("bill/encounter", &mut self.stay.period),
+                };
+                let period = period.get_or_insert_default();
+                let (end, slot) = match role {
+                    Role::From | Role::Admitted => ("start", &mut period.start),
+                    _ => ("end", &mut period.end),
                 };
                 self.origins
-                    .push((format!("/bill/encounter/period/{end}"), at.place()));
-                let period = self.stay.period.get_or_insert_default();
-                once(
-                    if role == Role::Admitted {
-                        &mut period.start
-                    } else {
-                        &mut period.end
-                    },
-                    when,
-                    at,
-                    &mut self.head.unread,
-                );
+                    .push((format!("/{of}/period/{end}"), at.place()));
+                once(slot, when, at, &mut self.head.unread);
             }
             Role::On => {
                 if let Some(day) = self.when(at).and_then(|when| when.day()) {

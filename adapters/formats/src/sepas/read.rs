@@ -33,16 +33,7 @@ pub(super) fn one<'n>(node: &'n Node<'n>, place: String) -> Read {
     let root = Part::new(node, place.clone());
     let reader = Reader::default();
     let message = reader.message(&root);
-    let (problems, origins) = reader.finish();
-    let outcome = match message {
-        Some(message) if problems.is_empty() => Ok(message),
-        _ => Err(problems),
-    };
-    Read {
-        place,
-        outcome,
-        origins,
-    }
+    reader.finish(place, message)
 }
 
 impl<'n> Reader<'n> {

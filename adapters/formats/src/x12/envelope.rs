@@ -7,6 +7,56 @@ use rustc_hash::FxHashSet;
 
 use super::token::{ISA_BYTES, Segment, Segments, Separators};
 
+/// What is wrong with an envelope: the code, and what it means here.
+pub(super) type Broken = (&'static str, &'static str);
+
+// Of an interchange: codes of TA105.
+pub(super) const INTERCHANGE_CONTROLS: Broken =
+    ("001", "ISA13 and IEA02 are not the same control number");
+pub(super) const GROUP_COUNT: Broken = ("021", "IEA01 is not the number of groups");
+pub(super) const STRAY_GE: Broken = ("022", "a GE stands without its GS");
+pub(super) const NO_IEA: Broken = ("023", "the interchange ends without its IEA");
+pub(super) const STRAY_IN_INTERCHANGE: Broken = ("024", "a segment stands outside of every group");
+pub(super) const INTERCHANGE_TWICE: Broken = (
+    "025",
+    "an interchange of this sender with this control number stands before",
+);
+
+// Of a group: codes of AK905.
+pub(super) const STRAY_IN_GROUP: Broken = ("1", "a segment stands outside of every transaction");
+pub(super) const NO_GE: Broken = ("3", "the group ends without its GE");
+pub(super) const GROUP_CONTROLS: Broken = ("4", "GS06 and GE02 are not the same control number");
+pub(super) const TRANSACTION_COUNT: Broken = ("5", "GE01 is not the number of transactions");
+pub(super) const GROUP_TWICE: Broken = (
+    "19",
+    "a group of the interchange has this control number already",
+);
+
+// Of a transaction: codes of IK502.
+pub(super) const NO_SE: Broken = ("2", "the transaction ends without its SE");
+pub(super) const TRANSACTION_CONTROLS: Broken =
+    ("3", "ST02 and SE02 are not the same control number");
+pub(super) const SEGMENT_COUNT: Broken = ("4", "SE01 is not the number of segments");
+pub(super) const TRANSACTION_TWICE: Broken = (
+    "23",
+    "a transaction of the group has this control number already",
+);
+
+/// What breaks an interchange, in words.
+pub(super) fn of_interchange((code, detail): Broken) -> String {
+    format!("{detail} (TA1 note {code})")
+}
+
+/// What is wrong with a group, in words.
+pub(super) fn of_group((code, detail): Broken) -> String {
+    format!("{detail} (AK905 code {code})")
+}
+
+/// What is wrong with a transaction, in words.
+pub(super) fn of_transaction((code, detail): Broken) -> String {
+    format!("{detail} (IK502 code {code})")
+}
+
 /// An interchange as it was found.
 #[derive(Debug)]
 pub(super) struct Interchange<'a> {
@@ -15,7 +65,7 @@ pub(super) struct Interchange<'a> {
     /// Its groups.
     pub groups: Vec<Group<'a>>,
     /// What breaks it: the code of TA105, and what it means here.
-    pub broken: Option<(&'static str, &'static str)>,
+    pub broken: Option<Broken>,
     /// How many TA1 it holds.
     pub acknowledgements: usize,
     controls: FxHashSet<[&'a str; 2]>,
@@ -31,7 +81,7 @@ pub(super) struct Group<'a> {
     /// How many transactions its GE says it has, where it has one.
     pub told: Option<&'a str>,
     /// What is wrong with it: codes of AK905, and what they mean here.
-    pub faults: Vec<(&'static str, &'static str)>,
+    pub faults: Vec<Broken>,
     controls: FxHashSet<&'a str>,
 }
 
@@ -48,7 +98,7 @@ pub(super) struct Transaction<'a> {
     /// Its segments, ST and SE included where they are there.
     pub segments: Vec<Segment<'a>>,
     /// What is wrong with it as a whole: codes of IK502, and what they mean here.
-    pub faults: Vec<(&'static str, &'static str)>,
+    pub faults: Vec<Broken>,
     /// What is wrong with single segments.
     pub segment_faults: Vec<SegmentFault<'a>>,
 }
@@ -106,10 +156,7 @@ pub(super) fn survey(text: &str) -> Option<Survey<'_>> {
         let is_twice = !known.insert([6, 8, 13].map(|number| interchange.isa.element(number)));
         interchanges.push(interchange);
         if let Some(last) = interchanges.last_mut().filter(|_| is_twice) {
-            last.broken = last.broken.or(Some((
-                "025",
-                "an interchange of this sender with this control number stands before",
-            )));
+            last.broken = last.broken.or(Some(INTERCHANGE_TWICE));
         }
         rest = after.trim_start();
     }
@@ -181,14 +228,14 @@ fn interchange<'a>(text: &'a str, separators: Separators) -> (Interchange<'a>, &
                     place(group, &mut open_transaction, &mut segment);
                 }
                 None => {
-                    let fault = ("024", "a segment stands outside of every group");
+                    let fault = STRAY_IN_INTERCHANGE;
                     found.broken = found.broken.or(Some(fault));
                 }
             },
         }
     }
     close_group(&mut found, &mut open_group, &mut open_transaction, None);
-    let fault = ("023", "the interchange ends without its IEA");
+    let fault = NO_IEA;
     found.broken = found.broken.or(Some(fault));
     // What is left of a segment without terminator belongs to this interchange too.
     let rest = segments.rest();
@@ -199,14 +246,14 @@ fn interchange<'a>(text: &'a str, separators: Separators) -> (Interchange<'a>, &
 /// Checks an IEA against its ISA.
 fn end(found: &mut Interchange<'_>, iea: Segment<'_>) {
     if iea.element(2) != found.isa.element(13) {
-        let fault = ("001", "ISA13 and IEA02 are not the same control number");
+        let fault = INTERCHANGE_CONTROLS;
         found.broken = found.broken.or(Some(fault));
     }
     // Some senders count acknowledgements as groups.
     let groups = found.groups.len();
     let told = iea.element(1).parse::<usize>().ok();
     if told != Some(groups) && told != Some(groups + found.acknowledgements) {
-        let fault = ("021", "IEA01 is not the number of groups");
+        let fault = GROUP_COUNT;
         found.broken = found.broken.or(Some(fault));
     }
 }
@@ -220,10 +267,7 @@ fn group(gs: Segment<'_>, is_twice: bool) -> Group<'_> {
         faults.push(("6", "GS06 has no control number"));
     }
     if is_twice {
-        faults.push((
-            "19",
-            "a group of the interchange has this control number already",
-        ));
+        faults.push(GROUP_TWICE);
     }
     Group {
         gs,
@@ -245,10 +289,7 @@ fn place<'a>(group: &mut Group<'a>, open: &mut bool, segment: &mut Segment<'a>) 
         if control.is_empty() {
             faults.push(("7", "ST02 has no control number"));
         } else if is_twice {
-            faults.push((
-                "23",
-                "a transaction of the group has this control number already",
-            ));
+            faults.push(TRANSACTION_TWICE);
         }
         group.transactions.push(Transaction {
             segments: vec![*segment],
@@ -259,7 +300,7 @@ fn place<'a>(group: &mut Group<'a>, open: &mut bool, segment: &mut Segment<'a>) 
         return;
     }
     let Some(transaction) = group.transactions.last_mut().filter(|_| *open) else {
-        let fault = ("1", "a segment stands outside of every transaction");
+        let fault = STRAY_IN_GROUP;
         if !group.faults.contains(&fault) {
             group.faults.push(fault);
         }
@@ -279,16 +320,14 @@ fn close_transaction<'a>(group: &mut Group<'a>, open: &mut bool, se: Option<Segm
     };
     *open = false;
     match se {
-        None => transaction
-            .faults
-            .push(("2", "the transaction ends without its SE")),
+        None => transaction.faults.push(NO_SE),
         Some(se) => {
             if se.element(2) != transaction.st(2) {
-                let fault = ("3", "ST02 and SE02 are not the same control number");
+                let fault = TRANSACTION_CONTROLS;
                 transaction.faults.push(fault);
             }
             if se.element(1).parse() != Ok(transaction.segments.len()) {
-                let fault = ("4", "SE01 is not the number of segments");
+                let fault = SEGMENT_COUNT;
                 transaction.faults.push(fault);
             }
         }
@@ -304,7 +343,7 @@ fn close_group<'a>(
 ) {
     let Some(group) = found.groups.last_mut().filter(|_| *open) else {
         if ge.is_some() {
-            let fault = ("022", "a GE stands without its GS");
+            let fault = STRAY_GE;
             found.broken = found.broken.or(Some(fault));
         }
         return;
@@ -312,16 +351,16 @@ fn close_group<'a>(
     close_transaction(group, open_transaction, None);
     *open = false;
     let Some(ge) = ge else {
-        group.faults.push(("3", "the group ends without its GE"));
+        group.faults.push(NO_GE);
         return;
     };
     group.told = Some(ge.element(1));
     if ge.element(2) != group.gs.element(6) {
-        let fault = ("4", "GS06 and GE02 are not the same control number");
+        let fault = GROUP_CONTROLS;
         group.faults.push(fault);
     }
     if ge.element(1).parse() != Ok(group.transactions.len()) {
-        let fault = ("5", "GE01 is not the number of transactions");
+        let fault = TRANSACTION_COUNT;
         group.faults.push(fault);
     }
 }

@@ -11,6 +11,12 @@ use std::io::{self, Read as _};
 use rustc_hash::FxHashSet;
 use takmil_domain::problem::{Problem, ProblemCode};
 
+use super::envelope::{
+    GROUP_CONTROLS, GROUP_COUNT, GROUP_TWICE, INTERCHANGE_CONTROLS, INTERCHANGE_TWICE, NO_GE,
+    NO_IEA, NO_SE, SEGMENT_COUNT, STRAY_GE, STRAY_IN_GROUP, STRAY_IN_INTERCHANGE,
+    TRANSACTION_CONTROLS, TRANSACTION_COUNT, TRANSACTION_TWICE, of_group, of_interchange,
+    of_transaction,
+};
 use super::token::{ISA_BYTES, Separators};
 use super::{FORMAT, group_place, interchange_place, transaction_place};
 use crate::{Context, MAX_BODY_BYTES, Read, Reading};
@@ -63,7 +69,7 @@ pub(crate) fn read(
         let sender = [6, 8, 13].map(|number| element(&isa, separators, number).to_vec());
         let is_twice = !known.insert(sender);
         if is_twice {
-            let detail = "an interchange of this sender with this control number stands before (TA1 note 025)";
+            let detail = of_interchange(INTERCHANGE_TWICE);
             sink(refused(place.clone(), ProblemCode::Malformed, detail))?;
         }
         let mut interchange = Interchange {
@@ -85,7 +91,7 @@ pub(crate) fn read(
 }
 
 /// One refused part.
-fn refused(place: String, code: ProblemCode, detail: &str) -> Reading {
+fn refused(place: String, code: ProblemCode, detail: impl Into<String>) -> Reading {
     Reading {
         messages: vec![Read {
             outcome: Err(vec![Problem::new(code, place.clone(), detail)]),
@@ -237,29 +243,26 @@ impl Interchange<'_, '_> {
             }
         }
         self.close_group(None)?;
-        self.tell(
-            self.place.clone(),
-            "the interchange ends without its IEA (TA1 note 023)",
-        )
+        self.tell(self.place.clone(), of_interchange(NO_IEA))
     }
 
     fn element<'a>(&self, segment: &'a [u8], number: usize) -> &'a [u8] {
         element(segment, self.separators, number)
     }
 
-    fn tell(&mut self, place: String, detail: &str) -> io::Result<()> {
+    fn tell(&mut self, place: String, detail: String) -> io::Result<()> {
         (self.sink)(refused(place, ProblemCode::Malformed, detail))
     }
 
     fn end(&mut self, iea: &[u8]) -> io::Result<()> {
         if self.element(iea, 2) != self.element(&self.isa, 13) {
-            let detail = "ISA13 and IEA02 are not the same control number (TA1 note 001)";
+            let detail = of_interchange(INTERCHANGE_CONTROLS);
             self.tell(self.place.clone(), detail)?;
         }
         let told = count(self.element(iea, 1));
         let either = [self.groups, self.groups + self.acknowledgements];
         if !told.is_some_and(|told| either.contains(&told)) {
-            let detail = "IEA01 is not the number of groups (TA1 note 021)";
+            let detail = of_interchange(GROUP_COUNT);
             self.tell(self.place.clone(), detail)?;
         }
         Ok(())
@@ -271,8 +274,7 @@ impl Interchange<'_, '_> {
         let control = [1, 6].map(|number| self.element(&gs, number).to_vec());
         let is_twice = !self.controls.insert(control);
         if is_twice {
-            let detail =
-                "a group of the interchange has this control number already (AK905 code 19)";
+            let detail = of_group(GROUP_TWICE);
             self.tell(place.clone(), detail)?;
         }
         self.group = Some(Group {
@@ -291,22 +293,19 @@ impl Interchange<'_, '_> {
         self.close_transaction(None)?;
         let Some(group) = self.group.take() else {
             return match ge {
-                Some(_) => self.tell(
-                    self.place.clone(),
-                    "a GE stands without its GS (TA1 note 022)",
-                ),
+                Some(_) => self.tell(self.place.clone(), of_interchange(STRAY_GE)),
                 None => Ok(()),
             };
         };
         let Some(ge) = ge else {
-            return self.tell(group.place, "the group ends without its GE (AK905 code 3)");
+            return self.tell(group.place, of_group(NO_GE));
         };
         if self.element(ge, 2) != self.element(&group.gs, 6) {
-            let detail = "GS06 and GE02 are not the same control number (AK905 code 4)";
+            let detail = of_group(GROUP_CONTROLS);
             self.tell(group.place.clone(), detail)?;
         }
         if count(self.element(ge, 1)) != Some(group.transactions) {
-            let detail = "GE01 is not the number of transactions (AK905 code 5)";
+            let detail = of_group(TRANSACTION_COUNT);
             self.tell(group.place, detail)?;
         }
         Ok(())
@@ -322,8 +321,7 @@ impl Interchange<'_, '_> {
         group.transactions += 1;
         let place = transaction_place(&group.place, group.transactions);
         if !group.controls.insert(control.clone()) {
-            let detail =
-                "a transaction of the group has this control number already (IK502 code 23)";
+            let detail = of_transaction(TRANSACTION_TWICE);
             return self.tell(place, detail);
         }
         let mut open = Transaction {
@@ -342,16 +340,10 @@ impl Interchange<'_, '_> {
     /// A segment that stands in no transaction.
     fn stray(&mut self) -> io::Result<()> {
         let (place, detail) = match &mut self.group {
-            None => (
-                self.place.clone(),
-                "a segment stands outside of every group (TA1 note 024)",
-            ),
+            None => (self.place.clone(), of_interchange(STRAY_IN_INTERCHANGE)),
             Some(group) if !group.has_strays => {
                 group.has_strays = true;
-                (
-                    group.place.clone(),
-                    "a segment stands outside of every transaction (AK905 code 1)",
-                )
+                (group.place.clone(), of_group(STRAY_IN_GROUP))
             }
             Some(_) => return Ok(()),
         };
@@ -401,12 +393,12 @@ impl Interchange<'_, '_> {
         };
         if open.is_cut {
             let detail = match se {
-                None => Some("the transaction ends without its SE (IK502 code 2)"),
+                None => Some(of_transaction(NO_SE)),
                 Some(se) if self.element(se, 2) != open.control => {
-                    Some("ST02 and SE02 are not the same control number (IK502 code 3)")
+                    Some(of_transaction(TRANSACTION_CONTROLS))
                 }
                 Some(se) if count(self.element(se, 1)) != Some(open.count) => {
-                    Some("SE01 is not the number of segments (IK502 code 4)")
+                    Some(of_transaction(SEGMENT_COUNT))
                 }
                 Some(_) => None,
             };
@@ -461,7 +453,7 @@ impl Interchange<'_, '_> {
         }
         let mut reading = match crate::read(&FORMAT, &body, self.context) {
             Ok(reading) => reading,
-            Err(problem) => refused(String::new(), problem.code, &problem.detail),
+            Err(problem) => refused(String::new(), problem.code, problem.detail),
         };
         reading.relocate(|at| *at = relocated(at, &place, &numbers));
         (self.sink)(reading)

@@ -32,6 +32,17 @@ pub(crate) struct Original {
     pub(crate) body: Arc<[u8]>,
 }
 
+impl Original {
+    /// What goes back for this body: a failure in the words of its format.
+    pub(crate) fn told(self, result: Result<Response, Failure>) -> Response {
+        result.unwrap_or_else(|failure| {
+            let mut response = failure.into_response();
+            response.extensions_mut().insert(self);
+            response
+        })
+    }
+}
+
 /// Sends a body of `format` in, and gives the response in that format.
 pub(crate) async fn submit(
     app: &App,
@@ -44,13 +55,7 @@ pub(crate) async fn submit(
     match attempt(app, request, format, expect, body, &kept).await {
         Ok(response) => response,
         Err(failure) if is_native(format) => failure.into_response(),
-        Err(failure) => {
-            let mut response = failure.into_response();
-            response
-                .extensions_mut()
-                .insert(Original { format, body: kept });
-            response
-        }
+        failed => Original { format, body: kept }.told(failed),
     }
 }
 

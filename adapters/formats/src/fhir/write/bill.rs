@@ -9,7 +9,7 @@ use takmil_domain::party::Party;
 use super::party::As;
 use super::{
     Writer, code, concept, concepts, listed, moment, named, number, period, pointer, quantity,
-    sequences, span,
+    reference, sequences, span,
 };
 use crate::fhir::datatypes::{Object, coded, date, words};
 use crate::fhir::tree::Node;
@@ -236,7 +236,7 @@ impl Writer {
     ) -> Node<'static> {
         let own = numbered(Object::new(), seq).list("type", concepts(&told.roles));
         let devices = told.devices.iter();
-        let devices = devices.filter_map(|own| pointer(std::slice::from_ref(own), None));
+        let devices = devices.filter_map(reference);
         let own = match told.until {
             None => own
                 .maybe("date", moment(told.when.as_ref()))
@@ -284,12 +284,7 @@ impl Writer {
             .list("programCode", concepts(&line.programmes))
             .maybe("factor", quantity_value(line.factor))
             .maybe("net", self.amount(line.billed))
-            .list(
-                "udi",
-                line.devices
-                    .iter()
-                    .filter_map(|own| pointer(std::slice::from_ref(own), None)),
-            );
+            .list("udi", line.devices.iter().filter_map(reference));
         let own = match level {
             0 => span(
                 own,
@@ -434,7 +429,7 @@ fn classified(kind: Option<Coded>, class: Option<BillClass>) -> Option<Coded> {
 /// A reference to the first earlier message that is so related.
 fn earlier(head: &Head, relation: Relation) -> Option<Node<'static>> {
     let found = super::earlier(head, relation)?;
-    pointer(std::slice::from_ref(&found.identifier), None)
+    reference(&found.identifier)
 }
 
 /// The earlier messages that have no element of their own, and that no line names by the number of a review.
@@ -455,7 +450,7 @@ fn related(head: &Head, bill: &Bill) -> impl Iterator<Item = Node<'static>> {
             let replaces = own.relation == Relation::Replaces;
             replaces.then(|| Coded::new(RELATED, "replaces"))
         });
-        let claim = pointer(std::slice::from_ref(&own.identifier), None)?;
+        let claim = reference(&own.identifier)?;
         let related = Object::new().put("claim", claim);
         Some(related.maybe("relationship", concept(word.as_ref())).into())
     })

@@ -181,6 +181,11 @@ fn pointer(identifiers: &[Identifier], display: Option<&str>) -> Option<Node<'st
     })
 }
 
+/// A reference to what is named by one identifier.
+fn reference(identifier: &Identifier) -> Option<Node<'static>> {
+    pointer(std::slice::from_ref(identifier), None)
+}
+
 fn code(text: Option<&str>) -> Option<Node<'static>> {
     primitive(Primitive::Code, text?)
 }

@@ -14,7 +14,7 @@ use takmil_domain::prescription::{
 use super::party::As;
 use super::{
     Writer, code, concept, concepts, earlier, listed, measure, moment, named, number, period,
-    pointer, quantity, ratio,
+    quantity, ratio, reference,
 };
 use crate::fhir::datatypes::{Object, coded, identifier, primitive, words};
 use crate::fhir::r4::Primitive;
@@ -148,7 +148,7 @@ impl Writer {
                 let plain = own.coded.is_none() && name == "basedOn";
                 own.relation == Relation::Related && (plain || own.coded.as_ref() == Some(&element))
             });
-            all.filter_map(|own| pointer(std::slice::from_ref(&own.identifier), None))
+            all.filter_map(|own| reference(&own.identifier))
         };
         let own = own
             .list("basedOn", references("basedOn"))
@@ -189,7 +189,7 @@ impl Writer {
         });
         let place = self.party(head.facility.as_ref(), As::Place);
         let visit = given.encounter.as_ref();
-        let visit = visit.and_then(|own| pointer(std::slice::from_ref(own), None));
+        let visit = visit.and_then(reference);
         let mut all = Vec::new();
         for (index, part) in given.lines.iter().enumerate() {
             let line = &part.line;
@@ -202,9 +202,7 @@ impl Writer {
                     .put("code", "d")
             });
             let orders = on(part);
-            let orders = orders
-                .iter()
-                .filter_map(|own| pointer(std::slice::from_ref(own), None));
+            let orders = orders.iter().filter_map(reference);
             let unit = line.unit.as_deref();
             let changed = part.substitution.clone().unwrap_or_default();
             let changed = Object::new()
@@ -253,7 +251,7 @@ impl Writer {
     /// A Task that takes back what the message names; none where it names nothing.
     pub(super) fn task(&mut self, head: &Head, cancel: &Cancel) -> Option<Object> {
         let taken_back = &earlier(head, Relation::Cancels)?.identifier;
-        let focus = pointer(std::slice::from_ref(taken_back), None)?;
+        let focus = reference(taken_back)?;
         let group = earlier(head, Relation::Group).and_then(|own| identifier(&own.identifier));
         let urgent = head.priority.as_ref().and_then(|own| own.source.as_ref());
         let urgent = urgent.filter(|own| own.system == PRIORITY);

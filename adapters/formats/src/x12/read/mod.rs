@@ -13,7 +13,9 @@ use takmil_domain::money::Currency;
 use takmil_domain::problem::{Problem, ProblemCode};
 
 use self::frame::{Frame, Unit, segment_place};
-use super::envelope::{Group, Interchange, Transaction, survey};
+use super::envelope::{
+    Group, Interchange, Transaction, of_group, of_interchange, of_transaction, survey,
+};
 use super::token::{Seen, Segment};
 use super::{group_place, interchange_place, text_of, transaction_place};
 use crate::{Context, Read, Reading};
@@ -57,20 +59,16 @@ fn read_interchange(
     into: &mut Reading,
 ) {
     let place = interchange_place(at);
-    if let Some((code, detail)) = from.broken {
-        let detail = format!("{detail} (TA1 note {code})");
-        into.messages
-            .push(refused(place, vec![(ProblemCode::Malformed, detail)]));
+    if let Some(broken) = from.broken {
+        let told = vec![(ProblemCode::Malformed, of_interchange(broken))];
+        into.messages.push(refused(place, told));
         return;
     }
     for (number, group) in from.groups.iter().enumerate() {
         let place = group_place(&place, number + 1);
         if !group.faults.is_empty() {
             let told = group.faults.iter();
-            let told = told.map(|(code, detail)| {
-                let detail = format!("{detail} (AK905 code {code})");
-                (ProblemCode::Malformed, detail)
-            });
+            let told = told.map(|fault| (ProblemCode::Malformed, of_group(*fault)));
             into.messages.push(refused(place, told.collect()));
             continue;
         }
@@ -182,8 +180,8 @@ fn refused(place: String, told: Vec<(ProblemCode, String)>) -> Read {
 
 /// A transaction whose envelope or structure does not hold.
 fn unsound(transaction: &Transaction<'_>, place: String) -> Read {
-    let whole = transaction.faults.iter().map(|(code, detail)| {
-        let detail = format!("{detail} (IK502 code {code})");
+    let whole = transaction.faults.iter().map(|fault| {
+        let detail = of_transaction(*fault);
         Problem::new(ProblemCode::Malformed, place.clone(), detail)
     });
     let single = transaction.segment_faults.iter().map(|fault| {

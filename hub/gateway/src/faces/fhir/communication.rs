@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use takmil_domain::problem::{Problem, ProblemCode};
-use takmil_engine::Question;
+use takmil_engine::{Error, Question};
 use takmil_formats::{Context, fhir};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,22 +38,18 @@ async fn communicate(
 ) -> Result<Response, Failure> {
     let format = fhir_alone(&payload)?;
     let body: Arc<[u8]> = payload.bytes.into();
-    match reply(&app, &identity, &body).await {
-        Ok(headers) => Ok((StatusCode::CREATED, headers).into_response()),
-        Err(failure) => {
-            let mut response = failure.into_response();
-            response.extensions_mut().insert(Original { format, body });
-            Ok(response)
-        }
-    }
+    let result = reply(&app, &identity, Arc::clone(&body)).await;
+    Ok(Original { format, body }.told(result))
 }
 
-async fn reply(app: &App, identity: &Identity, body: &Arc<[u8]>) -> Result<HeaderMap, Failure> {
+async fn reply(app: &App, identity: &Identity, body: Arc<[u8]>) -> Result<Response, Failure> {
     let context = Context {
         default_currency: identity.participant.currency,
         today: app.engine.now().day(),
     };
-    let said = fhir::communication(body, &context)?;
+    // A large body would hold up whoever shares the thread.
+    let read = tokio::task::spawn_blocking(move || fhir::communication(&body, &context));
+    let said = read.await.map_err(|_| Failure::from(Error::Stopping))??;
     let sender = &identity.participant;
     let message = app.engine.named(&sender.id, &said.about).await?;
     let message = message.ok_or(Code::NotFound)?;
@@ -85,5 +81,5 @@ async fn reply(app: &App, identity: &Identity, body: &Arc<[u8]>) -> Result<Heade
     if let Ok(place) = HeaderValue::from_str(&format!("/v1/messages/{}", taken.answer.id)) {
         headers.insert(header::LOCATION, place);
     }
-    Ok(headers)
+    Ok((StatusCode::CREATED, headers).into_response())
 }

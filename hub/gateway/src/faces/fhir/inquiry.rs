@@ -43,14 +43,8 @@ async fn inquire(
 ) -> Result<Response, Failure> {
     let format = fhir_alone(&payload)?;
     let body: Arc<[u8]> = payload.bytes.into();
-    match answer(&app, &identity, &id, Arc::clone(&body)).await {
-        Ok(response) => Ok(response),
-        Err(failure) => {
-            let mut response = failure.into_response();
-            response.extensions_mut().insert(Original { format, body });
-            Ok(response)
-        }
-    }
+    let result = answer(&app, &identity, &id, Arc::clone(&body)).await;
+    Ok(Original { format, body }.told(result))
 }
 
 async fn answer(
